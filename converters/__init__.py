@@ -1,0 +1,1 @@
+"""Export targets: one file each, `to_<name>.py`; see base.py for what a target is."""

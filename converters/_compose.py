@@ -1,0 +1,19 @@
+"""Backbone and block joined into the module that is exported."""
+
+from torch import Tensor, nn
+
+
+class Head(nn.Module):
+    """image [B,C,H,W] (and eps) -> protected smashed features [B,c,h,w]."""
+
+    def __init__(self, backbone: nn.Module, block: nn.Module | None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.block = block
+
+    def forward(self, image: Tensor, eps: Tensor | None = None) -> Tensor:
+        smashed: Tensor = self.backbone(image)
+        if self.block is None:
+            return smashed
+        protected: Tensor = self.block(smashed) if eps is None else self.block(smashed, eps)
+        return protected

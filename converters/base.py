@@ -1,0 +1,147 @@
+"""What a converter is given, what it leaves behind, and how its file runs here.
+
+Notation: B batch, C channels, H x W image pixels, h x w positions of the smashed features.
+Every converter file imports its heavy package inside functions only, so that listing and
+choosing targets costs nothing. This folder knows neither `toolkit` nor `cloud_tail`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from torch import Tensor, nn
+
+    Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+
+
+class ConverterError(Exception):
+    """A conversion that cannot be done: one sentence with what was expected and what to do."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a converted head.
+
+    Attributes:
+        name: the name a phone looks the tensor up by.
+        dtype: ``float32``, ``float16``, ``uint8`` or ``int8``.
+        shape: batch first; -1 stands for any batch size.
+        layout: ``NCHW`` unless the file says otherwise.
+        scale: per-channel (or one) step of an affine-quantised tensor, else None.
+        zero_point: the code that stands for 0.0, as many as ``scale``, else None.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    layout: str = "NCHW"
+    scale: tuple[float, ...] | None = None
+    zero_point: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class HeadProgram:
+    """The protected head, as modules in eval mode, with what a converter needs to know of the data.
+
+    Attributes:
+        backbone: image [B,C,H,W] -> smashed features [B,c,h,w].
+        block: (smashed, eps) -> smashed of the same shape, or smashed -> smashed where ``eps`` is
+            None; None where nothing follows the backbone.
+        image: one real preprocessed image [1,C,H,W], float32.
+        eps: standard-normal noise [1,...], float32, or None where the block takes none.
+        calibration: real preprocessed images, each [1,C,H,W]; used by int8 only.
+    """
+
+    backbone: nn.Module
+    block: nn.Module | None
+    image: Tensor
+    eps: Tensor | None = None
+    calibration: Sequence[Tensor] = ()
+
+    def module(self) -> nn.Module:
+        """Backbone and block as one module: forward(image) or forward(image, eps)."""
+        from ._compose import Head
+
+        return Head(self.backbone, self.block).eval()
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Positional example inputs of `module`, batch 1."""
+        return (self.image,) if self.eps is None else (self.image, self.eps)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What one conversion wrote.
+
+    Attributes:
+        entry: path of the file (or .mlpackage folder) that a runtime opens, relative to the output folder.
+        inputs, outputs: in the order in which the file itself lists them; look them up by name.
+        ops_delegated, ops_total: operators taken by the accelerator backend, and all of them; None
+            where the format knows no delegation.
+        tools: package versions that made the file.
+        not_run: why this file cannot be executed on this machine, or None.
+    """
+
+    entry: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    ops_delegated: int | None
+    ops_total: int | None
+    tools: Mapping[str, str] = field(default_factory=dict)
+    not_run: str | None = None
+
+
+class Runner(ABC):
+    """A converted head, opened by its real runtime on this machine."""
+
+    #: False only for a stand-in that evaluates the file without its vendor's runtime.
+    is_real_runtime: ClassVar[bool] = True
+
+    @abstractmethod
+    def run(self, inputs: Mapping[str, Array]) -> Array:
+        """Execute once.
+
+        Args:
+            inputs: ``image`` [1,C,H,W] and, for a head with noise, ``eps`` [1,...], float32.
+
+        Returns:
+            The smashed features [1,c,h,w].
+        """
+
+
+class Converter(ABC):
+    """One export target. The file `to_<name>.py` registers it."""
+
+    name: ClassVar[str]
+    #: what ``pip install 'pripro-toolkit[...]'`` brings it
+    extra: ClassVar[str]
+    precisions: ClassVar[tuple[str, ...]]
+    #: first is the default
+    backends: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def missing(self) -> str | None:
+        """Name the package that conversion lacks on this machine, or None. Must not import it."""
+
+    @abstractmethod
+    def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
+        """Write the converted head into the existing empty folder `out`.
+
+        Raises:
+            ConverterError: the head cannot be expressed in this format.
+        """
+
+    @abstractmethod
+    def cannot_run(self, backend: str) -> str | None:
+        """Say why files of this backend cannot be executed on this machine, or None."""
+
+    @abstractmethod
+    def load(self, entry: Path, *, threads: int = 1) -> Runner:
+        """Open a converted file on its runtime, with that many intra-op threads."""

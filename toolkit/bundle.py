@@ -1,0 +1,234 @@
+"""The bundle folder: every stage reads it, extends it, and either all of an extension is there or none.
+
+    manifest.json                                what is in here; replaced last, in one rename
+    model/<hash>/program.pt2                     the exported network
+    protection/<hash>/weights.safetensors        what is fused behind the head
+    head/<target>/<hash>/...                     converted heads
+    tail/<hash>/<name>.mar                       the cloud's half
+    golden/<hash>/{inputs,expected}.safetensors  real inputs, fixed eps, expected answers
+    reports/*.json, report.html                  added to, never part of the bundle's identity
+
+Files never change once they have their final place: a stage writes new ones under a name that carries
+their hash, then swaps the manifest, then sweeps what the new manifest no longer names. A stage that is
+killed anywhere leaves the old manifest with all of its files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from .errors import BundleError
+from .manifest import SCHEMA_VERSION, FileRef, Manifest
+
+MANIFEST = "manifest.json"
+_STAGING = ".staging"
+_OWNED = ("model", "protection", "head", "tail", "golden")
+
+
+def now_utc() -> str:
+    """Return the present moment as the manifest writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file without reading it into memory at once."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside `path`, flush to the disk, then rename over it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+class Stage:
+    """One extension in the making: files land in `folder` first."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root = root
+        self.folder = folder
+
+    def scratch(self, name: str) -> Path:
+        """Make an empty folder for a converter or a trainer to write into."""
+        path = self.folder / name
+        path.mkdir(parents=True)
+        return path
+
+    def keep(self, made: Path, room: str) -> list[FileRef]:
+        """Move a scratch folder's content into the bundle under `room`/<hash>/ and describe its files."""
+        entries = [(path.relative_to(made), sha256_of(path)) for path in sorted(made.rglob("*")) if path.is_file()]
+        listing = "\n".join(f"{digest} {path.as_posix()}" for path, digest in entries)
+        final = self._root / room / hashlib.sha256(listing.encode()).hexdigest()[:12]
+        if not final.exists():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            made.rename(final)
+        return [
+            FileRef(
+                path=(final / path).relative_to(self._root).as_posix(),
+                sha256=digest,
+                bytes=(final / path).stat().st_size,
+            )
+            for path, digest in entries
+        ]
+
+
+class Bundle:
+    """A bundle folder and its manifest as last read."""
+
+    def __init__(self, root: Path, manifest: Manifest) -> None:
+        self.root = root
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, root: Path) -> Bundle:
+        """Read and check a bundle's manifest.
+
+        Raises:
+            BundleError: no bundle there, or its manifest does not fit the schema.
+        """
+        path = root / MANIFEST
+        if not path.is_file():
+            raise BundleError(f"{root} is not a bundle (no {MANIFEST} in it); make one with: pripro partition NET --cut NAME -o {root}")
+        return cls(root, parse_manifest(path.read_bytes(), str(path)))
+
+    def path(self, ref: FileRef) -> Path:
+        """Return where a file of the manifest lies."""
+        return self.root / ref.path
+
+    def check_files(self) -> None:
+        """Compare every file with its hash.
+
+        Raises:
+            BundleError: a file is missing or was changed.
+        """
+        for ref in self.manifest.files():
+            path = self.path(ref)
+            if not path.is_file():
+                raise BundleError(f"{path} is missing although the manifest names it; run the stage that makes it again.")
+            if sha256_of(path) != ref.sha256:
+                raise BundleError(f"{path} was changed after it was made (its SHA-256 differs); run the stage that makes it again.")
+
+    def report_path(self, kind: str) -> Path:
+        """Return a new file name under reports/; reports are added, never replaced."""
+        folder = self.root / "reports"
+        folder.mkdir(exist_ok=True)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        return folder / f"{kind}-{stamp}.json"
+
+    @contextlib.contextmanager
+    def extending(self) -> Iterator[Stage]:
+        """Give a stage a place to write; call `commit` inside to make it count."""
+        with _staging(self.root) as stage:
+            yield stage
+
+    def commit(self, manifest: Manifest) -> None:
+        """Swap the manifest, then sweep files that it no longer names."""
+        final = manifest.with_id()
+        _write_manifest(self.root, final)
+        self.manifest = final
+        _sweep(self.root, final)
+
+
+def parse_manifest(data: bytes, where: str) -> Manifest:
+    """Turn manifest.json's bytes into a Manifest.
+
+    Raises:
+        BundleError: not JSON, of another schema version, with unknown keys, or with an id that does not fit.
+    """
+    try:
+        raw = json.loads(data)
+    except ValueError as error:
+        raise BundleError(f"{where} is not JSON ({error}); restore it or start again with pripro partition.") from None
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{where} has schema_version {version!r}, this pripro reads {SCHEMA_VERSION}; use the pripro that made it, or make it anew."
+        )
+    try:
+        manifest = Manifest.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{where} does not fit the schema: {place}: {first['msg']}; restore it or make the bundle anew.") from None
+    if manifest.bundle_id != manifest.compute_id():
+        raise BundleError(f"{where} was edited: its bundle_id does not fit its content; restore it or make the bundle anew.")
+    return manifest
+
+
+@contextlib.contextmanager
+def creating(root: Path) -> Iterator[Stage]:
+    """Give the first stage a place to write; `create` makes the bundle appear.
+
+    Raises:
+        BundleError: the folder holds something that is not a bundle.
+    """
+    if root.exists() and not (root / MANIFEST).exists() and any(p.name != _STAGING for p in root.iterdir() if p.name not in _OWNED):
+        raise BundleError(f"{root} is not empty and is not a bundle; name a new folder with -o.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BundleError(f"{root} cannot be made ({error.strerror}); choose a folder that you may write to.") from None
+    with _staging(root) as stage:
+        yield stage
+
+
+def create(root: Path, manifest: Manifest) -> Bundle:
+    """Write the first manifest of a bundle (or replace an older bundle's by a new start)."""
+    bundle = Bundle(root, manifest)
+    bundle.commit(manifest)
+    return bundle
+
+
+def _write_manifest(root: Path, manifest: Manifest) -> None:
+    write_atomically(root / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+
+
+@contextlib.contextmanager
+def _staging(root: Path) -> Iterator[Stage]:
+    try:
+        (root / _STAGING).mkdir(exist_ok=True)
+        lock = FileLock(root / _STAGING / "lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise BundleError(f"Another pripro is writing to {root}; wait for it to end, then try again.") from None
+    except OSError as error:
+        raise BundleError(f"{root} cannot be written to ({error.strerror}); choose a folder that you may write to.") from None
+    folder = Path(tempfile.mkdtemp(dir=root / _STAGING))
+    try:
+        yield Stage(root, folder)
+    except OSError as error:
+        raise BundleError(f"Writing to {root} failed ({error.strerror}); the bundle is as it was before, free some space or rights and try again.") from error
+    finally:
+        shutil.rmtree(root / _STAGING, ignore_errors=True)
+        lock.release()
+
+
+def _sweep(root: Path, manifest: Manifest) -> None:
+    named = {root / ref.path for ref in manifest.files()}
+    for room in _OWNED:
+        for path in sorted((root / room).rglob("*"), reverse=True):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+            elif path.is_file() and path not in named:
+                path.unlink()

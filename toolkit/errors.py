@@ -1,0 +1,63 @@
+"""Every error a user can cause, as one tree.
+
+    PriproError                 one sentence: what is wrong, what was expected, what to do; exit code 2
+    |-- InputError              an argument, a file or a configuration that does not fit
+    |   `-- UnknownNameError    a name that is not among the known ones; lists them
+    |-- MissingExtraError       an optional package is not installed; names the pip command
+    |-- BundleError             a bundle folder that is missing, damaged or at the wrong stage
+    |-- NetworkError            a network that cannot be exported, cut or run
+    |-- ServerError             the tail answered wrongly or not at all
+    `-- DeviceError             a phone that cannot be reached or failed
+
+`converters` and `cloud_tail` import nothing from here; their own roots (ConverterError,
+TailError) carry sentences of the same form and the command line treats them alike.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PriproError(Exception):
+    """Root of all errors whose message is meant for a person."""
+
+    exit_code = 2
+
+
+class InputError(PriproError):
+    """An argument, a file or a configuration that does not fit."""
+
+
+class UnknownNameError(InputError):
+    """A name that is not among the known ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        choices = sorted(known)
+        close = get_close_matches(name, choices, n=3)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of: {', '.join(choices)}."
+        super().__init__(f"There is no {kind} named {name!r}; {hint}")
+
+
+class MissingExtraError(PriproError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package}, which is not installed; "
+            f"get it with: pip install 'pripro-toolkit[{extra}]'"
+        )
+
+
+class BundleError(PriproError):
+    """A bundle folder that is missing, damaged or at the wrong stage."""
+
+
+class NetworkError(PriproError):
+    """A network that cannot be exported, cut or run."""
+
+
+class ServerError(PriproError):
+    """The tail answered wrongly or not at all."""
+
+
+class DeviceError(PriproError):
+    """A phone that cannot be reached or failed."""

@@ -1,0 +1,1 @@
+"""Protection methods: one file each, the file name is the method's name; see base.py."""

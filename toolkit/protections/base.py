@@ -1,0 +1,95 @@
+"""What a protection is: a module fused behind the head, with at most one input of fresh noise.
+
+Notation: B batch, C x h x w smashed features, K classes.
+
+No protection draws random numbers itself. Those that need noise take it as a second input,
+`eps`, always standard normal (a phone then needs one secure generator and one distribution);
+uniform masks or Laplace noise are computed from it inside the graph.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+FeatureShape = tuple[int, int, int]
+
+
+@dataclass
+class Training:
+    """What a protection may learn from. Only victim-train images are ever in here.
+
+    Attributes:
+        head: image [B,*] -> smashed [B,C,h,w]; frozen unless the protection's `trains_head` is True.
+        tail: smashed -> logits [B,K]; always frozen, in eval mode.
+        images: [N,channels,H,W], preprocessed.
+        labels: [N], class indices.
+        seed: seeds every draw of the training.
+        epochs: passes over `images`.
+        batch_size: images per step.
+        options: the protection's own settings, by name; unknown names are refused by it.
+        progress: called with (steps done, steps in all, one line of text).
+        checkpoint: called with a resumable state now and then; see `resume_from`.
+        resume_from: the state that `checkpoint` was last given, or None.
+    """
+
+    head: nn.Module
+    tail: nn.Module
+    images: Tensor
+    labels: Tensor
+    seed: int = 0
+    epochs: int = 5
+    batch_size: int = 64
+    options: dict[str, float] = field(default_factory=dict)
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None
+    checkpoint: Callable[[dict[str, object]], None] = lambda state: None
+    resume_from: dict[str, object] | None = None
+
+
+class Protection(nn.Module, ABC):
+    """One method. Its file name is its name on the command line.
+
+    `strength` multiplies the noise at run time (1 = as trained, 0 = none); the search behind
+    `--max-accuracy-drop` moves it. It is a buffer, so it travels with the weights.
+    """
+
+    #: one line for tables: what it trains
+    trains: ClassVar[str]
+    #: True where `fit` changes the head's weights (nopeek, adversarial, cem)
+    trains_head: ClassVar[bool] = False
+    #: option name -> default, for `Training.options`
+    options: ClassVar[dict[str, float]] = {}
+    strength: Tensor
+
+    def __init__(self, features: FeatureShape) -> None:
+        super().__init__()
+        self.features = features
+        self.register_buffer("strength", torch.tensor(1.0))
+
+    def eps_shape(self) -> tuple[int, ...] | None:
+        """Shape of the noise input without its batch axis, or None where the method takes none."""
+        return self.features
+
+    @abstractmethod
+    def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
+        """smashed [B,C,h,w], eps [B,*eps_shape] -> protected features [B,C,h,w].
+
+        A method without noise (`eps_shape()` is None) takes `smashed` alone.
+        """
+
+    def fit(self, training: Training) -> None:
+        """Learn from victim-train data; the default method has nothing to learn."""
+
+    def statistics(self, smashed: Tensor) -> dict[str, float]:
+        """Figures that show that noise is there, such as mean W_A and mean sigma, over a batch [B,C,h,w]."""
+        return {}
+
+    def draw_eps(self, batch: int, generator: torch.Generator) -> Tensor | None:
+        """Fresh noise [B,*eps_shape] for host-side use; phones draw theirs from the system's secure generator."""
+        shape = self.eps_shape()
+        return None if shape is None else torch.randn((batch, *shape), generator=generator)
