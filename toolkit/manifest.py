@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-#: relative, forward slashes, no '..': it stays inside the bundle
-BundlePath = Annotated[str, Field(pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$))[A-Za-z0-9._/@-]+$")]
+#: relative, forward slashes, no empty, '.' or '..' part: it stays inside the bundle (no look-around: not every engine)
+BundlePath = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9_@-][A-Za-z0-9._@-]*(/\.?[A-Za-z0-9_@-][A-Za-z0-9._@-]*)*$")]
 
 
 class Record(BaseModel):
