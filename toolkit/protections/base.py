@@ -9,13 +9,16 @@ uniform masks or Laplace noise are computed from it inside the graph.
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+
+from ..errors import UnknownNameError
 
 FeatureShape = tuple[int, int, int]
 
@@ -75,9 +78,36 @@ class Protection(nn.Module, ABC):
         """Shape of the noise input without its batch axis, or None where the method takes none."""
         return self.features
 
+    @classmethod
+    def build(cls, features: FeatureShape, options: dict[str, float] | None = None) -> Self:
+        """Construct from options: those that shape the module go to its constructor, the others are `fit`'s.
+
+        Raises:
+            UnknownNameError: an option that this method does not have.
+        """
+        chosen = cls.settings(options)
+        shaping = inspect.signature(cls.__init__).parameters.keys() - {"self", "features"}
+        return cls(features, **{name: chosen[name] for name in sorted(shaping & chosen.keys())})
+
+    @classmethod
+    def settings(cls, options: dict[str, float] | None = None) -> dict[str, float]:
+        """Return every option of the method, defaults filled in.
+
+        Raises:
+            UnknownNameError: an option that this method does not have.
+        """
+        for name in options or {}:
+            if name not in cls.options:
+                raise UnknownNameError(f"option of protection {cls.__module__.rpartition('.')[2]}", name, cls.options)
+        return {**cls.options, **(options or {})}
+
+    def set_strength(self, strength: float) -> None:
+        """Set how strong the noise is at run time; methods that derive other buffers from it extend this."""
+        self.strength.fill_(strength)
+
     @abstractmethod
     def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
-        """smashed [B,C,h,w], eps [B,*eps_shape] -> protected features [B,C,h,w].
+        """Map smashed [B,C,h,w], eps [B,*eps_shape] -> protected features [B,C,h,w].
 
         A method without noise (`eps_shape()` is None) takes `smashed` alone.
         """

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .base import FeatureShape, Protection
+from . import _training
+from .base import FeatureShape, Protection, Training
 
 
 class AttentionMap(nn.Module):
@@ -38,6 +39,7 @@ class AttentionMap(nn.Module):
         self.register_buffer("ones", torch.ones(1, positions, 1, 1), persistent=False)
 
     def forward(self, smashed: Tensor) -> Tensor:
+        """Map smashed [B,C,h,w] -> W_A [B,1,h,w]."""
         small = functional.max_pool2d(smashed, self.pool) if self.pool != (1, 1) else smashed
         query = self.query(small).flatten(2).transpose(1, 2)  # [B,N,C']
         key = self.key(small).flatten(2)  # [B,C',N]
@@ -64,6 +66,7 @@ class NoiseMoments(nn.Module):
         self.channels = channels
 
     def forward(self, smashed: Tensor) -> tuple[Tensor, Tensor]:
+        """Map smashed [B,C,h,w] -> mu, sigma [B,C,1,1]."""
         mean = smashed.mean((2, 3), keepdim=True)
         centred = smashed - mean
         deviation = torch.sqrt((centred * centred).mean((2, 3), keepdim=True) + 1e-6)
@@ -75,28 +78,65 @@ class NoiseMoments(nn.Module):
 
 
 class PriPro(Protection):
-    """(1 - W_A) * x + W_A * (mu + strength * sigma * eps)  [ours: convex combination]."""
+    """(1 - W_A) * x + W_A * (mu + sigma * eps)  [ours: convex combination].
+
+    `strength` s below 1 scales W_A (0: the features as they are), above 1 it scales sigma [ours].
+    """
+
+    blend: Tensor
+    gain: Tensor
 
     trains = "the injector; head and tail stay frozen"
     options: ClassVar[dict[str, float]] = {"grid": 14, "noise_weight": 0.1, "learning_rate": 3e-3}
 
-    def __init__(self, features: FeatureShape, *, grid: int = 14) -> None:
+    def __init__(self, features: FeatureShape, *, grid: float = 14) -> None:
         super().__init__(features)
-        self.attention = AttentionMap(features, grid)
+        self.attention = AttentionMap(features, int(grid))
         self.moments = NoiseMoments(features[0])
+        self.register_buffer("blend", torch.tensor(1.0))
+        self.register_buffer("gain", torch.tensor(1.0))
+
+    def set_strength(self, strength: float) -> None:
+        """Split the strength into two constants here, so that the exported graph holds plain products."""
+        super().set_strength(strength)
+        self.blend.fill_(min(strength, 1.0))
+        self.gain.fill_(max(strength, 1.0))
 
     def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
-        weight = self.attention(smashed)
+        """Map smashed, eps [B,C,h,w] -> protected [B,C,h,w]."""
+        weight = self.blend * self.attention(smashed)
         mu, sigma = self.moments(smashed)
-        noise = mu + self.strength * sigma * eps
-        return smashed + weight * (noise - smashed)
+        noise = mu + self.gain * sigma * eps
+        protected: Tensor = smashed + weight * (noise - smashed)
+        return protected
+
+    def fit(self, training: Training) -> None:
+        """Train the injector: cross-entropy of the frozen tail - noise_weight * mean(log sigma) [ours]."""
+        options = self.settings(training.options)
+        if training.resume_from is None:
+            _training.reinitialise(self, training.seed)
+        optimizer = torch.optim.Adam(self.parameters(), lr=options["learning_rate"])
+
+        def step(batch: _training.Step) -> float:
+            _, sigma = self.moments(batch.smashed)
+            protected = self(batch.smashed, *batch.noise_for(self))
+            hidden = -torch.log(sigma + 1e-6).mean()
+            loss = functional.cross_entropy(training.tail(protected), batch.labels) + options["noise_weight"] * hidden
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+
+        with _training.frozen(training.head, training.tail):
+            _training.run(training, {"injector": self}, {"adam": optimizer}, step, "pripro")
 
     def statistics(self, smashed: Tensor) -> dict[str, float]:
+        """Report how much of the features is replaced, and how strong the noise is beside them."""
         _, sigma = self.moments(smashed)
-        weight = self.attention(smashed)
+        weight = self.blend * self.attention(smashed)
         return {
             "mean_w_a": weight.mean().item(),
             "std_w_a": weight.std().item(),
-            "mean_sigma": (self.strength * sigma).mean().item(),
+            "mean_sigma": (self.gain * sigma).mean().item(),
             "smashed_std": smashed.std().item(),
         }

@@ -1,0 +1,128 @@
+"""The loop that every trained protection shares: seeded, with progress, and resumable to the same weights.
+
+A method brings its modules, its optimisers and one `step`; this file brings the order of the images, the
+noise, the checkpoints and the frozen tail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from .base import Protection, Training
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch of a training.
+
+    Attributes:
+        images: [B,channels,H,W].
+        labels: [B].
+        smashed: the head's output before protection [B,C,h,w], without gradient.
+        index: [B], where these images stand in `Training.images`.
+        generator: draws every random number of the step.
+    """
+
+    images: Tensor
+    labels: Tensor
+    smashed: Tensor
+    index: Tensor
+    generator: torch.Generator
+
+    def noise_for(self, protection: Protection) -> tuple[Tensor, ...]:
+        """Fresh eps as the protection's further arguments: one tensor, or none."""
+        eps = protection.draw_eps(len(self.images), self.generator)
+        return () if eps is None else (eps,)
+
+
+@contextlib.contextmanager
+def frozen(*modules: nn.Module) -> Iterator[None]:
+    """Switch gradients of these modules' weights off, and back on afterwards."""
+    held = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
+
+
+@torch.no_grad()
+def in_batches(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 128) -> Tensor:
+    """Apply a module to many inputs [N,...] without gradients."""
+    return torch.cat([module(part) for part in inputs.split(batch_size)])
+
+
+def reinitialise(module: nn.Module, seed: int) -> None:
+    """Draw a module's initial weights from `seed`, whatever happened to the global generator before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for part in module.modules():
+            reset = getattr(part, "reset_parameters", None)
+            if callable(reset):
+                reset()
+
+
+def run(
+    training: Training,
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, Optimizer],
+    step: Callable[[Step], float],
+    text: str,
+) -> None:
+    """Go over the images for `training.epochs` epochs, calling `step` per batch; `step` updates the weights.
+
+    After every epoch the whole state (weights, optimisers, generator) goes to `training.checkpoint`; a run
+    that starts from such a state ends with the same weights as one that was never stopped.
+    """
+    generator = torch.Generator().manual_seed(training.seed)
+    first = 0
+    if training.resume_from is not None:
+        first = _restore(training.resume_from, modules, optimizers, generator)
+    smashed = in_batches(training.head, training.images)
+    batches = -(-len(training.images) // training.batch_size)
+    for epoch in range(first, training.epochs):
+        order = torch.randperm(len(training.images), generator=generator)
+        for number, index in enumerate(order.split(training.batch_size)):
+            batch = Step(training.images[index], training.labels[index], smashed[index], index, generator)
+            loss = step(batch)
+            done = epoch * batches + number + 1
+            training.progress(done, training.epochs * batches, f"{text}, loss {loss:.3f}")
+        training.checkpoint(_state(epoch + 1, modules, optimizers, generator))
+
+
+def _state(
+    epoch: int, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], generator: torch.Generator
+) -> dict[str, object]:
+    return {
+        "epoch": epoch,
+        "modules": {name: copy.deepcopy(module.state_dict()) for name, module in modules.items()},
+        "optimizers": {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()},
+        "generator": generator.get_state(),
+    }
+
+
+def _restore(
+    state: dict[str, object],
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, Optimizer],
+    generator: torch.Generator,
+) -> int:
+    weights, moments, position, epoch = state["modules"], state["optimizers"], state["generator"], state["epoch"]
+    if not (isinstance(weights, dict) and isinstance(moments, dict) and isinstance(epoch, int)):
+        raise TypeError("resume_from must be what checkpoint was given")
+    for name, module in modules.items():
+        module.load_state_dict(weights[name])
+    for name, optimizer in optimizers.items():
+        optimizer.load_state_dict(copy.deepcopy(moments[name]))
+    if isinstance(position, Tensor):
+        generator.set_state(position)
+    return epoch
