@@ -1,0 +1,420 @@
+"""Writes the fixtures that Python, Kotlin and Swift read: `python tests/contract/make_fixtures.py`."""
+
+import base64
+import copy
+import hashlib
+import json
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import canonical
+
+from toolkit import manifest as m
+from toolkit import reports as r
+
+HERE = Path(__file__).parent
+UTC = "2026-01-02T03:04:05Z"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def ref(path: str, size: int = 12) -> m.FileRef:
+    return m.FileRef(path=path, sha256=digest(path), bytes=size)
+
+
+def tensor(name: str, shape: list[int], dtype: str = "float32", **more: Any) -> m.TensorSpec:
+    return m.TensorSpec.model_validate({"name": name, "dtype": dtype, "shape": shape, **more})
+
+
+def minimal() -> m.Manifest:
+    """A bundle after `pripro partition`, and nothing else."""
+    return m.Manifest(
+        bundle_id="0" * 64,
+        created_utc=UTC,
+        tools={"pripro": "0.1.0"},
+        model=m.Model(source="tiny", parameters=10, weights_sha256=None, program=ref("model/aa/program.pt2")),
+        preprocess=m.Preprocess(channels=1, height=4, width=4, mean=[0.5], std=[0.25]),
+        labels=[],
+        split=m.Split(
+            cut="body",
+            image=tensor("image", [-1, 1, 4, 4]),
+            smashed=tensor("smashed", [-1, 2, 2, 2]),
+            logits=tensor("logits", [-1, 3], layout="NC"),
+            head_macs=1,
+            tail_macs=2,
+            head_parameters=4,
+            tail_parameters=6,
+        ),
+    ).with_id()
+
+
+def full() -> m.Manifest:
+    """Every optional part present; labels, scales and settings that are awkward to spell."""
+    image, eps = tensor("image", [1, 3, 4, 4]), tensor("eps", [1, 2, 2, 2])
+    smashed = tensor("smashed", [1, 2, 2, 2])
+    wire = tensor("smashed", [-1, 2, 2, 2], "uint8", scale=[0.00001, 0.1], zero_point=[0, 255])
+    head = m.Head(
+        target="executorch",
+        precision="fp32",
+        backend="xnnpack",
+        entry="head/executorch/bb/head.pte",
+        files=[ref("head/executorch/bb/head.pte", 4096)],
+        inputs=[image, eps],
+        outputs=[smashed],
+        ops_delegated=12,
+        ops_total=12,
+        not_run=None,
+        tools={"executorch": "1.5.1"},
+    )
+    package = m.Head(
+        target="coreml",
+        precision="fp16",
+        backend="all",
+        entry="head/coreml/cc/head.mlpackage",
+        files=[
+            ref("head/coreml/cc/head.mlpackage/Manifest.json"),
+            ref("head/coreml/cc/head.mlpackage/Data/model.mlmodel"),
+        ],
+        inputs=[image, eps],
+        outputs=[smashed],
+        ops_delegated=None,
+        ops_total=None,
+        not_run="Core ML runs on Apple systems only",
+        tools={"coremltools": "9.0"},
+    )
+    base = minimal()
+    return base.model_copy(
+        update={
+            "model": base.model.model_copy(update={"accuracy": 0.875, "weights_sha256": digest("weights")}),
+            "preprocess": m.Preprocess(
+                channels=3, height=4, width=4, resize="center-crop", mean=[0.485, 0.456, 0.406], std=[0.229, 1.0, 1e16]
+            ),
+            "labels": ["cat", "café", 'a "quoted\\one"', "tab\tand\u007f/slash", "smile \U0001f600"],
+            "protection": m.Protection(
+                method="pripro",
+                settings={"grid": 14.0, "note": "tuned", "max_drop": None},
+                seed=7,
+                data="digits",
+                eps=tensor("eps", [-1, 2, 2, 2]),
+                weights=ref("protection/dd/weights.safetensors"),
+                trains_head=False,
+                statistics={"mean_sigma": 1.5e-07},
+                accuracy=m.AccuracyReport(images=100, draws=4, unprotected=0.9, protected=0.89),
+                wire_uint8=wire,
+            ),
+            "heads": [head, package],
+            "tail": m.Tail(
+                name="tail",
+                archive=ref("tail/ee/tail.mar", 99999),
+                route="/v2/models/tail/infer",
+                wire_version=2,
+                inputs=[tensor("smashed", [-1, 2, 2, 2]), wire],
+                outputs=[tensor("logits", [-1, 5], layout="NC")],
+            ),
+            "golden": m.Golden(
+                n=2,
+                seed=3,
+                inputs=ref("golden/ff/inputs.safetensors"),
+                expected=ref("golden/ff/expected.safetensors"),
+                tolerances={"fp32": 0.0001, "int8": 20.0},
+            ),
+            "stages": {"partition": digest("partition")},
+        }
+    ).with_id()
+
+
+DEVICE = r.Device(kind="android", model="Pixel 4", os="Android 10 (API 29)", cpu="arm64-v8a", cores=8)
+START = r.Condition(temperature_c=30.5, thermal_status="none", battery_percent=80.0)
+
+
+def latency(bundle_id: str) -> r.LatencyReport:
+    common = {
+        "target": "executorch",
+        "precision": "fp32",
+        "backend": "xnnpack",
+        "runtime": "ExecuTorch 1.5.1",
+        "threads": 2,
+    }
+    return r.LatencyReport(
+        bundle_id=bundle_id,
+        created_utc=UTC,
+        device=DEVICE,
+        start=START,
+        end=r.Condition(thermal_status="light", battery_percent=79.0, load_average=1.25),
+        rows=[
+            r.LatencyRow(
+                part="head",
+                **common,
+                load_ms=41.25,
+                first_run_ms=12.0,
+                warmups=5,
+                n=100,
+                mean_ms=8.1234567,
+                std_ms=0.000001,
+                min_ms=7.5,
+                p50_ms=8.0,
+                p90_ms=9.125,
+                p99_ms=10.0000005,
+                ratio_to_first=1.0,
+                peak_memory_bytes=123456789,
+            ),
+            r.LatencyRow(
+                part="network",
+                **common,
+                load_ms=None,
+                first_run_ms=None,
+                warmups=0,
+                n=1,
+                mean_ms=1234567.5,
+                std_ms=0.0,
+                min_ms=1e-07,
+                p50_ms=0.1,
+                p90_ms=100.0,
+                p99_ms=1e6,
+                flag='throttled: "severe" \\ 45 °C\n',
+            ),
+        ],
+        operators=[
+            r.OperatorRow(target="executorch", precision="fp32", operator="conv2d", calls=3, total_ms=2.5, share=0.3125)
+        ],
+    )
+
+
+def device_parity(bundle_id: str) -> r.DeviceParityReport:
+    image = struct.pack("<3f", 0.0, 0.5, -1.0)
+    smashed = struct.pack("<4f", 1.0, -2.5, 3.4028234e38, 1e-30)
+    common = {"target": "executorch", "precision": "fp32", "backend": "xnnpack", "runtime": "ExecuTorch 1.5.1"}
+    return r.DeviceParityReport(
+        bundle_id=bundle_id,
+        created_utc=UTC,
+        device=DEVICE.model_copy(update={"kind": "ios", "model": "iPhone 15 / “test”"}),
+        outputs=[
+            r.DeviceOutput(
+                index=0,
+                **common,
+                image_sha256=hashlib.sha256(image).hexdigest(),
+                eps_sha256="",
+                smashed_base64=base64.b64encode(smashed).decode(),
+                logits=[-1.5, 0.0, -1e-9, 12.3456789],
+            ),
+            r.DeviceOutput(
+                index=1,
+                **common,
+                image_sha256=hashlib.sha256(image).hexdigest(),
+                eps_sha256=hashlib.sha256(smashed).hexdigest(),
+                smashed_base64="",
+                logits=None,
+            ),
+        ],
+    )
+
+
+VALUES = """
+0 -0.0 1 -1 12.5 0.1 0.0001 0.00001 1e-5 2.5e-7 5e-7 1.5e-6 0.0000005 123456.789 1234567.5 1e15 1e16 1e22
+9007199254740993 0.3333333333333333 0.30000000000000004 1.7976931348623157e308 2.2250738585072014e-308 5e-324
+5.684341886080802e-14 0.0078125 0.00390625 4.35 2.675 1.0000005 100000 -123.456 -1e-9 3.4028234663852886e38
+"""
+
+
+def numbers() -> str:
+    rows = [
+        {"value": text, "report": canonical.number(float(text)), "id": repr(float(text))} for text in VALUES.split()
+    ]
+    return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
+
+
+def safetensors_file(header: object, data: bytes, length: int | None = None) -> bytes:
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+def put(path: str, value: object) -> Edit:
+    """Return an edit that sets one nested value, "a.0.b" style."""
+    *way, last = path.split(".")
+
+    def edit(raw: dict[str, Any]) -> None:
+        target: Any = raw
+        for step in way:
+            target = target[int(step)] if isinstance(target, list) else target[step]
+        target[last] = value
+
+    return edit
+
+
+def drop(key: str) -> Edit:
+    return lambda raw: raw.pop(key)
+
+
+#: name -> (edit of full.json, words that the refusal mentions, why)
+BROKEN: dict[str, tuple[Edit, list[str], str]] = {
+    "unknown-key": (put("surprise", 1), ["surprise"], "an unknown key at the top"),
+    "unknown-nested-key": (put("heads.0.surprise", 1), ["surprise"], "an unknown key inside a head"),
+    "missing-key": (drop("split"), ["split"], "a required part is absent"),
+    "missing-nullable-key": (
+        lambda raw: raw["model"].pop("weights_sha256"),
+        ["weights_sha256"],
+        "null must be said, not left out",
+    ),
+    "schema-version-2": (put("schema_version", 2), ["schema_version"], "made by a later tool"),
+    "schema-version-missing": (drop("schema_version"), ["schema_version"], "no version at all"),
+    "schema-version-2-and-unknown-key": (
+        lambda raw: raw.update(schema_version=2, surprise=1),
+        ["schema_version"],
+        "the version's message wins: a later schema has other keys",
+    ),
+    "edited-bundle-id": (put("bundle_id", digest("another")), ["bundle_id"], "an id of another bundle"),
+    "edited-labels": (
+        put("labels", ["dog", "cat", "a", "b", "c"]),
+        ["bundle_id"],
+        "labels swapped after the bundle was made",
+    ),
+    "edited-wire-scale": (
+        put("protection.wire_uint8.scale", [0.00001, 0.2]),
+        ["bundle_id"],
+        "a wire code changed afterwards",
+    ),
+    "path-dotdot": (put("heads.0.entry", "head/../../secrets"), ["entry"], "a path that leaves the bundle"),
+    "path-absolute": (put("golden.inputs.path", "/etc/passwd"), ["path"], "a path that leaves the bundle"),
+    "path-backslash": (put("golden.inputs.path", "golden\\inputs"), ["path"], "one separator only"),
+    "path-empty-part": (put("golden.inputs.path", "golden//inputs"), ["path"], "two spellings of one path"),
+    "bad-sha256": (put("model.program.sha256", "ABC"), ["sha256"], "not a SHA-256 in lower-case hex"),
+    "negative-bytes": (put("tail.archive.bytes", -1), ["bytes"], "no file has fewer than 0 bytes"),
+    "unknown-dtype": (put("split.smashed.dtype", "float64"), ["dtype"], "a type that the wire does not know"),
+    "unknown-layout": (put("split.smashed.layout", "CHWN"), ["layout"], "a layout that the schema does not know"),
+    "null-where-number": (put("preprocess.height", None), ["height"], "null where a number must be"),
+    "two-channels": (put("preprocess.channels", 2), ["channels"], "photos are grey or RGB"),
+    "list-where-object": (put("preprocess", []), ["preprocess"], "a list where an object must be"),
+    "object-where-list": (put("heads", {}), ["heads"], "an object where a list must be"),
+    "fraction-where-integer": (put("split.image.shape", [1, 3, 4.5, 4]), ["shape"], "a shape has whole numbers"),
+    "tail-name": (put("tail.name", "../tail"), ["name"], "the name becomes part of an URL"),
+}
+
+
+def refused_reports(report: dict[str, Any]) -> dict[str, tuple[Edit, list[str], str]]:
+    return {
+        "unknown-key": (put("surprise", 1), ["surprise"], "an unknown key"),
+        "wrong-kind": (put("kind", "privacy"), ["kind"], "a report of another kind"),
+        "no-runs": (put("rows.0.n", 0), ["n"], "a row without a run"),
+        "bad-part": (put("rows.0.part", "everything"), ["part"], "a part that the schema does not know"),
+    }
+
+
+def main(out: Path = HERE) -> None:
+    """Write all fixtures and their list into `out`."""
+    entries: list[dict[str, Any]] = []
+
+    def save(file: str, data: bytes, kind: str, verdict: str, **more: object) -> None:
+        (out / file).parent.mkdir(parents=True, exist_ok=True)
+        (out / file).write_bytes(data)
+        entries.append({"file": file, "kind": kind, "verdict": verdict, **more})
+
+    def pretty(raw: object) -> bytes:
+        return (json.dumps(raw, indent=2, ensure_ascii=False) + "\n").encode()
+
+    for name, made in (("minimal", minimal()), ("full", full())):
+        data = (made.model_dump_json(indent=2) + "\n").encode()
+        save(f"manifest/{name}.json", data, "manifest", "accept", bundle_id=made.bundle_id, why="as pripro writes it")
+    raw_full = json.loads(full().model_dump_json())
+    save(
+        "manifest/full-respelled.json",
+        json.dumps(raw_full, ensure_ascii=True).replace("1e+16", "1.0E16").encode(),
+        "manifest",
+        "accept",
+        bundle_id=full().bundle_id,
+        why="the same values on one line, escaped, numbers spelled differently: the id is the same",
+    )
+    save(
+        "manifest/defaults-left-out.json",
+        pretty(minimal().model_dump(exclude_defaults=True) | {"schema_version": m.SCHEMA_VERSION}),
+        "manifest",
+        "accept",
+        bundle_id=minimal().bundle_id,
+        why="keys that have a default in the schema may be absent; the id counts their defaults",
+    )
+    for name, (edit, mentions, why) in BROKEN.items():
+        raw = copy.deepcopy(raw_full)
+        edit(raw)
+        save(f"manifest/{name}.json", pretty(raw), "manifest", "refuse", mentions=mentions, why=why)
+    whole = pretty(raw_full)
+    save(
+        "manifest/cut-short.json", whole[: len(whole) // 2], "manifest", "refuse", mentions=["JSON"], why="half a file"
+    )
+    save("manifest/empty.json", b"", "manifest", "refuse", mentions=["JSON"], why="nothing in it")
+    save("manifest/a-list.json", b"[]\n", "manifest", "refuse", mentions=["schema_version"], why="JSON, but no object")
+
+    bundle_id = full().bundle_id
+    for kind, report in (("latency", latency(bundle_id)), ("device-parity", device_parity(bundle_id))):
+        text = canonical.dumps(report.model_dump()) + "\n"
+        why = "canonical: reading and writing it gives the same bytes"
+        save(f"reports/{kind}.json", text.encode(), kind, "accept", bundle_id=bundle_id, why=why)
+    raw_latency = latency(bundle_id).model_dump()
+    for name, (edit, mentions, why) in refused_reports(raw_latency).items():
+        raw = copy.deepcopy(raw_latency)
+        edit(raw)
+        save(f"reports/latency-{name}.json", pretty(raw), "latency", "refuse", mentions=mentions, why=why)
+
+    save("numbers.json", numbers().encode(), "numbers", "accept", why="how each double is spelled")
+
+    rows = {"dtype": "F32", "shape": [2, 1, 2], "data_offsets": [0, 16]}
+    label = {"dtype": "I64", "shape": [2], "data_offsets": [16, 32]}
+    data = struct.pack("<4f", 0.0, 1.5, -2.25, 3.4028234663852886e38) + struct.pack("<2q", 7, -1)
+    good = {"__metadata__": {"made": "by hand"}, "image": rows, "label": label}
+    listed = [
+        {"name": "image", "dtype": "F32", "shape": [2, 1, 2], "values": [0.0, 1.5, -2.25, 3.4028234663852886e38]},
+        {"name": "label", "dtype": "I64", "shape": [2], "values": [7, -1]},
+    ]
+    save(
+        "safetensors/good.safetensors",
+        safetensors_file(good, data),
+        "safetensors",
+        "accept",
+        tensors=listed,
+        why="two tensors",
+    )
+    broken_tensors: dict[str, tuple[bytes, list[str], str]] = {
+        "cut-short": (safetensors_file(good, data[:-1]), ["image", "label"][1:], "one byte is missing"),
+        "trailing": (safetensors_file(good, data + b"x"), ["bytes"], "one byte too many"),
+        "header-too-long": (safetensors_file(good, data, length=1 << 40), ["header"], "a header longer than the file"),
+        "header-negative": (struct.pack("<q", -1) + b"{}", ["header"], "a length that is negative when read as signed"),
+        "overlap": (
+            safetensors_file({"image": rows, "label": {**label, "data_offsets": [8, 24]}}, data),
+            ["label"],
+            "two in one place",
+        ),
+        "wrong-size": (
+            safetensors_file({"image": {**rows, "shape": [2, 1, 3]}, "label": label}, data),
+            ["image"],
+            "shape and bytes differ",
+        ),
+        "overflow": (
+            safetensors_file({"image": {**rows, "shape": [1 << 31, 1 << 31, 4]}, "label": label}, data),
+            ["image"],
+            "a product beyond 64 bits",
+        ),
+        "wrong-dtype": (
+            safetensors_file({"image": {**rows, "dtype": "BF16"}, "label": label}, data),
+            ["BF16"],
+            "a type not read here",
+        ),
+        "not-json": (struct.pack("<Q", 3) + b"{a}", ["header"], "a header that is no JSON"),
+        "too-short": (b"\x01\x02", ["header"], "not even a length"),
+    }
+    for name, (blob, mentions, why) in broken_tensors.items():
+        save(f"safetensors/{name}.safetensors", blob, "safetensors", "refuse", mentions=mentions, why=why)
+
+    listing = "[\n" + ",\n".join("  " + json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n"
+    (out / "fixtures.json").write_text(listing, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
