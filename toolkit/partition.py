@@ -1,0 +1,117 @@
+"""Cut a network in two: head on the phone, tail in the cloud, together the network to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.fx import Graph, GraphModule, Node
+
+from .cuts import Cut, find_cut
+from .errors import NetworkError
+from .graph import is_size, to_graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .network import Network
+
+
+@dataclass(frozen=True)
+class Split:
+    """A network in two halves, in eval mode, frozen.
+
+    Attributes:
+        head: image [B,C,H,W] -> smashed features [B,...].
+        tail: smashed features [B,...] -> logits [B,K], any B.
+        cut: where.
+        image: (C, H, W).
+        classes: K.
+    """
+
+    head: nn.Module
+    tail: nn.Module
+    cut: Cut
+    image: tuple[int, int, int]
+    classes: int
+
+
+def split(network: Network, cut_name: str) -> Split:
+    """Split a network at a named cut point and check that nothing changed.
+
+    Raises:
+        InputError: no such cut point.
+        NetworkError: the halves together do not give the network's own numbers.
+    """
+    cut = find_cut(network, cut_name)
+    graph = to_graph(network.program)
+    at = next(node for node in graph.graph.nodes if node.name == cut.node)
+    head, tail = _head(graph, at), _tail(graph, at)
+    for half in (head, tail):
+        half.requires_grad_(False)
+    result = Split(head, tail, cut, network.image, network.classes)
+    _check(network, result)
+    return result
+
+
+def _head(graph: GraphModule, at: Node) -> GraphModule:
+    half = Graph()
+    copies: dict[Node, Node] = {}
+    for node in graph.graph.nodes:
+        copies[node] = half.node_copy(node, lambda old: copies[old])
+        if node is at:
+            break
+    half.output(copies[at])
+    return _module(graph, half, "Head")
+
+
+def _tail(graph: GraphModule, at: Node) -> GraphModule:
+    half = Graph()
+    copies: dict[Node, Node] = {at: half.placeholder("smashed")}
+    copies[at].meta = dict(at.meta)
+    batch: Node | None = None
+    past = False
+    for node in graph.graph.nodes:
+        if node.op == "placeholder" or node is at:
+            past = past or node is at
+            continue
+        if node.op == "output":
+            (logits,) = node.args[0]  # exported graphs return a tuple
+            half.output(copies[logits])
+        elif node.op == "get_attr":
+            copies[node] = half.node_copy(node)
+        elif is_size(node) and not past:
+            # every free size is the batch size, and the features carry it on their first axis
+            if all(source in copies for source in node.all_input_nodes) and not _reads_tensor(node):
+                copies[node] = half.node_copy(node, lambda old: copies[old])
+            else:
+                batch = batch or half.call_function(torch.ops.aten.sym_size.int, (copies[at], 0))
+                copies[node] = batch
+        elif past:
+            copies[node] = half.node_copy(node, lambda old: copies[old])
+    return _module(graph, half, "Tail")
+
+
+def _reads_tensor(node: Node) -> bool:
+    return any(isinstance(source.meta.get("val"), torch.Tensor) for source in node.all_input_nodes)
+
+
+def _module(root: GraphModule, graph: Graph, name: str) -> GraphModule:
+    graph.eliminate_dead_code()
+    graph.lint()
+    return GraphModule(root, graph, name)
+
+
+def _check(network: Network, halves: Split) -> None:
+    """Compare with the exported network on random images, batch 1 and 3, to the bit."""
+    whole = network.program.module(check_guards=False)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for batch in (1, 3):
+            image = torch.randn(batch, *network.image, generator=generator)
+            if not torch.equal(halves.tail(halves.head(image)), whole(image)):
+                raise NetworkError(
+                    f"{network.source} cut at {halves.cut.name} does not give the network's own numbers, which means "
+                    "that it draws random numbers or keeps state between calls; remove that in eval mode."
+                )
