@@ -17,3 +17,14 @@ class Head(nn.Module):
             return smashed
         protected: Tensor = self.block(smashed) if eps is None else self.block(smashed, eps)
         return protected
+
+
+class NamedOutput(nn.Module):
+    """The head with its output in a dictionary, for formats that take the tensors' names from there."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, image: Tensor, eps: Tensor | None = None) -> dict[str, Tensor]:
+        return {"smashed": self.head(image) if eps is None else self.head(image, eps)}

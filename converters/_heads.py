@@ -1,0 +1,102 @@
+"""What all targets share: the tensors' names, a head's description, and a runner's input check."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ._quiet import quiet
+from .base import ConverterError, HeadProgram, TensorSpec
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    from .base import Array
+
+#: the names a phone looks a head's tensors up by, in the head's own order
+IMAGE, EPS, SMASHED = "image", "eps", "smashed"
+
+
+def input_names(head: HeadProgram) -> list[str]:
+    """Names of the head's inputs, in the order of its `example`."""
+    return [IMAGE] if head.eps is None else [IMAGE, EPS]
+
+
+def describe(head: HeadProgram) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Inputs and outputs of a head that takes and gives float32, batch 1."""
+    import torch
+
+    with torch.no_grad():
+        smashed = head.backbone(head.image)
+    inputs = zip(input_names(head), head.example(), strict=True)
+    return (
+        tuple(TensorSpec(name, "float32", tuple(value.shape)) for name, value in inputs),
+        (TensorSpec(SMASHED, "float32", tuple(smashed.shape)),),
+    )
+
+
+def exported(head: HeadProgram) -> ExportedProgram:
+    """Export backbone and block as one program with inputs `image` and `eps`."""
+    import torch
+
+    with torch.no_grad():
+        return torch.export.export(head.module(), head.example())
+
+
+def absent(packages: Mapping[str, str]) -> str | None:
+    """Return the first distribution of {import name: distribution} that is not installed. Imports nothing."""
+    return next((name for module, name in packages.items() if importlib.util.find_spec(module) is None), None)
+
+
+def versions(*distributions: str) -> dict[str, str]:
+    """Versions of the packages that make a file, torch first."""
+    return {name: importlib.metadata.version(name) for name in ("torch", *distributions)}
+
+
+@contextmanager
+def converting(target: str, precision: str) -> Iterator[None]:
+    """Run a library's conversion silently; its failure becomes one sentence.
+
+    Raises:
+        ConverterError: the library failed.
+    """
+    try:
+        with quiet():
+            yield
+    except ConverterError:
+        raise
+    except Exception as error:  # a converter library raises anything at all
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = (lines[0] if lines else type(error).__name__).rstrip(".:")[:300]
+        raise ConverterError(
+            f"This head cannot be expressed as {target} {precision} ({type(error).__name__}: {reason}); "
+            "choose another cut, precision or target, or replace that operator in the network."
+        ) from error
+
+
+def check_choice(target: str, kind: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a precision or backend that the target does not have.
+
+    Raises:
+        ConverterError: the message lists those it has.
+    """
+    if value not in known:
+        raise ConverterError(f"{target} has no {kind} {value!r}; choose one of: {', '.join(known)}.")
+
+
+def check_feed(given: Mapping[str, Array], expected: Mapping[str, Sequence[int]]) -> None:
+    """Compare a runner's inputs with what its file takes.
+
+    Raises:
+        ConverterError: a name or a shape differs.
+    """
+    if given.keys() != expected.keys():
+        raise ConverterError(
+            f"This head takes the inputs {', '.join(expected)}; it was given {', '.join(given) or 'none'}."
+        )
+    for name, shape in expected.items():
+        if tuple(given[name].shape) != tuple(shape):
+            raise ConverterError(f"Input {name} has shape {tuple(given[name].shape)}; this head takes {tuple(shape)}.")

@@ -1,0 +1,115 @@
+"""Core ML: an .mlpackage head (ML program) for iOS 16 and later."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ._heads import SMASHED, absent, check_choice, check_feed, converting, describe, exported, versions
+from ._quiet import quiet
+from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch.export import ExportedProgram
+
+    from .base import Array
+
+
+class CoremlRunner(Runner):
+    """An .mlpackage head in Core ML itself; macOS only."""
+
+    def __init__(self, entry: Path) -> None:
+        with quiet():
+            import coremltools
+
+            self._model = coremltools.models.MLModel(str(entry), compute_units=coremltools.ComputeUnit.CPU_ONLY)
+        self._shapes = _shapes(self._model.get_spec())
+
+    def run(self, inputs: Mapping[str, Array]) -> Array:
+        """Execute once; see the base class."""
+        check_feed(inputs, self._shapes)
+        result: Array = self._model.predict(dict(inputs))[SMASHED]
+        return result
+
+
+class ReferenceRunner(Runner):
+    """An .mlpackage head evaluated operator by operator: not Core ML, but the saved file and nothing else."""
+
+    is_real_runtime = False
+
+    def __init__(self, entry: Path) -> None:
+        from .coreml_reference import load_program
+
+        with quiet():
+            from coremltools.models.utils import load_spec
+
+            self._shapes = _shapes(load_spec(str(entry)))
+            self._program = load_program(entry)
+
+    def run(self, inputs: Mapping[str, Array]) -> Array:
+        """Evaluate once; see the base class."""
+        check_feed(inputs, self._shapes)
+        result: Array = self._program.run(dict(inputs))
+        return result
+
+
+class ToCoreml(Converter):
+    """Core ML, for apps that use Apple's own runtime."""
+
+    name = "coreml"
+    extra = "coreml"
+    precisions = ("fp32", "fp16")
+    backends = ("mlprogram",)
+
+    def missing(self) -> str | None:
+        return absent({"torch": "torch", "coremltools": "coremltools"})
+
+    def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
+        """Write head.mlpackage into `out`; see the base class."""
+        check_choice(self.name, "precision", precision, self.precisions)
+        check_choice(self.name, "backend", backend, self.backends)
+        entry = out / "head.mlpackage"
+        with converting("Core ML", precision):
+            import coremltools
+            import numpy as np
+
+            model = coremltools.convert(
+                _explicit_strides(exported(head).run_decompositions({})),
+                convert_to="mlprogram",
+                minimum_deployment_target=coremltools.target.iOS16,
+                compute_precision=coremltools.precision.FLOAT32
+                if precision == "fp32"
+                else coremltools.precision.FLOAT16,
+                # without a type here the name is automatic and fp16 programs emit fp16
+                outputs=[coremltools.TensorType(SMASHED, dtype=np.float32)],
+                skip_model_load=True,
+            )
+            model.save(str(entry))
+        inputs, outputs = describe(head)
+        return Conversion(entry.name, inputs, outputs, None, None, versions("coremltools"))
+
+    def cannot_run(self, backend: str) -> str | None:
+        return None
+
+    def load(self, entry: Path, *, threads: int = 1) -> Runner:
+        """Open on Core ML (macOS), else on the reference evaluator. Core ML chooses its threads itself."""
+        if not entry.is_dir():
+            raise ConverterError(f"{entry} is not an .mlpackage folder; convert the head again.")
+        return CoremlRunner(entry) if sys.platform == "darwin" else ReferenceRunner(entry)
+
+
+def _explicit_strides(program: ExportedProgram) -> ExportedProgram:
+    """Spell out a pooling's stride where torch left it out: coremltools wants it."""
+    import torch
+
+    for node in program.graph.nodes:
+        if node.target == torch.ops.aten.max_pool2d.default and len(node.args) == 2:
+            node.args = (*node.args, node.args[1])
+    return program
+
+
+def _shapes(spec: Any) -> dict[str, tuple[int, ...]]:
+    return {entry.name: tuple(entry.type.multiArrayType.shape) for entry in spec.description.input}

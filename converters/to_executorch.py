@@ -1,0 +1,162 @@
+"""ExecuTorch: a .pte head, whole in one XNNPACK delegate by default."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._heads import EPS, IMAGE, absent, check_choice, check_feed, converting, describe, exported, versions
+from ._quiet import quiet
+from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .base import Array
+
+_NOT_HERE = {
+    "coreml": "the Core ML delegate runs on Apple devices only",
+    "vulkan": "the Vulkan delegate runs on devices with a Vulkan driver and a runtime built with it",
+}
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """How much of a lowered program its delegates took.
+
+    Attributes:
+        delegates: calls into a backend; 1 = nothing in between.
+        delegated: operators inside of them.
+        outside: operators left to the portable kernels, by name.
+    """
+
+    delegates: int
+    delegated: int
+    outside: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All operators."""
+        return self.delegated + sum(self.outside.values())
+
+
+def count_operators(graph_module: Any) -> Lowering:
+    """Count the operators of a lowered program's graph, inside and outside its delegates."""
+    calls = [node for node in graph_module.graph.nodes if node.op == "call_function" and not _is_plumbing(node)]
+    delegates = [node for node in calls if "executorch_call_delegate" in str(node.target)]
+    inside = 0
+    for node in delegates:
+        lowered = getattr(graph_module, node.args[0].target)
+        inside += count_operators(lowered.original_module.graph_module).total
+    outside = Counter(_operator_name(node) for node in calls if node not in delegates)
+    return Lowering(len(delegates), inside, dict(outside))
+
+
+def _is_plumbing(node: Any) -> bool:
+    return "getitem" in str(node.target)
+
+
+def _operator_name(node: Any) -> str:
+    name = getattr(node.target, "name", None)
+    return str(name() if callable(name) else node.target)
+
+
+class ExecutorchRunner(Runner):
+    """A .pte head in ExecuTorch's own runtime."""
+
+    def __init__(self, entry: Path, threads: int) -> None:
+        with quiet():
+            from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpool
+            from executorch.runtime import Runtime
+
+            try:
+                program = Runtime.get().load_program(entry)
+                self._method = program.load_method("forward")
+            except RuntimeError as error:
+                raise ConverterError(
+                    f"ExecuTorch cannot open {entry} ({str(error).splitlines()[0]}); convert it again."
+                ) from error
+            # the pool is one for the process; resetting it is safe only between two runs
+            _unsafe_reset_threadpool(threads)
+        self._program = program  # the method points into it
+        metadata = self._method.metadata
+        shapes = [tuple(metadata.input_tensor_meta(index).sizes()) for index in range(metadata.num_inputs())]
+        # a .pte keeps the order of its inputs, not their names
+        self._shapes = dict(zip((IMAGE, EPS), shapes, strict=False))
+
+    def run(self, inputs: Mapping[str, Array]) -> Array:
+        """Execute once; see the base class."""
+        import torch
+
+        check_feed(inputs, self._shapes)
+        feed = [torch.from_numpy(inputs[name]) for name in self._shapes]
+        result: Array = self._method.execute(feed)[0].numpy()
+        return result
+
+
+class ToExecutorch(Converter):
+    """ExecuTorch, for the native app on Android and iOS."""
+
+    name = "executorch"
+    extra = "executorch"
+    precisions = ("fp32",)
+    backends = ("xnnpack", "portable", "coreml", "vulkan")
+
+    def missing(self) -> str | None:
+        return absent({"torch": "torch", "executorch": "executorch", "torchao": "torchao"})
+
+    def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
+        """Write head.pte into `out`; see the base class."""
+        check_choice(self.name, "precision", precision, self.precisions)
+        check_choice(self.name, "backend", backend, self.backends)
+        entry = out / "head.pte"
+        with converting("ExecuTorch", precision):
+            lowered = lower(head, backend)
+            counts = count_operators(lowered.exported_program().graph_module)
+            with entry.open("wb") as stream:
+                lowered.to_executorch().write_to_file(stream)
+        inputs, outputs = describe(head)
+        return Conversion(
+            entry.name,
+            inputs,
+            outputs,
+            counts.delegated,
+            counts.total,
+            versions("executorch", "torchao"),
+            self.cannot_run(backend),
+        )
+
+    def cannot_run(self, backend: str) -> str | None:
+        return _NOT_HERE.get(backend)
+
+    def load(self, entry: Path, *, threads: int = 1) -> Runner:
+        return ExecutorchRunner(entry, threads)
+
+
+def lower(head: HeadProgram, backend: str) -> Any:
+    """Export the head and give the backend's partitioner all that it takes.
+
+    Returns:
+        executorch.exir.EdgeProgramManager
+    """
+    from executorch.exir import to_edge_transform_and_lower
+
+    return to_edge_transform_and_lower(exported(head), partitioner=_partitioners(backend))
+
+
+def _partitioners(backend: str) -> list[Any]:
+    if backend == "xnnpack":
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+        return [XnnpackPartitioner()]
+    if backend == "coreml":
+        from executorch.backends.apple.coreml.partition import CoreMLPartitioner
+
+        return [CoreMLPartitioner()]
+    if backend == "vulkan":
+        from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
+
+        return [VulkanPartitioner()]
+    return []

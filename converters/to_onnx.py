@@ -1,0 +1,118 @@
+"""ONNX: a head, or a tail with any batch size, as one .onnx file for onnxruntime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._heads import (
+    SMASHED,
+    absent,
+    check_choice,
+    check_feed,
+    converting,
+    describe,
+    exported,
+    input_names,
+    versions,
+)
+from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from .base import Array
+
+#: the newest operator set that every runtime of the last two years reads
+OPSET = 20
+LOGITS = "logits"
+
+
+class OnnxRunner(Runner):
+    """An .onnx head in onnxruntime, on the CPU."""
+
+    def __init__(self, entry: Path, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(str(entry), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no root
+            raise ConverterError(
+                f"onnxruntime cannot open {entry} ({str(error).splitlines()[0]}); convert it again."
+            ) from error
+        self._shapes = {spec.name: spec.shape for spec in self._session.get_inputs()}
+
+    def run(self, inputs: Mapping[str, Array]) -> Array:
+        """Execute once; see the base class."""
+        check_feed(inputs, self._shapes)
+        result: Array = self._session.run([SMASHED], dict(inputs))[0]
+        return result
+
+
+class ToOnnx(Converter):
+    """ONNX for onnxruntime and every other runtime that reads it."""
+
+    name = "onnx"
+    extra = "onnx"
+    precisions = ("fp32",)
+    backends = ("cpu",)
+
+    def missing(self) -> str | None:
+        return absent({"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"})
+
+    def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
+        """Write head.onnx into `out`; see the base class."""
+        check_choice(self.name, "precision", precision, self.precisions)
+        check_choice(self.name, "backend", backend, self.backends)
+        entry = out / "head.onnx"
+        with converting("ONNX", precision):
+            import torch
+
+            program = torch.onnx.export(
+                exported(head),
+                (),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=input_names(head),
+                output_names=[SMASHED],
+                verbose=False,
+            )
+            program.save(str(entry), external_data=False)
+        inputs, outputs = describe(head)
+        return Conversion(entry.name, inputs, outputs, None, None, versions("onnx", "onnxscript", "onnxruntime"))
+
+    def cannot_run(self, backend: str) -> str | None:
+        return None
+
+    def load(self, entry: Path, *, threads: int = 1) -> Runner:
+        return OnnxRunner(entry, threads)
+
+
+def export_tail(tail: nn.Module, smashed_example: Tensor, out: Path) -> Path:
+    """Write a tail as one self-contained .onnx file: `smashed` [B,C,h,w] -> `logits` [B,K], any B.
+
+    Args:
+        tail: in eval mode.
+        smashed_example: protected or plain smashed features of at least one image.
+        out: the file to write.
+
+    Raises:
+        ConverterError: an operator of the tail has no ONNX form, or the tail fixes its batch size.
+    """
+    with converting("ONNX", "fp32"):
+        import torch
+
+        example = smashed_example[:1].expand(2, *smashed_example.shape[1:]).contiguous()
+        batch = torch.export.Dim("batch", min=1)
+        with torch.no_grad():
+            program = torch.export.export(tail, (example,), dynamic_shapes=({0: batch},))
+        written = torch.onnx.export(
+            program, (), dynamo=True, opset_version=OPSET, input_names=[SMASHED], output_names=[LOGITS], verbose=False
+        )
+        written.save(str(out), external_data=False)
+    return out

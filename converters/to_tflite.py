@@ -1,0 +1,80 @@
+"""TFLite (LiteRT): a .tflite head with a signature that keeps the names of its tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._heads import SMASHED, absent, check_choice, check_feed, converting, describe, input_names, versions
+from ._quiet import quiet
+from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .base import Array
+
+
+class TfliteRunner(Runner):
+    """A .tflite head in LiteRT's interpreter, with its built-in XNNPACK kernels."""
+
+    def __init__(self, entry: Path, threads: int) -> None:
+        try:
+            with quiet():
+                from ai_edge_litert.interpreter import Interpreter
+
+                self._interpreter = Interpreter(model_path=str(entry), num_threads=threads)
+                self._interpreter.allocate_tensors()
+                self._call = self._interpreter.get_signature_runner()
+        except ValueError as error:
+            raise ConverterError(
+                f"LiteRT cannot open {entry} ({str(error).splitlines()[0]}); convert it again."
+            ) from error
+        self._shapes = {name: tuple(detail["shape"]) for name, detail in self._call.get_input_details().items()}
+
+    def run(self, inputs: Mapping[str, Array]) -> Array:
+        """Execute once; see the base class."""
+        check_feed(inputs, self._shapes)
+        result: Array = self._call(**inputs)[SMASHED]
+        return result
+
+
+class ToTflite(Converter):
+    """TFLite, for Android's LiteRT and small boards."""
+
+    name = "tflite"
+    extra = "tflite"
+    precisions = ("fp32",)
+    backends = ("cpu",)
+
+    def missing(self) -> str | None:
+        return absent(
+            {
+                "torch": "torch",
+                "litert_torch": "litert-torch",
+                "ai_edge_litert": "ai-edge-litert",
+                "ai_edge_quantizer": "ai-edge-quantizer",
+            }
+        )
+
+    def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
+        """Write head.tflite into `out`; see the base class."""
+        check_choice(self.name, "precision", precision, self.precisions)
+        check_choice(self.name, "backend", backend, self.backends)
+        entry = out / "head.tflite"
+        with converting("TFLite", precision):
+            import litert_torch
+
+            from ._compose import NamedOutput
+
+            feed = dict(zip(input_names(head), head.example(), strict=True))
+            model = litert_torch.convert(NamedOutput(head.module()).eval(), sample_kwargs=feed)
+            model.export(str(entry))
+        inputs, outputs = describe(head)
+        return Conversion(entry.name, inputs, outputs, None, None, versions("litert-torch", "ai-edge-litert"))
+
+    def cannot_run(self, backend: str) -> str | None:
+        return None
+
+    def load(self, entry: Path, *, threads: int = 1) -> Runner:
+        return TfliteRunner(entry, threads)
