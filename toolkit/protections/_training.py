@@ -61,6 +61,37 @@ def in_batches(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, b
     return torch.cat([module(part) for part in inputs.split(batch_size)])
 
 
+class Balance(nn.Module):
+    """The privacy term's weight, moved so that the user's accuracy stays where it has to [ours].
+
+    A fixed weight means another accuracy for every network, cut and method. Here the weight grows while the
+    running accuracy is at least the target and shrinks while it is below, for every trained method alike, so
+    that methods are compared at equal cost to the user. It is a module because its state belongs in checkpoints.
+    """
+
+    weight: Tensor
+    accuracy: Tensor
+
+    def __init__(self, weight: float, max_drop: float, unprotected: float) -> None:
+        super().__init__()
+        self.target = unprotected - max_drop
+        self.register_buffer("weight", torch.tensor(weight))
+        self.register_buffer("accuracy", torch.tensor(unprotected))
+
+    @torch.no_grad()
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Take in one batch's logits [B,K] and labels [B]."""
+        right = (logits.argmax(1) == labels).float().mean()
+        self.accuracy.mul_(0.95).add_(0.05 * right)
+        self.weight.mul_(1.03 if self.accuracy.item() >= self.target else 0.94)
+
+
+def balance_for(training: Training, weight: float, max_drop: float) -> Balance:
+    """Start a balance from the accuracy that the network has before protection, on the training images."""
+    logits = in_batches(lambda images: training.tail(training.head(images)), training.images)
+    return Balance(weight, max_drop, (logits.argmax(1) == training.labels).float().mean().item())
+
+
 def reinitialise(module: nn.Module, seed: int) -> None:
     """Draw a module's initial weights from `seed`, whatever happened to the global generator before."""
     with torch.random.fork_rng(devices=[]):

@@ -1,0 +1,34 @@
+"""How much two sets of vectors depend on each other, as differentiable figures for training losses."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def _centred_distances(rows: Tensor) -> Tensor:
+    """Doubly centred distance matrix [B,B] of rows [B,...]."""
+    flat = rows.flatten(1)
+    # squared distances from products; the small constant keeps the root's gradient finite on the diagonal
+    square = flat.square().sum(1)
+    distances = torch.sqrt((square[:, None] + square[None, :] - 2 * flat @ flat.T).clamp(min=0) + 1e-6)
+    return distances - distances.mean(0, keepdim=True) - distances.mean(1, keepdim=True) + distances.mean()
+
+
+def distance_correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Distance correlation in [0, 1] of two sets of B vectors, [B,...] each; 0 only where they are independent.
+
+    Source: Szekely et al., Annals of Statistics 35(6), 2007 (the biased sample version).
+    """
+    a, b = _centred_distances(first), _centred_distances(second)
+    covariance = (a * b).mean().clamp(min=0)
+    variances = (a.square().mean() * b.square().mean()).clamp(min=1e-12)
+    return torch.sqrt(covariance / torch.sqrt(variances) + 1e-9)
+
+
+def class_centres(features: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Mean features [classes, D] of each class in features [N,D]; the overall mean where a class is missing."""
+    member = torch.nn.functional.one_hot(labels, classes).to(features.dtype)
+    count = member.sum(0)[:, None]
+    sums = member.T @ features
+    return torch.where(count > 0, sums / count.clamp(min=1), features.mean(0, keepdim=True))

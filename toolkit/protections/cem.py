@@ -1,0 +1,69 @@
+"""Conditional-entropy maximisation: the head is fine-tuned to bury the image in noise, given its class.
+
+Source: Xia et al., "Theoretical Insights in Model Inversion Robustness and Conditional Entropy Maximization
+for Collaborative Inference Systems", arXiv 2503.00383: a Gaussian mixture over noised features bounds the entropy of
+the image given the features; the loss adds weight * log(variance inside the components / noise variance).
+[ours] one component per class of the user's task; the tail stays frozen; the weight follows the user's
+accuracy, see `Balance`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from . import _training
+from ._dependence import class_centres
+from .base import FeatureShape, Protection, Training
+
+
+class ConditionalEntropy(Protection):
+    """x + strength * scale * eps behind a head whose features vary little inside a class."""
+
+    trains = "the head, and measures the noise's scale; the tail stays frozen"
+    trains_head = True
+    options: ClassVar[dict[str, float]] = {"scale": 0.3, "weight": 0.1, "max_drop": 0.003, "learning_rate": 3e-4}
+    deviation: Tensor
+
+    def __init__(self, features: FeatureShape) -> None:
+        super().__init__(features)
+        self.register_buffer("deviation", torch.tensor(1.0))
+
+    def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
+        """Map smashed, eps [B,C,h,w] -> protected [B,C,h,w]."""
+        return smashed + self.strength * self.deviation * eps
+
+    def fit(self, training: Training) -> None:
+        """Fine-tune the head in place under noise of `scale` standard deviations of its original features."""
+        options = self.settings(training.options)
+        smashed = _training.in_batches(training.head, training.images)
+        if training.resume_from is None:
+            self.deviation.fill_(options["scale"] * smashed.std())
+        balance = _training.balance_for(training, options["weight"], options["max_drop"])
+        classes = int(training.labels.max()) + 1
+        optimizer = torch.optim.Adam(training.head.parameters(), lr=options["learning_rate"])
+
+        def step(batch: _training.Step) -> float:
+            features = training.head(batch.images)
+            logits = training.tail(self(features, *batch.noise_for(self)))
+            flat = features.flatten(1)
+            centres = class_centres(flat, batch.labels, classes)[batch.labels]
+            inside = (flat - centres).square().mean(0)
+            leak = torch.log1p(inside / self.deviation.square()).mean()
+            loss = functional.cross_entropy(logits, batch.labels) + balance.weight * leak
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            balance.update(logits, batch.labels)
+            return loss.item()
+
+        modules = {"head": training.head, "noise": self, "balance": balance}
+        with _training.frozen(training.tail):
+            _training.run(training, modules, {"adam": optimizer}, step, "cem")
+
+    def statistics(self, smashed: Tensor) -> dict[str, float]:
+        """Report the noise's scale beside the features'."""
+        return {"noise_std": (self.strength * self.deviation).item(), "smashed_std": smashed.std().item()}

@@ -1,0 +1,70 @@
+"""Cloak: one learned location and scale per feature.
+
+Source: Mireshghallah et al., "Not All Features Are Equal: Discovering Essential Features for Preserving
+Prediction Privacy", WWW 2021, arXiv 2003.12154: frozen network, loss = cross-entropy - weight * log(mean scale),
+noise on the input image. [ours] on the smashed features here; the weight follows the user's accuracy, see `Balance`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from . import _training
+from .base import FeatureShape, Protection, Training
+
+
+class Cloak(Protection):
+    """x + strength * (loc + scale * eps), loc and scale per element, the same for every input."""
+
+    trains = "loc and scale per feature; head and tail stay frozen"
+    options: ClassVar[dict[str, float]] = {
+        "initial_scale": 0.1,
+        "noise_weight": 0.05,
+        "max_drop": 0.005,
+        "learning_rate": 0.03,
+    }
+
+    def __init__(self, features: FeatureShape) -> None:
+        super().__init__(features)
+        self.loc = nn.Parameter(torch.zeros(1, *features))
+        self.log_scale = nn.Parameter(torch.zeros(1, *features))
+
+    def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
+        """Map smashed, eps [B,C,h,w] -> protected [B,C,h,w]."""
+        protected: Tensor = smashed + self.strength * (self.loc + torch.exp(self.log_scale) * eps)
+        return protected
+
+    def fit(self, training: Training) -> None:
+        """Train loc and scale: cross-entropy of the frozen tail - weight * log(mean scale)."""
+        options = self.settings(training.options)
+        deviation = _training.in_batches(training.head, training.images).std()
+        if training.resume_from is None:
+            with torch.no_grad():
+                self.loc.zero_()
+                self.log_scale.fill_(torch.log(options["initial_scale"] * deviation + 1e-12).item())
+        balance = _training.balance_for(training, options["noise_weight"], options["max_drop"])
+        optimizer = torch.optim.Adam(self.parameters(), lr=options["learning_rate"])
+
+        def step(batch: _training.Step) -> float:
+            logits = training.tail(self(batch.smashed, *batch.noise_for(self)))
+            hidden = torch.log(torch.exp(self.log_scale).mean())
+            loss = functional.cross_entropy(logits, batch.labels) - balance.weight * hidden
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            balance.update(logits, batch.labels)
+            return loss.item()
+
+        with _training.frozen(training.head, training.tail):
+            _training.run(training, {"noise": self, "balance": balance}, {"adam": optimizer}, step, "cloak")
+
+    def statistics(self, smashed: Tensor) -> dict[str, float]:
+        """Report the learned scale beside the features'."""
+        return {
+            "mean_scale": (self.strength * torch.exp(self.log_scale).mean()).item(),
+            "smashed_std": smashed.std().item(),
+        }
