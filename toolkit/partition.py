@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING
 import torch
 from torch.fx import Graph, GraphModule, Node
 
+from .bundle import Bundle, create, creating, now_utc, sha256_of
 from .cuts import Cut, find_cut
-from .errors import NetworkError
+from .errors import InputError, NetworkError
 from .graph import is_size, to_graph
+from .manifest import Manifest, Model, Preprocess, TensorSpec
+from .manifest import Split as SplitRecord
+from .network import Network
+from .program_file import load_program, save_program
+from .versions import tool_versions
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Sequence
+    from pathlib import Path
 
-    from .network import Network
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,13 @@ class Split:
     classes: int
 
 
-def split(network: Network, cut_name: str) -> Split:
+def split(network: Network, cut_name: str, *, check: bool = True) -> Split:
     """Split a network at a named cut point and check that nothing changed.
+
+    Args:
+        network: exported, with a free batch size.
+        cut_name: a name or an alias of a cut point.
+        check: compare the halves with the whole on random images (not needed when a bundle is read again).
 
     Raises:
         InputError: no such cut point.
@@ -51,7 +63,8 @@ def split(network: Network, cut_name: str) -> Split:
     for half in (head, tail):
         half.requires_grad_(False)
     result = Split(head, tail, cut, network.image, network.classes)
-    _check(network, result)
+    if check:
+        _check(network, result)
     return result
 
 
@@ -115,3 +128,73 @@ def _check(network: Network, halves: Split) -> None:
                     f"{network.source} cut at {halves.cut.name} does not give the network's own numbers, which means "
                     "that it draws random numbers or keeps state between calls; remove that in eval mode."
                 )
+
+
+def partition(
+    network: Network,
+    cut_name: str,
+    out: Path,
+    *,
+    preprocess: Preprocess,
+    labels: list[str] | None = None,
+    weights: Path | None = None,
+    fingerprint: str = "",
+) -> Bundle:
+    """Split a network and start a bundle with it. An older bundle in `out` is replaced as a whole.
+
+    Raises:
+        InputError: no such cut point, or labels that do not fit the classes.
+        NetworkError: the network cannot be split there.
+        BundleError: `out` holds something else or cannot be written.
+    """
+    labels = labels or [str(index) for index in range(network.classes)]
+    if len(labels) != network.classes:
+        raise InputError(f"There are {len(labels)} labels for {network.classes} classes; give one per class, in order.")
+    halves = split(network, cut_name)
+    cut = halves.cut
+    with creating(out) as stage:
+        made = stage.scratch("model")
+        save_program(network.program, made / "program.pt2")
+        (program,) = stage.keep(made, "model")
+        image = TensorSpec(name="image", dtype="float32", shape=[-1, *network.image])
+        return create(
+            out,
+            Manifest(
+                bundle_id="0" * 64,
+                created_utc=now_utc(),
+                tools=tool_versions("torch"),
+                model=Model(
+                    source=network.source,
+                    parameters=cut.head_parameters + cut.tail_parameters,
+                    weights_sha256=sha256_of(weights) if weights else None,
+                    program=program,
+                ),
+                preprocess=preprocess,
+                labels=labels,
+                split=SplitRecord(
+                    cut=cut.name,
+                    image=image,
+                    smashed=smashed_spec(cut.shape),
+                    logits=TensorSpec(name="logits", dtype="float32", shape=[-1, network.classes], layout="NC"),
+                    head_macs=cut.head_macs,
+                    tail_macs=cut.tail_macs,
+                    head_parameters=cut.head_parameters,
+                    tail_parameters=cut.tail_parameters,
+                ),
+                stages={"partition": fingerprint},
+            ),
+        )
+
+
+def smashed_spec(shape: Sequence[int]) -> TensorSpec:
+    """Describe smashed features of that shape (without batch) as float32."""
+    return TensorSpec(name="smashed", dtype="float32", shape=[-1, *shape], layout="NCHW" if len(shape) == 3 else "NC")
+
+
+def load_split(bundle: Bundle) -> Split:
+    """Split a bundle's network again, as its manifest says; the protection is not in it."""
+    manifest = bundle.manifest
+    program = load_program(bundle.path(manifest.model.program))
+    channels, height, width = manifest.split.image.shape[1:]
+    network = Network(manifest.model.source, program, (channels, height, width), len(manifest.labels))
+    return split(network, manifest.split.cut, check=False)
