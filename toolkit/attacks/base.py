@@ -24,6 +24,8 @@ class Knowledge:
         observe: images [B,...] -> protected smashed features [B,C,h,w] with fresh eps at each call: the
             attacker owns the app, so it can run the protected head on its own photos.
         head: the head's weights, for white-box attacks; None for black-box ones.
+        observations: how many protected feature maps of one photo it will get at a time; 1, or more for the
+            averaging attacker, who prepares on what it will see.
         seed: seeds every draw of the attack.
         progress: called with (steps done, steps in all, one line of text).
     """
@@ -34,6 +36,7 @@ class Knowledge:
     observe: Callable[[Tensor], Tensor]
     head: nn.Module | None
     seed: int
+    observations: int = 1
     progress: Callable[[int, int, str], None] = lambda done, total, text: None
 
 

@@ -55,6 +55,19 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
+@contextlib.contextmanager
+def trainable(module: nn.Module) -> Iterator[list[nn.Parameter]]:
+    """Switch gradients of a frozen module's weights on, and off again afterwards."""
+    held = [parameter for parameter in module.parameters() if not parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(True)
+    try:
+        yield list(module.parameters())
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(False)
+
+
 @torch.no_grad()
 def in_batches(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 128) -> Tensor:
     """Apply a module to many inputs [N,...] without gradients."""

@@ -67,5 +67,5 @@ class Adversarial(Protection):
             return loss.item()
 
         modules = {"head": training.head, "decoder": rebuild, "balance": balance}
-        with _training.frozen(training.tail):
+        with _training.frozen(training.tail), _training.trainable(training.head):
             _training.run(training, modules, {"adam": optimizer, "opponent": opponent}, step, "adversarial")

@@ -61,7 +61,7 @@ class ConditionalEntropy(Protection):
             return loss.item()
 
         modules = {"head": training.head, "noise": self, "balance": balance}
-        with _training.frozen(training.tail):
+        with _training.frozen(training.tail), _training.trainable(training.head):
             _training.run(training, modules, {"adam": optimizer}, step, "cem")
 
     def statistics(self, smashed: Tensor) -> dict[str, float]:

@@ -50,5 +50,5 @@ class NoPeek(Protection):
             balance.update(logits, batch.labels)
             return loss.item()
 
-        with _training.frozen(training.tail):
+        with _training.frozen(training.tail), _training.trainable(training.head):
             _training.run(training, {"head": training.head, "balance": balance}, {"adam": optimizer}, step, "nopeek")
