@@ -1,0 +1,35 @@
+#!/bin/sh
+# Builds the environments that the serving tests and benchmarks compare: one venv each, because
+# TorchServe, LitServe, Ray and tritonclient pin packages against each other (and against ours).
+#
+#   benchmarks/serving/setup.sh [torchserve|litserve|ray|clients|tail|fuzz ...]     default: all of them
+#
+# They land in build/venvs/NAME (or $PRIPRO_VENVS/NAME); one that is complete is left alone.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+venvs=${PRIPRO_VENVS:-$root/build/venvs}
+python=${PYTHON:-python3.11}
+
+packages() {
+    case $1 in
+        torchserve) echo "torch==2.13.0 torchserve==0.12.0 torch-model-archiver==0.12.0 onnxruntime==1.32.0 numpy==2.4.6 pyyaml psutil packaging pillow setuptools<81" ;;
+        litserve) echo "torch==2.13.0 litserve==0.2.19 onnxruntime==1.32.0 numpy==2.4.6 psutil" ;;
+        ray) echo "ray[serve]==2.60.0 onnxruntime==1.32.0 numpy==2.4.6 grpcio httptools" ;;
+        clients) echo "tritonclient[http,grpc]==2.73.0 numpy psutil" ;;
+        tail) echo "$root[tail]" ;;
+        fuzz) echo "schemathesis==4.32.5 atheris==3.0.0 numpy" ;;
+        *) echo "setup.sh knows torchserve, litserve, ray, clients, tail and fuzz, not '$1'" >&2; exit 2 ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- torchserve litserve ray clients tail
+for name in "$@"; do
+    wanted=$(packages "$name")
+    home=$venvs/$name
+    [ -f "$home/.complete" ] && [ "$(cat "$home/.complete")" = "$wanted" ] && continue
+    rm -rf "$home"
+    "$python" -m venv "$home"
+    # shellcheck disable=SC2086  # a list of requirements, on purpose
+    "$home/bin/pip" install --quiet --disable-pip-version-check $wanted
+    echo "$wanted" > "$home/.complete"
+done

@@ -1,0 +1,147 @@
+"""Zero-delay micro-batching: an inference thread takes what has queued, at most `max_batch` items, and runs it.
+
+The queue is bounded in items; what does not fit is refused at once, so a backlog never grows.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .wire import dequantise
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from .calls import Call
+    from .engine import Engine
+    from .wire import Floats
+
+    Done = Callable[["Floats | None"], None]
+
+
+class Batcher:
+    """Feeds one engine from one queue.
+
+    Args:
+        engine: what runs.
+        max_batch: most items in one run.
+        max_wait_ms: how long to wait for company; 0 takes only what is there.
+        limit: most items that wait or run at a time.
+        workers: inference threads.
+        deliver: schedules a callable on the thread that owns the callbacks.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        max_batch: int,
+        max_wait_ms: float,
+        limit: int,
+        workers: int,
+        loop: asyncio.AbstractEventLoop,
+        observe: Callable[[int, float], None],
+    ) -> None:
+        self._engine = engine
+        self._max_batch = max_batch
+        self._wait = max_wait_ms / 1000
+        self._limit = limit
+        self._loop = loop
+        self._observe = observe
+        self._queue: queue.SimpleQueue[tuple[Call, Done] | None] = queue.SimpleQueue()
+        self.pending = 0
+        self._threads = [threading.Thread(target=self._work, name=f"tail-{n}", daemon=True) for n in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def has_room(self, items: int = 1) -> bool:
+        """Whether that many items may join; a request larger than the queue runs alone."""
+        return self.pending + items <= self._limit or self.pending == 0
+
+    def submit(self, call: Call, done: Done) -> bool:
+        """Queue a call, or return False where the queue is full. `done` gets logits, or None if the engine failed.
+
+        Must be called on the event loop's thread, where `done` is called, too.
+        """
+        items = len(call.array)
+        if not self.has_room(items):
+            return False
+        self.pending += items
+        self._queue.put((call, done))
+        return True
+
+    def stop(self) -> None:
+        """End the threads after what is queued."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        held: deque[tuple[Call, Done]] = deque()
+        while True:
+            taken = held.popleft() if held else self._queue.get()
+            if taken is None:
+                return
+            jobs, items = [taken], len(taken[0].array)
+            patience = time.monotonic() + self._wait
+            stopping = False
+            while items < self._max_batch:
+                try:
+                    left = patience - time.monotonic() if self._wait else 0.0
+                    more = self._queue.get(timeout=left) if left > 0 else self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    stopping = True
+                    break
+                if items + len(more[0].array) > self._max_batch:
+                    held.append(more)
+                    break
+                jobs.append(more)
+                items += len(more[0].array)
+            self._run(jobs, items)
+            if stopping:
+                self._queue.put(None)
+
+    def _run(self, jobs: list[tuple[Call, Done]], items: int) -> None:
+        started = time.perf_counter()
+        try:
+            logits = self._forward([call for call, _ in jobs])
+        except Exception:  # noqa: BLE001  # whatever an engine throws, its callers get an answer
+            logits = None
+        answers: list[tuple[Done, Any]] = []
+        first = 0
+        for call, done in jobs:
+            last = first + len(call.array)
+            answers.append((done, None if logits is None else logits[first:last]))
+            first = last
+        self._loop.call_soon_threadsafe(self._deliver, answers, items, time.perf_counter() - started)
+
+    def _forward(self, calls: list[Call]) -> Floats:
+        features = [_features(call) for call in calls]
+        batch = features[0] if len(features) == 1 else np.concatenate(features)
+        if len(batch) <= self._max_batch:
+            return self._engine.run(batch)
+        parts = range(0, len(batch), self._max_batch)
+        return np.concatenate([self._engine.run(batch[part : part + self._max_batch]) for part in parts])
+
+    def _deliver(self, answers: list[tuple[Done, Any]], items: int, seconds: float) -> None:
+        self.pending -= items
+        self._observe(items, seconds)
+        for done, logits in answers:
+            done(logits)
+
+
+def _features(call: Call) -> Floats:
+    """Features as float32, C order and aligned (a body's tensor starts wherever its JSON header ends)."""
+    if call.spec.dtype == "uint8":
+        return dequantise(call.array, call.spec)
+    return np.require(call.array, np.float32, ["C", "A"])

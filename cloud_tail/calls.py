@@ -1,0 +1,148 @@
+"""One inference call, whichever server carries it: from headers and a body to an array, and back to an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from .errors import BundleMismatch, WireError
+from .wire import (
+    BUNDLE_HEADER,
+    HEADER_LENGTH,
+    Request,
+    canonical,
+    check_bundle_id,
+    encode_response,
+    from_bytes,
+    parse_length,
+    parse_request,
+    request_of,
+    tensor_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .signature import Signature, TensorSpec
+    from .wire import Array, Buffer, Floats
+
+    class _Tail(Protocol):
+        @property
+        def signature(self) -> Signature: ...
+
+
+T = TypeVar("T", bound="_Tail")
+_LENGTH, _BUNDLE = HEADER_LENGTH.lower(), BUNDLE_HEADER.lower()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A checked call.
+
+    Attributes:
+        array: the features in their own encoding, [n,C,h,w].
+        spec: that encoding.
+        signature: the tail that answers.
+        request: the v2 request, or None where the body was the raw tensor.
+    """
+
+    array: Array
+    spec: TensorSpec
+    signature: Signature
+    request: Request | None
+
+    def answer(self, logits: Floats) -> tuple[dict[str, str], bytes]:
+        """Write logits [n,K] the way the caller asked for.
+
+        Raises:
+            WireError: the features drove the network out of float32's range.
+        """
+        if not np.isfinite(logits).all():
+            raise WireError("These features drive the network out of float32's range; check the head.")
+        if self.request is not None:
+            return encode_response(logits, self.signature, self.request)
+        return {"Content-Type": "application/json"}, canonical(describe(logits[0], self.signature))
+
+
+def describe(logits: Floats, signature: Signature) -> dict[str, Any]:
+    """Explain one item's logits [K]: top class, its label, probabilities."""
+    shifted = np.exp(logits.astype(np.float64) - float(logits.max()))
+    probabilities = shifted / shifted.sum()
+    top = int(logits.argmax())
+    return {
+        "label": signature.labels[top] if signature.labels else None,
+        "index": top,
+        "logits": logits.tolist(),
+        "probabilities": [float(f"{value:.6g}") for value in probabilities],
+    }
+
+
+def pick(tails: Sequence[T], bundle_id: str | None) -> T:
+    """Choose among the tails under one name: the sender's bundle, or the newest (last) where it names none.
+
+    Raises:
+        BundleMismatch: no tail of that bundle is loaded.
+    """
+    if bundle_id is None:
+        return tails[-1]
+    for tail in tails:
+        if tail.signature.bundle_id == bundle_id:
+            return tail
+    raise BundleMismatch(tails[-1].signature.bundle_id, bundle_id)
+
+
+def bundle_of(headers: Mapping[str, str]) -> str | None:
+    """Read `Pripro-Bundle-Id` from headers in lower case.
+
+    Raises:
+        WireError: it is there and is no id.
+    """
+    claimed = headers.get(_BUNDLE)
+    return None if claimed is None else check_bundle_id(claimed)
+
+
+def read_call(
+    headers: Mapping[str, str], body: Buffer | dict[str, Any], tails: Sequence[T], *, raw: bool
+) -> tuple[Call, T]:
+    """Check one call.
+
+    Args:
+        headers: HTTP headers, names in lower case.
+        body: the HTTP body, or the object that it held where a server has parsed its JSON already.
+        tails: what is loaded under the name in the URL.
+        raw: whether a body may be nothing but the tensor's bytes (/predictions; v2 never is).
+
+    Returns:
+        The call, and the tail that answers it.
+
+    Raises:
+        WireError: a malformed request; BundleMismatch among them.
+    """
+    claimed = bundle_of(headers)
+    length = parse_length(headers.get(_LENGTH))
+    if raw and length is None and not isinstance(body, dict) and "json" not in headers.get("content-type", ""):
+        tail = pick(tails, claimed)
+        return _raw_call(body, tail.signature), tail
+    request = request_of(body, None) if isinstance(body, dict) else parse_request(body, length)
+    if None not in (claimed, request.bundle_id) and claimed != request.bundle_id:
+        raise WireError(f"{BUNDLE_HEADER} and parameters.bundle_id name two bundles.")
+    tail = pick(tails, request.bundle_id or claimed)
+    array, spec = tensor_of(request, tail.signature)
+    return Call(array, spec, tail.signature, request), tail
+
+
+def _raw_call(body: Buffer, signature: Signature) -> Call:
+    for spec in signature.inputs:
+        if len(body) == spec.item_bytes:
+            return Call(from_bytes(body, 1, spec), spec, signature, None)
+    sizes = ", ".join(f"{spec.item_bytes} bytes of {spec.dtype}" for spec in signature.inputs)
+    raise WireError(f"A raw body is one item: {sizes}; {len(body)} bytes came.")
+
+
+def refusal(error: WireError) -> tuple[int, bytes]:
+    """Turn an error into an HTTP status and its JSON body."""
+    if isinstance(error, BundleMismatch):
+        return 409, canonical({"error": str(error), "expected": error.expected, "got": error.got})
+    return 400, canonical({"error": str(error)})

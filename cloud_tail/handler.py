@@ -1,0 +1,81 @@
+"""What TorchServe runs: onnxruntime on tail.onnx, behind the same wire parser as our own server.
+
+TorchServe unpacks the archive, puts its folder on the import path, imports this file under the name
+`pripro_handler` and calls `handle`: once with no data to load, then with batches.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from pripro_tail.calls import bundle_of, read_call, refusal
+from pripro_tail.errors import WireError
+from pripro_tail.signature import Signature
+from pripro_tail.wire import dequantise
+
+
+class Tail:
+    """The loaded model: its signature and its session."""
+
+    def __init__(self, folder: Path) -> None:
+        self.signature = Signature.from_json((folder / "signature.json").read_bytes())
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(
+            str(folder / "tail.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+
+    def forward(self, features: np.ndarray) -> np.ndarray:
+        """Run features float32 [n,C,h,w] to logits [n,K]."""
+        return self.session.run(["logits"], {"smashed": features})[0]
+
+
+_tail: Tail | None = None
+
+
+def handle(rows: list[dict[str, Any]] | None, context: Any) -> list[bytes] | None:
+    """Load on the first call, then answer batches; a bad request never spoils its batch."""
+    global _tail
+    if _tail is None:
+        _tail = Tail(Path(context.system_properties["model_dir"]))
+    if rows is None:
+        return None
+    answers: list[bytes] = [b""] * len(rows)
+    calls = {}
+    for index, row in enumerate(rows):
+        headers = {name.lower(): value for name, value in context.get_all_request_header(index).items()}
+        body = row.get("body", row.get("data", b""))
+        try:
+            bundle_of(headers)
+            calls[index], _ = read_call(headers, body.encode() if isinstance(body, str) else body, [_tail], raw=True)
+        except WireError as error:
+            answers[index] = _refuse(context, index, error)
+    if calls:
+        batch = np.concatenate([_features(call) for call in calls.values()])
+        logits = np.split(_tail.forward(batch), np.cumsum([len(call.array) for call in calls.values()])[:-1])
+        for (index, call), part in zip(calls.items(), logits, strict=True):
+            try:
+                headers, answers[index] = call.answer(part)
+            except WireError as error:
+                answers[index] = _refuse(context, index, error)
+                continue
+            for name, value in headers.items():
+                context.set_response_header(index, name, value)
+            context.set_response_content_type(index, headers["Content-Type"])
+    return answers
+
+
+def _features(call: Any) -> np.ndarray:
+    if call.spec.dtype == "uint8":
+        return dequantise(call.array, call.spec)
+    return call.array.astype(np.float32, copy=False)
+
+
+def _refuse(context: Any, index: int, error: WireError) -> bytes:
+    status, body = refusal(error)
+    context.set_response_status(status, "Refused", index)
+    context.set_response_content_type(index, "application/json")
+    return body

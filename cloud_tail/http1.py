@@ -1,0 +1,419 @@
+"""HTTP/1.1 for one connection: httptools reads heads, bodies land in place, everything has a limit and a deadline.
+
+Why not a framework: on the path that counts (a few hundred KB in, a few hundred bytes out) the framework
+costs as much as the rest of the transport; benchmarks/serving measures both. What may go wrong stays
+here: the application sees whole requests only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol, cast
+
+import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+#: a second value for one of these would let two readers of one request disagree
+_SINGLE = frozenset(
+    {
+        "host", "content-length", "transfer-encoding", "content-encoding", "content-type",
+        "authorization", "inference-header-content-length", "pripro-bundle-id",
+    }
+)  # fmt: skip
+_SKIPPABLE = 1 << 20
+_LINGER_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one connection may ask for."""
+
+    head_bytes: int = 16 * 1024
+    body_bytes: int = 16 << 20
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    idle_seconds: float = 75.0
+    connections: int = 1024
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer; `close` gives the connection up after it, even if a body is still on its way."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    close: bool = False
+
+
+class Head:
+    """A request without its body, filled in by httptools.
+
+    Attributes:
+        headers: names in lower case, values as latin-1.
+        chunks: a chunked body's bytes so far; `complete` once its end has come.
+    """
+
+    __slots__ = ("chunks", "complete", "doubled", "headers", "method", "peer", "read", "started", "target")
+
+    def __init__(self, peer: str) -> None:
+        self.method = ""
+        self.target = b""
+        self.headers: dict[str, str] = {}
+        self.peer = peer
+        self.started = time.perf_counter()
+        self.doubled: str | None = None
+        self.chunks = bytearray()
+        self.read = False
+        self.complete = False
+
+    def on_url(self, part: bytes) -> None:
+        """Collect the target, perhaps in parts."""
+        self.target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect one header; trailers behind a chunked body count for nothing."""
+        if self.read:
+            return
+        key = name.decode("latin-1").lower()
+        if key in _SINGLE and key in self.headers:
+            self.doubled = key
+        self.headers[key] = value.decode("latin-1")
+
+    def on_body(self, part: bytes) -> None:
+        """Collect a piece of a chunked body."""
+        if not self.complete:
+            self.chunks += part
+
+    def on_message_complete(self) -> None:
+        """Note a chunked body's end."""
+        self.complete = self.read
+
+
+class Application(Protocol):
+    """What a connection talks to."""
+
+    limits: Limits
+    draining: bool
+    connections: set[Connection]
+
+    def admit(self, head: Head) -> Reply | None:
+        """Refuse a request before its body is read, or let it in."""
+
+    def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
+        """Answer now, or return None and call `connection.reply` later."""
+
+
+class _State(enum.Enum):
+    HEAD = enum.auto()
+    BODY = enum.auto()
+    CHUNKS = enum.auto()
+    SKIP = enum.auto()
+    BUSY = enum.auto()
+    LINGER = enum.auto()
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One client. Requests are answered in order; pipelined ones wait in the head buffer."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+        self.transport: asyncio.Transport | None = None
+        self.deadline = float("inf")
+        self._state = _State.HEAD
+        self._buffer = bytearray(app.limits.head_bytes)
+        self._view = memoryview(self._buffer)
+        self._end = 0
+        self._body = memoryview(b"")
+        self._filled = 0
+        self._skip = 0
+        self._head = Head("")
+        self._parser: httptools.HttpRequestParser | None = None
+        self._refusal: Reply | None = None
+        self._keep_alive = True
+        self._paused = False
+        self._choked = False
+        self._advancing = False
+        self._peer = ""
+
+    # what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else "local"
+        if len(self.app.connections) >= self.app.limits.connections:
+            self._send(Reply(503, b'{"error":"Too many connections; try again."}', {"Retry-After": "1"}, close=True))
+            transport.close()
+            return
+        self.app.connections.add(self)
+        self._expect_head()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        if self._state is _State.BODY:
+            return self._body[self._filled :]
+        if self._state in (_State.SKIP, _State.LINGER, _State.CHUNKS):
+            return self._view
+        return self._view[self._end :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        state = self._state
+        if state is _State.BODY:
+            self._filled += nbytes
+            if self._filled == len(self._body):
+                self._dispatch(self._body)
+        elif state is _State.CHUNKS:
+            self._feed_chunks(bytes(self._view[:nbytes]))
+        elif state is _State.SKIP:
+            self._skip_some(nbytes)
+        elif state is _State.LINGER:
+            pass
+        else:
+            self._end += nbytes
+            if state is _State.HEAD and not self._choked:
+                self._advance()
+            if (
+                self._state in (_State.BUSY, _State.HEAD)
+                and self._end == len(self._buffer)
+                and self.transport is not None
+            ):
+                self._paused = True  # more pipelined requests than fit wait in the socket
+                self.transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self._choked = True  # a client that does not read its answers gets no further ones
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        self._resume()
+
+    def eof_received(self) -> bool:
+        """A half-closed client still gets the answer it is waiting for; anything else ends here."""
+        self._keep_alive = False
+        secure = self.transport is not None and self.transport.get_extra_info("sslcontext") is not None
+        return self._state is _State.BUSY and not secure
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.app.connections.discard(self)
+        self.transport = None
+        self._body = memoryview(b"")
+
+    # requests
+
+    def _expect_head(self) -> None:
+        self._state = _State.HEAD
+        limits = self.app.limits
+        self.deadline = time.monotonic() + (limits.head_seconds if self._end else limits.idle_seconds)
+
+    def _advance(self) -> None:
+        """Take requests out of the buffer until one needs more bytes or time; a loop, not a recursion."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._state is _State.HEAD and self._end and not self._choked and self.transport is not None:
+                if not self._take_head():
+                    break
+        finally:
+            self._advancing = False
+
+    def _take_head(self) -> bool:
+        lead = 0
+        while self._buffer.startswith(b"\r\n", lead, self._end):  # a stray empty line after a body is allowed
+            lead += 2
+        stop = self._buffer.find(b"\r\n\r\n", lead, self._end)
+        if stop < 0:
+            if self._end == len(self._buffer):
+                self._fail(431, "The request's head is too long.")
+            elif self.deadline > (due := time.monotonic() + self.app.limits.head_seconds):
+                self.deadline = due
+            return False
+        head = bytes(self._view[lead : stop + 4])
+        rest = self._end - stop - 4
+        self._buffer[:rest] = self._buffer[stop + 4 : self._end]
+        self._end = rest
+        self._parse(head)
+        return True
+
+    def _parse(self, raw: bytes) -> None:
+        self._head = head = Head(self._peer)
+        parser = httptools.HttpRequestParser(head)
+        if raw.count(b"\n") != raw.count(b"\r\n"):
+            self._fail(400, "The request's head has a bare line feed.")
+            return
+        try:
+            parser.feed_data(raw)
+        except httptools.HttpParserUpgrade:
+            pass  # an offer to switch protocols may be ignored
+        except httptools.HttpParserError:
+            self._fail(400, "This is not an HTTP/1.1 request.")
+            return
+        head.read, head.method = True, parser.get_method().decode("latin-1")
+        version, headers = parser.get_http_version(), head.headers
+        self._keep_alive = parser.should_keep_alive() and not self.app.draining
+        if head.doubled is not None:
+            self._fail(400, f"The header {head.doubled} came twice.")
+        elif version not in ("1.0", "1.1"):
+            self._fail(505, "This server speaks HTTP/1.1.")
+        elif version == "1.1" and "host" not in headers:
+            self._fail(400, "The header Host is missing.")
+        elif "transfer-encoding" in headers and (
+            headers["transfer-encoding"].lower() != "chunked" or "content-length" in headers
+        ):
+            self._fail(400, "Transfer-Encoding may only be chunked, and not beside Content-Length.")
+        else:
+            self._start_body(head, parser)
+
+    def _start_body(self, head: Head, parser: httptools.HttpRequestParser) -> None:
+        chunked = "transfer-encoding" in head.headers
+        claimed = head.headers.get("content-length", "0")
+        if not (claimed.isascii() and claimed.isdigit() and len(claimed) < 19):
+            self._fail(400, "Content-Length must be a number of bytes.")
+            return
+        length, limit = int(claimed), self.app.limits.body_bytes
+        if length > limit:
+            self._fail(413, f"The body has {length} bytes, this server takes {limit}.")
+            return
+        refusal = self.app.admit(head)
+        if refusal is not None and (refusal.close or chunked or length > _SKIPPABLE):
+            self._give_up(refusal)
+            return
+        self.deadline = time.monotonic() + self.app.limits.body_seconds
+        if self._end < length or chunked:
+            self._continue(head)
+        if refusal is not None:
+            self._refusal, self._skip, self._state = refusal, length, _State.SKIP
+            self._take_skipped()
+        elif chunked:
+            self._parser, self._state = parser, _State.CHUNKS
+            early, self._end = bytes(self._view[: self._end]), 0
+            self._feed_chunks(early)
+        else:
+            self._take_body(length)
+
+    def _continue(self, head: Head) -> None:
+        if head.headers.get("expect", "").lower() == "100-continue" and self.transport is not None:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _take_body(self, length: int) -> None:
+        have = min(length, self._end)
+        self._body = memoryview(bytearray(length))
+        self._body[:have] = self._view[:have]
+        self._end -= have
+        self._buffer[: self._end] = self._buffer[have : have + self._end]
+        self._filled, self._state = have, _State.BODY
+        if have == length:
+            self._dispatch(self._body)
+
+    def _take_skipped(self) -> None:
+        have = min(self._skip, self._end)
+        self._end -= have
+        self._buffer[: self._end] = self._buffer[have : have + self._end]
+        self._skip -= have
+        if self._skip == 0:
+            self._finish_skip()
+
+    def _skip_some(self, nbytes: int) -> None:
+        self._end = max(0, nbytes - self._skip)
+        self._buffer[: self._end] = self._buffer[nbytes - self._end : nbytes]
+        self._skip -= nbytes - self._end
+        if self._skip == 0:
+            self._finish_skip()
+
+    def _finish_skip(self) -> None:
+        self._state = _State.BUSY
+        if self._refusal is not None:
+            self.reply(self._refusal)
+
+    def _feed_chunks(self, data: bytes) -> None:
+        head, limit = self._head, self.app.limits.body_bytes
+        try:
+            if self._parser is not None:
+                self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if not head.complete:
+                self._fail(400, "The chunked body is malformed.")
+                return
+        if len(head.chunks) > limit:
+            self._fail(413, f"The body is longer than {limit} bytes.")
+        elif head.complete:
+            self._keep_alive = False  # what may follow in the same buffer is not looked at
+            self._dispatch(memoryview(head.chunks))
+
+    def _dispatch(self, body: memoryview) -> None:
+        self._state = _State.BUSY
+        self.deadline = float("inf")
+        self._body = memoryview(b"")
+        answer = self.app.handle(self._head, body, self)
+        if answer is not None:
+            self.reply(answer)
+
+    # answers
+
+    def reply(self, reply: Reply) -> None:
+        """Answer the request in hand; a client that has gone is passed over."""
+        if self.transport is None or self._state is not _State.BUSY:
+            return
+        if self.app.draining:
+            self._keep_alive = False
+        self._send(reply)
+        if reply.close or not self._keep_alive:
+            self.transport.close()
+            return
+        self._expect_head()
+        self._resume()
+
+    def _resume(self) -> None:
+        self._advance()
+        if self._paused and self._end < len(self._buffer) and self.transport is not None:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def _send(self, reply: Reply) -> None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        lines = [_REASONS[reply.status]]
+        lines += [f"{name}: {value}\r\n".encode("latin-1") for name, value in reply.headers.items()]
+        if "Content-Type" not in reply.headers:
+            lines.append(b"Content-Type: application/json\r\n")
+        if reply.close or not self._keep_alive:
+            lines.append(b"Connection: close\r\n")
+        lines.append(b"Content-Length: %d\r\n\r\n" % len(reply.body))
+        if self._head.method != "HEAD":
+            lines.append(reply.body)
+        self.transport.write(b"".join(lines))
+
+    def _fail(self, status: int, sentence: str) -> None:
+        self._give_up(Reply(status, b'{"error":"%s"}' % sentence.encode(), close=True))
+
+    def _give_up(self, reply: Reply) -> None:
+        """Answer, then read on for a moment: closing at once would reset the answer away under a sending client."""
+        self._send(reply)
+        self._state, self._end = _State.LINGER, 0
+        self.deadline = time.monotonic() + _LINGER_SECONDS
+        if self.transport is not None and self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def expire(self, now: float) -> None:
+        """Act on a deadline that has passed; the server calls this for all connections twice a second."""
+        if self.transport is None or now < self.deadline:
+            return
+        self.deadline = float("inf")
+        if self._state in (_State.BODY, _State.CHUNKS, _State.SKIP) or (self._state is _State.HEAD and self._end):
+            self._send(Reply(408, b'{"error":"The request took too long to arrive."}', close=True))
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def close_if_idle(self) -> None:
+        """Close between requests, never inside one."""
+        if self.transport is not None and self._state is _State.HEAD and not self._end:
+            self.transport.close()

@@ -1,0 +1,303 @@
+"""The HTTP interface: TorchServe's paths, the Open Inference Protocol v2, metrics. Routes only; no sockets here."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .calls import bundle_of, pick, read_call, refusal
+from .errors import WireError
+from .guard import token_fits
+from .http1 import Connection, Head, Limits, Reply
+from .wire import V2_NAMES, canonical
+
+if TYPE_CHECKING:
+    from .calls import Call
+    from .guard import RateLimit
+    from .metrics import Metrics
+    from .registry import Registry, Served
+    from .wire import Floats
+
+SERVER, VERSION = "pripro-tail", "0.1.0"
+_WORTH_COMPRESSING = 1024
+_OPEN = frozenset({("ping",), ("v2", "health", "live"), ("v2", "health", "ready")})
+
+
+def _json(status: int, value: Any, **headers: str) -> Reply:  # noqa: ANN401
+    return Reply(status, canonical(value), {name.replace("_", "-"): text for name, text in headers.items()})
+
+
+def _error(status: int, sentence: str, **headers: str) -> Reply:
+    return _json(status, {"error": sentence}, **headers)
+
+
+class Rest:
+    """Answers whole HTTP requests; implements `http1.Application`."""
+
+    def __init__(
+        self, registry: Registry, metrics: Metrics, limits: Limits, *, token: bytes | None, rate: RateLimit
+    ) -> None:
+        self.limits = limits
+        self.draining = False
+        self.connections: set[Connection] = set()
+        self._registry = registry
+        self._metrics = metrics
+        self._token = token
+        self._rate = rate
+
+    # before the body
+
+    def admit(self, head: Head) -> Reply | None:
+        """Refuse by the head alone: token, rate, route, queue, bundle."""
+        refused = self._admit(head)
+        if refused is not None:
+            self._metrics.refused(refused.status)
+        return refused
+
+    def _admit(self, head: Head) -> Reply | None:
+        path = _path(head)
+        if (
+            self._token is not None
+            and path not in _OPEN
+            and not token_fits(head.headers.get("authorization"), self._token)
+        ):
+            reply = _error(401, "This tail needs a token: Authorization: Bearer ...", WWW_Authenticate="Bearer")
+            return Reply(reply.status, reply.body, reply.headers, close=True)
+        if path in _OPEN:
+            return None
+        wait = self._rate.wait(head.peer)
+        if wait:
+            return _error(429, "Too many requests from this address.", Retry_After=str(math.ceil(wait)))
+        name = _infer_target(path)
+        if name is None:
+            return None
+        if head.method != "POST":
+            return _error(405, "Inference is a POST.", Allow="POST")
+        tails = self._registry[name]
+        if not tails:
+            return _error(404, f"There is no model named {name!r} here.")
+        try:
+            served = pick(tails, bundle_of(head.headers))
+        except WireError as error:
+            return Reply(*refusal(error))
+        return None if served.batcher.has_room() else self._busy()
+
+    def _busy(self) -> Reply:
+        return _error(503, "The queue is full; try again.", Retry_After="1")
+
+    # with the body
+
+    def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
+        """Answer a whole request, or queue it for its tail."""
+        path = _path(head)
+        name = _infer_target(path)
+        if name is None:
+            return self._read(head, path)
+        try:
+            plain = _inflate(body, head.headers.get("content-encoding", "identity"), self.limits.body_bytes)
+            call, served = read_call(head.headers, plain, self._registry[name], raw=path[0] == "predictions")
+        except WireError as error:
+            status, text = refusal(error)
+            self._metrics.refused(status)
+            return Reply(status, text)
+        except _TooLarge:
+            self._metrics.refused(413)
+            return _error(413, f"The body inflates to more than {self.limits.body_bytes} bytes.")
+
+        def done(logits: Floats | None) -> None:
+            connection.reply(self._answer(head, call, served, logits))
+
+        if not served.batcher.submit(call, done):
+            self._metrics.refused(503)
+            return self._busy()
+        return None
+
+    def _answer(self, head: Head, call: Call, served: Served, logits: Floats | None) -> Reply:
+        if logits is None:
+            self._metrics.refused(503)
+            return _error(503, "The engine failed on this batch.", Retry_After="1")
+        try:
+            headers, body = call.answer(logits)
+        except WireError as error:
+            self._metrics.refused(400)
+            return Reply(*refusal(error))
+        self._metrics.answered(served.signature.name, call.spec.dtype, head.started)
+        return _deflate(Reply(200, body, headers), head.headers.get("accept-encoding"))
+
+    # everything but inference
+
+    def _read(self, head: Head, path: tuple[str, ...]) -> Reply:
+        reply = self._lookup(head, path)
+        if reply is None:
+            return _error(404, "There is nothing at this path; /openapi.json lists what there is.")
+        return _deflate(reply, head.headers.get("accept-encoding"))
+
+    def _lookup(self, head: Head, path: tuple[str, ...]) -> Reply | None:
+        if head.method not in ("GET", "HEAD") and path != ("v2", "repository", "index"):
+            return _error(405, "This path is read with GET.", Allow="GET")
+        match path:
+            case ("ping",):
+                return _json(200, {"status": "Healthy"}) if not self.draining else _json(503, {"status": "Draining"})
+            case ("metrics",):
+                return Reply(200, self._metrics.page(), {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+            case ("signatures",):
+                return _json(200, [asdict(served.signature) for served in self._registry])
+            case ("signatures", name):
+                return (
+                    _json(200, [asdict(served.signature) for served in self._registry[name]])
+                    if self._registry[name]
+                    else None
+                )
+            case ("models",):
+                names = self._registry.names()
+                return _json(200, {"models": [{"modelName": name, "modelUrl": f"{name}.mar"} for name in names]})
+            case ("models", name):
+                return (
+                    _json(200, [_management(served) for served in self._registry[name]])
+                    if self._registry[name]
+                    else None
+                )
+            case ("v2",):
+                return _json(200, {"name": SERVER, "version": VERSION, "extensions": ["binary_tensor_data"]})
+            case ("v2", "health", "live"):
+                return _json(200, {"live": True})
+            case ("v2", "health", "ready"):
+                return _json(503 if self.draining else 200, {"ready": not self.draining})
+            case ("v2", "repository", "index"):
+                return _json(200, [_index(served) for served in self._registry])
+            case ("v2", "models", *rest):
+                return self._model(rest)
+        return None
+
+    def _model(self, rest: list[str]) -> Reply | None:
+        if rest == ["stats"]:
+            return _json(200, {"model_stats": [self._stats(served) for served in self._registry]})
+        match rest:
+            case [name, "versions", version, *what]:
+                tails = [served for served in self._registry[name] if served.signature.version == version]
+            case [name, *what]:
+                tails = self._registry[name]
+            case _:
+                return None
+        if not tails:
+            return _error(404, "There is no such model or version here.")
+        match what:
+            case []:
+                return _json(200, metadata(tails[-1]))
+            case ["ready"]:
+                return _json(
+                    503 if self.draining else 200, {"name": tails[-1].signature.name, "ready": not self.draining}
+                )
+            case ["config"]:
+                return _json(200, config(tails[-1]))
+            case ["stats"]:
+                return _json(200, {"model_stats": [self._stats(served) for served in tails]})
+        return None
+
+    def _stats(self, served: Served) -> dict[str, Any]:
+        count, runs = self._metrics.counts(served.signature.name)
+        return {
+            "name": served.signature.name,
+            "version": served.signature.version,
+            "inference_count": count,
+            "execution_count": runs,
+        }
+
+
+def metadata(served: Served) -> dict[str, Any]:
+    """A model's v2 metadata; the further encodings of `smashed` stand under parameters."""
+    signature = served.signature
+    tensors = {kind: [{"name": spec.name, "datatype": V2_NAMES[spec.dtype], "shape": list(spec.shape)}] for kind, spec in (
+        ("inputs", signature.inputs[0]), ("outputs", signature.logits))}  # fmt: skip
+    return {
+        "name": signature.name,
+        "versions": [signature.version],
+        "platform": f"{served.engine}_{served.precision}",
+        **tensors,
+        "parameters": {
+            "bundle_id": signature.bundle_id,
+            "encodings": [V2_NAMES[spec.dtype] for spec in signature.inputs],
+            "archive_sha256": served.digest,
+        },
+    }
+
+
+def config(served: Served) -> dict[str, Any]:
+    """A model's configuration in the form that Triton's clients read."""
+    signature = served.signature
+    return {
+        "name": signature.name,
+        "platform": f"{served.engine}_{served.precision}",
+        "backend": served.engine,
+        "max_batch_size": 0,  # the batch is part of the shape
+        "input": [{"name": "smashed", "data_type": "TYPE_FP32", "dims": list(signature.inputs[0].shape)}],
+        "output": [{"name": "logits", "data_type": "TYPE_FP32", "dims": list(signature.logits.shape)}],
+    }
+
+
+def _index(served: Served) -> dict[str, Any]:
+    return {"name": served.signature.name, "version": served.signature.version, "state": "READY", "reason": ""}
+
+
+def _management(served: Served) -> dict[str, Any]:
+    signature = served.signature
+    return {
+        "modelName": signature.name,
+        "modelVersion": signature.version,
+        "modelUrl": f"{signature.name}.mar",
+        "runtime": served.engine,
+        "loadedAtStartup": True,
+        "bundleId": signature.bundle_id,
+        "workers": [{"id": "0", "status": "READY"}],
+    }
+
+
+def _path(head: Head) -> tuple[str, ...]:
+    target = head.target.partition(b"?")[0].decode("latin-1")
+    return tuple(target.strip("/").split("/"))
+
+
+def _infer_target(path: tuple[str, ...]) -> str | None:
+    """The model's name, where the path is one that infers."""
+    match path:
+        case ("predictions", name) | ("predictions", name, _):
+            return name
+        case ("v2", "models", name, "infer") | ("v2", "models", name, "versions", _, "infer"):
+            return name
+    return None
+
+
+class _TooLarge(Exception):  # noqa: N818
+    pass
+
+
+def _inflate(body: memoryview, encoding: str, limit: int) -> memoryview | bytes:
+    """Undo gzip or deflate, never to more than `limit` bytes."""
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "deflate"):
+        raise WireError("Content-Encoding must be gzip, deflate or identity.")
+    stream = zlib.decompressobj(wbits=47)  # zlib or gzip, whichever its header says
+    try:
+        plain = stream.decompress(body, limit + 1)
+    except zlib.error:
+        raise WireError(f"The body is not {encoding}.") from None
+    if len(plain) > limit:
+        raise _TooLarge
+    if not stream.eof or stream.unused_data:
+        raise WireError(f"The {encoding} body is cut off, or something follows it.")
+    return plain
+
+
+def _deflate(reply: Reply, accepted: str | None) -> Reply:
+    if accepted is None or len(reply.body) < _WORTH_COMPRESSING:
+        return reply
+    names = {part.partition(";")[0].strip().lower() for part in accepted.split(",")}
+    chosen = "gzip" if "gzip" in names else "deflate" if "deflate" in names else None
+    if chosen is None:
+        return reply
+    packer = zlib.compressobj(1, wbits=31 if chosen == "gzip" else 15)
+    body = packer.compress(reply.body) + packer.flush()
+    return Reply(reply.status, body, {**reply.headers, "Content-Encoding": chosen}, reply.close)

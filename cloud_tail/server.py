@@ -1,0 +1,236 @@
+"""Our own server: load archives, listen, answer, drain. `serve` blocks until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import signal
+import ssl
+import sys
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .archive import Archive, open_archive
+from .batcher import Batcher
+from .engine import Engine, load_engine
+from .errors import EngineError, TailError
+from .guard import RateLimit, read_token
+from .http1 import Connection, Limits
+from .log import log
+from .metrics import Metrics
+from .registry import Registry, Served, refuse_doubles
+from .rest import Rest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_SWEEP_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to serve; the command line's options by the same names.
+
+    Attributes:
+        port: 0 takes a free one. grpc_port: None for no gRPC, 0 for a free one.
+        max_body: bytes. rate: requests a second from one address, 0 for no limit. queue: items that may wait.
+        max_wait_ms: how long a batch waits for company; 0 takes what is there.
+        workers: inference threads per tail; 0 means one per usable core.
+        drain_seconds: longest wait for what is in flight after SIGTERM.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    grpc_port: int | None = None
+    token_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    max_body: int = 16 << 20
+    rate: float = 0.0
+    queue: int = 64
+    max_batch: int = 8
+    max_wait_ms: float = 0.0
+    workers: int = 0
+    engine: str = "onnxruntime"
+    precision: str = "f32"
+    limits: Limits = Limits()
+    drain_seconds: float = 30.0
+    ready_file: Path | None = None
+
+
+def serve(archives: Sequence[Path], options: Options = Options(), *, load: Callable[..., Engine] = load_engine) -> None:
+    """Serve archives until told to stop.
+
+    Args:
+        archives: .mar files; two may share a name if their bundles differ.
+        options: see `Options`.
+        load: makes an engine of an archive; benchmarks pass one that does nothing.
+
+    Raises:
+        TailError: an archive, an option, the engine or the address does not fit.
+    """
+    if not archives:
+        raise TailError("There is nothing to serve; name at least one .mar.")
+    try:
+        from uvloop import run
+    except ImportError:  # Windows
+        run = asyncio.run
+    run(_Server([open_archive(path) for path in archives], options, load).run())
+
+
+class _Server:
+    def __init__(self, archives: list[Archive], options: Options, load: Callable[..., Engine]) -> None:
+        refuse_doubles(archives)
+        _check(options)
+        self._options = options
+        self._token = None if options.token_file is None else read_token(options.token_file)
+        self._tls = _tls(options)
+        self._archives = archives
+        self._load = load
+        self._registry = Registry()
+        self._metrics = Metrics()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        options = self._options
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self._load_all(loop)
+        limits = replace(options.limits, body_bytes=options.max_body)
+        rest = Rest(self._registry, self._metrics, limits, token=self._token, rate=RateLimit(options.rate))
+        try:
+            server = await loop.create_server(
+                lambda: Connection(rest), options.host, options.port, ssl=self._tls, backlog=512, reuse_address=True
+            )
+        except OSError as error:
+            raise TailError(
+                f"{options.host}:{options.port} cannot be used ({error.strerror}); choose another --port."
+            ) from None
+        self._announce(server.sockets[0].getsockname()[1], None)
+        gc.collect()
+        gc.freeze()  # what is loaded stays; collections look at requests only
+        sweeper = asyncio.create_task(_sweep(rest))
+        await self._stop.wait()
+        await self._drain(server, rest)
+        sweeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sweeper
+        for served in self._registry:
+            served.batcher.stop()
+        log("stopped")
+
+    def _load_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        options = self._options
+        for archive in self._archives:
+            signature = archive.signature
+            engine = self._load(archive, engine=options.engine, precision=options.precision)
+            _warm(engine, archive, options.max_batch)
+            batcher = Batcher(
+                engine,
+                max_batch=options.max_batch,
+                max_wait_ms=options.max_wait_ms,
+                limit=options.queue,
+                workers=options.workers or len(os.sched_getaffinity(0)),
+                loop=loop,
+                observe=partial(self._metrics.ran, signature.name),
+            )
+            self._metrics.watch_queue(signature.name, lambda batcher=batcher: batcher.pending)
+            self._registry.add(Served(signature, archive.digest, options.engine, options.precision, batcher))
+            log(
+                "loaded",
+                model=signature.name,
+                bundle_id=signature.bundle_id,
+                engine=options.engine,
+                precision=options.precision,
+            )
+        self._archives = []  # the engines have their own copies
+
+    def _announce(self, port: int, grpc_port: int | None) -> None:
+        scheme = "http" if self._tls is None else "https"
+        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        url = f"{scheme}://{host}:{port}"
+        if self._options.ready_file is not None:
+            ready = {"url": url, "port": port, "grpc_port": grpc_port, "pid": os.getpid()}
+            aside = self._options.ready_file.with_suffix(".part")
+            aside.write_text(json.dumps(ready))
+            aside.replace(self._options.ready_file)
+        print(f"listening on {url}", file=sys.stderr, flush=True)
+
+    async def _drain(self, server: asyncio.Server, rest: Rest) -> None:
+        """Stop accepting, answer what was accepted, then close."""
+        log("draining", connections=len(rest.connections))
+        rest.draining = True
+        await asyncio.sleep(0.1)  # what is in the listening socket's backlog was accepted by the system
+        server.close()
+        until = time.monotonic() + self._options.drain_seconds
+        quiet = time.monotonic() + 1.0  # a kept connection may have a request on its way
+        while rest.connections and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+            if time.monotonic() > quiet:
+                for connection in list(rest.connections):
+                    connection.close_if_idle()
+
+
+def _check(options: Options) -> None:
+    for name, least in (
+        ("max_body", 1024),
+        ("queue", 1),
+        ("max_batch", 1),
+        ("max_wait_ms", 0),
+        ("rate", 0),
+        ("workers", 0),
+    ):
+        if getattr(options, name) < least:
+            raise TailError(f"--{name.replace('_', '-')} must be at least {least}.")
+    if not 0 <= options.port < 65536:
+        raise TailError("--port must lie in 0..65535; 0 takes a free one.")
+
+
+def _tls(options: Options) -> ssl.SSLContext | None:
+    if options.tls_cert is None and options.tls_key is None:
+        return None
+    if options.tls_cert is None or options.tls_key is None:
+        raise TailError("TLS needs both --tls-cert and --tls-key.")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(options.tls_cert, options.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise TailError(
+            f"The certificate and key cannot be used ({error}); both must be PEM files that belong together."
+        ) from None
+    return context
+
+
+def _warm(engine: Engine, archive: Archive, max_batch: int) -> None:
+    """Run once for each batch size at the ends, so that the first client does not wait for allocations."""
+    shape = archive.signature.inputs[0].shape[1:]
+    for items in {1, max_batch}:
+        try:
+            logits = engine.run(np.zeros((items, *shape), np.float32))
+        except Exception as error:  # engines have private exception types
+            raise EngineError(
+                f"The model cannot run {items} x {list(shape)} ({str(error)[:200]}); pack the archive again."
+            ) from None
+        if logits.shape != (items, archive.signature.logits.shape[1]):
+            raise EngineError(
+                f"The model answers {list(logits.shape)}, its signature says {list(archive.signature.logits.shape)}."
+            )
+
+
+async def _sweep(rest: Rest) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        now = time.monotonic()
+        for connection in list(rest.connections):
+            connection.expire(now)

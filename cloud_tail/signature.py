@@ -1,0 +1,203 @@
+"""signature.json: what a tail takes and gives, and which bundle it belongs to.
+
+    {"schema_version":1,"name":...,"version":...,"bundle_id":<64 hex>,"wire_version":1,
+     "labels":[...],"inputs":[TensorSpec,...],"outputs":[TensorSpec]}
+
+Read with the standard library alone: the same file runs inside TorchServe.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .errors import ArchiveError
+
+SCHEMA_VERSION = 1
+WIRE_VERSION = 1
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,31}")
+BUNDLE_ID = re.compile(r"[0-9a-f]{64}")
+
+#: bytes per value of each dtype that may cross
+ITEM_BYTES = {"float32": 4, "float16": 2, "uint8": 1}
+_MAX_VALUES = 1 << 28
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One tensor at the border, in the same JSON as the bundle's manifest.
+
+    Attributes:
+        name: `smashed` or `logits`.
+        dtype: float32, float16 or uint8.
+        shape: batch first, written -1.
+        layout: NCHW for features, NC for logits.
+        scale: step of the affine codes, one per channel or one for all; None where not quantised.
+        zero_point: the code that stands for 0.0, as many as `scale`.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    layout: str = "NCHW"
+    scale: tuple[float, ...] | None = None
+    zero_point: tuple[int, ...] | None = None
+
+    @property
+    def values(self) -> int:
+        """How many values one item of the batch has."""
+        return math.prod(self.shape[1:])
+
+    @property
+    def item_bytes(self) -> int:
+        """How many bytes one item of the batch takes on the wire."""
+        return self.values * ITEM_BYTES[self.dtype]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What the archive's model takes and gives.
+
+    Attributes:
+        name: the name in the URL.
+        version: the archive's version, as TorchServe shows it.
+        bundle_id: SHA-256 that head and tail must agree on.
+        labels: class names, one per logit, or empty.
+        inputs: every accepted encoding of `smashed`, float32 first.
+        outputs: `logits`, float32 [-1, K].
+    """
+
+    name: str
+    version: str
+    bundle_id: str
+    labels: tuple[str, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    schema_version: int = SCHEMA_VERSION
+    wire_version: int = WIRE_VERSION
+
+    def __post_init__(self) -> None:
+        """Refuse what no tail can serve."""
+        _check(self)
+
+    @property
+    def logits(self) -> TensorSpec:
+        """The one output."""
+        return self.outputs[0]
+
+    def encoding(self, dtype: str) -> TensorSpec | None:
+        """Return the accepted encoding of that dtype, or None."""
+        return next((spec for spec in self.inputs if spec.dtype == dtype), None)
+
+    def to_json(self) -> bytes:
+        """Write signature.json, the same bytes for the same content."""
+        order = ("schema_version", "name", "version", "bundle_id", "wire_version", "labels", "inputs", "outputs")
+        fields = asdict(self)
+        return json.dumps({key: fields[key] for key in order}, indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Signature:
+        """Read signature.json.
+
+        Raises:
+            ArchiveError: not JSON, or not this schema.
+        """
+        try:
+            raw = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ArchiveError(f"signature.json is not JSON ({error}); pack the archive again.") from None
+        _need(isinstance(raw, dict), "it must be an object")
+        _need(raw.get("schema_version") == SCHEMA_VERSION, f"schema_version must be {SCHEMA_VERSION}")
+        known = {"schema_version", "name", "version", "bundle_id", "wire_version", "labels", "inputs", "outputs"}
+        _need(set(raw) == known, f"its keys must be {', '.join(sorted(known))}")
+        _need(_all(raw["labels"], str), "labels must be a list of strings")
+        return cls(
+            name=raw["name"],
+            version=raw["version"],
+            bundle_id=raw["bundle_id"],
+            labels=tuple(raw["labels"]),
+            inputs=_specs(raw["inputs"]),
+            outputs=_specs(raw["outputs"]),
+            wire_version=raw["wire_version"],
+        )
+
+
+def _need(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise ArchiveError(f"signature.json does not fit: {sentence}; pack the archive again with pripro package.")
+
+
+def _all(value: Any, kind: type | tuple[type, ...]) -> bool:  # noqa: ANN401  # anything that JSON can hold
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(item, kind) and not isinstance(item, bool) for item in value
+    )
+
+
+def _specs(raw: Any) -> tuple[TensorSpec, ...]:  # noqa: ANN401
+    _need(isinstance(raw, list), "inputs and outputs must be lists")
+    found = []
+    for item in raw:
+        _need(
+            isinstance(item, dict) and {"name", "dtype", "shape"} <= set(item), "a tensor needs name, dtype and shape"
+        )
+        _need(set(item) <= set(TensorSpec.__dataclass_fields__), f"a tensor has an unknown key among {sorted(item)}")
+        _need(_all(item["shape"], int), "a shape must be a list of integers")
+        scale, zero = item.get("scale"), item.get("zero_point")
+        small = scale is None or (_all(scale, (int, float)) and all(abs(step) < 1e30 for step in scale))
+        _need(small, "a scale must be a list of numbers")
+        _need(zero is None or _all(zero, int), "a zero_point must be a list of integers")
+        found.append(
+            TensorSpec(
+                name=item["name"],
+                dtype=item["dtype"],
+                shape=tuple(item["shape"]),
+                layout=item.get("layout", "NCHW"),
+                scale=None if scale is None else tuple(float(value) for value in scale),
+                zero_point=None if zero is None else tuple(zero),
+            )
+        )
+    return tuple(found)
+
+
+def _check(signature: Signature) -> None:
+    for value, pattern, what in (
+        (signature.name, NAME, "name must be a letter and at most 63 letters, digits, '_' or '-'"),
+        (signature.version, VERSION, "version must be like 1.0"),
+        (signature.bundle_id, BUNDLE_ID, "bundle_id must be 64 lower-case hex digits"),
+    ):
+        _need(isinstance(value, str) and pattern.fullmatch(value) is not None, what)
+    _need(signature.wire_version == WIRE_VERSION, f"wire_version must be {WIRE_VERSION}, the only one this tail speaks")
+    _need(bool(signature.inputs), "it lists no input")
+    _need(len(signature.outputs) == 1, "it must list exactly one output")
+    output = signature.outputs[0]
+    _need(output.name == "logits" and output.dtype == "float32", "its output must be logits, float32")
+    _need(len(output.shape) == 2, "logits must have the shape [-1, K]")
+    _need(len(signature.labels) in (0, output.shape[1]), "labels must name every logit or none")
+    _need(len({spec.dtype for spec in signature.inputs}) == len(signature.inputs), "it lists an encoding twice")
+    _need(len({spec.shape for spec in signature.inputs}) == 1, "all encodings must have one shape")
+    for spec in (*signature.inputs, output):
+        _check_spec(spec)
+    _need(all(spec.name == "smashed" for spec in signature.inputs), "every input must be named smashed")
+
+
+def _check_spec(spec: TensorSpec) -> None:
+    _need(isinstance(spec.dtype, str) and spec.dtype in ITEM_BYTES, f"a dtype must be one of {', '.join(ITEM_BYTES)}")
+    _need(isinstance(spec.layout, str), "a layout must be a string such as NCHW")
+    _need(2 <= len(spec.shape) <= 6 and spec.shape[0] == -1, "a shape must start with -1, the batch")
+    _need(all(size > 0 for size in spec.shape[1:]) and spec.values <= _MAX_VALUES, "a shape must have sizes above 0")
+    if spec.dtype != "uint8":
+        _need(spec.scale is None and spec.zero_point is None, "only uint8 has a scale and a zero_point")
+        return
+    _need(spec.scale is not None and spec.zero_point is not None, "uint8 needs a scale and a zero_point")
+    scale, zero = spec.scale or (), spec.zero_point or ()
+    _need(
+        len(scale) in (1, spec.shape[1]) and len(zero) == len(scale),
+        "one scale and zero_point per channel, or one for all",
+    )
+    _need(all(math.isfinite(step) and 1e-30 < step < 1e30 for step in scale), "a scale must be a positive number")
+    _need(all(0 <= code <= 255 for code in zero), "a zero_point must lie in 0..255")
