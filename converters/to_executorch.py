@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._delegable import delegable
 from ._heads import EPS, IMAGE, absent, check_choice, check_feed, converting, describe, exported, versions
 from ._quiet import quiet
 from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
@@ -63,34 +64,53 @@ def _operator_name(node: Any) -> str:
     return str(name() if callable(name) else node.target)
 
 
+class _Pool:
+    """ExecuTorch's one thread pool. Loaded methods point into it, so a resized pool outdates them."""
+
+    generation = 0
+
+    @classmethod
+    def ensure(cls, threads: int) -> int:
+        """Resize the pool where needed; return which pool it is."""
+        from executorch.extension.pybindings import portable_lib
+
+        if portable_lib._threadpool_get_thread_count() != threads:
+            portable_lib._unsafe_reset_threadpool(threads)
+            cls.generation += 1
+        return cls.generation
+
+
 class ExecutorchRunner(Runner):
     """A .pte head in ExecuTorch's own runtime."""
 
     def __init__(self, entry: Path, threads: int) -> None:
-        with quiet():
-            from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpool
-            from executorch.runtime import Runtime
-
-            try:
-                program = Runtime.get().load_program(entry)
-                self._method = program.load_method("forward")
-            except RuntimeError as error:
-                raise ConverterError(
-                    f"ExecuTorch cannot open {entry} ({str(error).splitlines()[0]}); convert it again."
-                ) from error
-            # the pool is one for the process; resetting it is safe only between two runs
-            _unsafe_reset_threadpool(threads)
-        self._program = program  # the method points into it
+        self._entry, self._threads = entry, threads
+        self._load()
         metadata = self._method.metadata
         shapes = [tuple(metadata.input_tensor_meta(index).sizes()) for index in range(metadata.num_inputs())]
         # a .pte keeps the order of its inputs, not their names
         self._shapes = dict(zip((IMAGE, EPS), shapes, strict=False))
+
+    def _load(self) -> None:
+        with quiet():
+            from executorch.runtime import Runtime
+
+            self._pool = _Pool.ensure(self._threads)
+            try:
+                program = Runtime.get().load_program(self._entry)
+                self._method = program.load_method("forward")
+            except RuntimeError as error:
+                reason = str(error).splitlines()[0]
+                raise ConverterError(f"ExecuTorch cannot open {self._entry} ({reason}); convert it again.") from error
+        self._program = program  # the method points into it
 
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
         import torch
 
         check_feed(inputs, self._shapes)
+        if _Pool.ensure(self._threads) != self._pool:
+            self._load()
         feed = [torch.from_numpy(inputs[name]) for name in self._shapes]
         result: Array = self._method.execute(feed)[0].numpy()
         return result
@@ -143,7 +163,7 @@ def lower(head: HeadProgram, backend: str) -> Any:
     """
     from executorch.exir import to_edge_transform_and_lower
 
-    return to_edge_transform_and_lower(exported(head), partitioner=_partitioners(backend))
+    return to_edge_transform_and_lower(delegable(exported(head)), partitioner=_partitioners(backend))
 
 
 def _partitioners(backend: str) -> list[Any]:

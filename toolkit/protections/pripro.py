@@ -20,9 +20,12 @@ from torch.nn import functional
 from . import _training
 from .base import FeatureShape, Protection, Training
 
+#: spread of the attention, relative to its mean, below which it counts as flat [ours]
+FLAT = 1e-2
+
 
 class AttentionMap(nn.Module):
-    """smashed [B,C,h,w] -> W_A [B,1,h,w] in [0, 1]: the share of noise at each position."""
+    """smashed [B,C,h,w] -> W_A [B,1,h,w] in (0, 1]: the share of noise at each position."""
 
     ones: Tensor
 
@@ -40,7 +43,7 @@ class AttentionMap(nn.Module):
 
     def forward(self, smashed: Tensor) -> Tensor:
         """Map smashed [B,C,h,w] -> W_A [B,1,h,w]."""
-        small = functional.max_pool2d(smashed, self.pool) if self.pool != (1, 1) else smashed
+        small = self._unit_power(functional.max_pool2d(smashed, self.pool) if self.pool != (1, 1) else smashed)
         query = self.query(small).flatten(2).transpose(1, 2)  # [B,N,C']
         key = self.key(small).flatten(2)  # [B,C',N]
         attention = torch.softmax(torch.bmm(query, key), dim=-1)  # [fig] no scaling, no value branch
@@ -48,13 +51,28 @@ class AttentionMap(nn.Module):
         received = functional.conv2d(rows, self.ones)  # [ours] sum over the axis softmax leaves open
         return functional.interpolate(self._unit(received), size=self.size, mode="bilinear", align_corners=False)
 
+    def _unit_power(self, small: Tensor) -> Tensor:
+        """Divide by the root mean square per image [ours].
+
+        Networks and cut points differ in the scale of their features by orders of magnitude. Products of
+        unscaled ones saturate the softmax or leave it flat, and the min-max after it then magnifies a
+        runtime's rounding; of unit power they do neither, whatever the network.
+        """
+        rows = small.shape[1] * self.pooled[0]
+        power = (small * small).reshape(-1, 1, rows, self.pooled[1]).mean((2, 3), keepdim=True)  # [B,1,1,1]
+        return small / torch.sqrt(power + 1e-6)
+
     def _unit(self, received: Tensor) -> Tensor:
-        """Min-max per image to [0, 1] [ours]."""
+        """Min-max per image to (0, 1] [ours].
+
+        What is received is 1 on average, so a spread far below FLAT says nothing about positions: the map
+        then tends to 1 everywhere, noise at every position, rather than to none at all.
+        """
         if self.pooled == (1, 1):
             return received * 0 + 1
         top = functional.max_pool2d(received, self.pooled)
         bottom = -functional.max_pool2d(-received, self.pooled)
-        return (received - bottom) / (top - bottom + 1e-6)
+        return (received - bottom + FLAT) / (top - bottom + FLAT)
 
 
 class NoiseMoments(nn.Module):

@@ -1,0 +1,41 @@
+"""Rewrites an exported head so that XNNPACK's partitioner takes all of it: same values, other spelling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+
+def delegable(program: ExportedProgram) -> ExportedProgram:
+    """Rewrite, in place, what would be left to portable kernels. Returns the same program.
+
+    - hardsigmoid (MobileNetV3's squeeze-and-excite) has no XNNPACK form, and torch's own decomposition adds
+      the integers 3 and 6, which end as casts outside the delegate; it becomes clamp(x + 3.0, 0, 6) / 6.0.
+    - any other integer constant beside a float tensor becomes a float, for the same reason.
+    """
+    import torch
+
+    aten = torch.ops.aten
+    arithmetic = {aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor}
+    for node in list(program.graph.nodes):
+        if node.target in {aten.hardsigmoid.default, aten.hardsigmoid_.default}:
+            _spell_out_hardsigmoid(node)
+        elif node.target in arithmetic and node.meta["val"].is_floating_point():
+            node.args = tuple(float(value) if type(value) is int else value for value in node.args)
+    program.graph_module.recompile()
+    return program
+
+
+def _spell_out_hardsigmoid(node: Node) -> None:
+    import torch
+
+    aten, graph, value = torch.ops.aten, node.graph, node.args[0]
+    with graph.inserting_before(node):
+        for target, arguments in ((aten.add.Tensor, (3.0,)), (aten.clamp.default, (0.0, 6.0)), (aten.div.Tensor, (6.0,))):
+            value = graph.call_function(target, (value, *arguments))
+            value.meta = dict(node.meta)
+    node.replace_all_uses_with(value)
+    graph.erase_node(node)
