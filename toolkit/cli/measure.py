@@ -1,0 +1,149 @@
+"""`pripro measure`: latency of a bundle's heads, on this host or on a phone."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..bundle import Bundle
+    from ..measurement.timing import Effort
+    from ..reports import LatencyReport
+
+#: what MLPerf Mobile asks for: at least 1,024 samples and 60 s
+FULL_SAMPLES, FULL_SECONDS = 1024, 60.0
+QUICK_SAMPLES, QUICK_SECONDS, QUICK_LIMIT_S = 10, 0.3, 8.0
+
+
+def command(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder with converted heads.")],
+    threads: Annotated[str, typer.Option(help="Thread counts to time each head with, such as 1,2.")] = "1",
+    target: Annotated[list[str] | None, typer.Option(help="Only heads of this target; repeatable.")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="Only heads of this precision; repeatable.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Least runs per head.")] = 50,
+    seconds: Annotated[float, typer.Option(min=0.0, help="Least seconds of timed runs per head.")] = 5.0,
+    quick: Annotated[bool, typer.Option("--quick", help="A few runs only: a look, not a result.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="1,024 runs and 60 s per head, as MLPerf Mobile asks.")] = False,
+    unprotected: Annotated[
+        bool, typer.Option("--unprotected", help="Also convert and time the heads without their protection.")
+    ] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Also show each runtime's ten slowest operators.")] = False,
+    device: Annotated[str | None, typer.Option(help="adb or adb:SERIAL: measure on this phone.")] = None,
+    runner: Annotated[
+        Path | None, typer.Option(help="With --device: benchmark_model or executor_runner, built for the phone.")
+    ] = None,
+    device_report: Annotated[
+        Path | None, typer.Option(help="Take in a latency report that a demo app wrote, instead of measuring.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Time the heads: load, first run and steady state apart, p50 / p90 / p99, interleaved so that drift cancels."""
+    from ..bundle import Bundle
+    from ..measure import save_report
+    from ._latency_table import print_report
+
+    opened = Bundle.open(bundle)
+    if device_report is not None:
+        from ..measurement.device_report import read_device_report
+
+        report = read_device_report(device_report, opened)
+    elif device is not None:
+        report = _on_phone(
+            opened, device, runner, _counts(threads), target, precision, QUICK_SAMPLES if quick else samples
+        )
+    else:
+        report = _on_host(
+            opened, _counts(threads), target, precision, _effort(samples, seconds, quick, full), unprotected, profile
+        )
+    path = save_report(opened, report)
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        print_report(report)
+    typer.echo(f"Written: {path}", err=True)
+    typer.echo(f"Next: pripro evaluate {bundle}", err=True)
+
+
+def _on_host(
+    bundle: Bundle,
+    threads: list[int],
+    targets: list[str] | None,
+    precisions: list[str] | None,
+    effort: Effort,
+    unprotected: bool,
+    profile: bool,
+) -> LatencyReport:
+    from ..measure import choose_heads, measure_bundle
+    from ..measurement.unprotected import convert_unprotected
+    from ._progress import share_bar
+
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(share_bar("measuring"))
+        bare = []
+        if unprotected:
+            heads = choose_heads(bundle, targets, precisions)
+            bare = stack.enter_context(convert_unprotected(bundle, heads, progress))
+        return measure_bundle(
+            bundle,
+            threads=threads,
+            targets=targets,
+            precisions=precisions,
+            effort=effort,
+            unprotected=bare,
+            profile=profile,
+            progress=progress,
+        )
+
+
+def _on_phone(
+    bundle: Bundle,
+    device: str,
+    runner: Path | None,
+    threads: list[int],
+    targets: list[str] | None,
+    precisions: list[str] | None,
+    samples: int,
+) -> LatencyReport:
+    from ..errors import InputError
+    from ..measurement.phone import measure_on_phone
+    from ._progress import share_bar
+
+    transport, _, serial = device.partition(":")
+    if transport != "adb":
+        raise InputError(f"--device {device!r} is not known; give adb, or adb:SERIAL as listed by: adb devices.")
+    if runner is None:
+        raise InputError("--device needs --runner: a benchmark_model or executor_runner binary built for the phone.")
+    with share_bar("measuring on the phone") as progress:
+        return measure_on_phone(
+            bundle,
+            runner,
+            serial=serial or None,
+            threads=threads,
+            targets=targets,
+            precisions=precisions,
+            samples=samples,
+            progress=progress,
+        )
+
+
+def _counts(text: str) -> list[int]:
+    from ..errors import InputError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise InputError(f"--threads {text!r} does not fit; give whole numbers of at least 1, such as 1,2.")
+    return sorted({int(part) for part in parts})
+
+
+def _effort(samples: int, seconds: float, quick: bool, full: bool) -> Effort:
+    from ..errors import InputError
+    from ..measurement.timing import Effort
+
+    if quick and full:
+        raise InputError("--quick and --full contradict each other; give one of them.")
+    if quick:
+        return Effort(QUICK_SAMPLES, QUICK_SECONDS, QUICK_LIMIT_S)
+    return Effort(FULL_SAMPLES, FULL_SECONDS) if full else Effort(samples, seconds)
