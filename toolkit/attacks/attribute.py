@@ -21,7 +21,7 @@ class AttributeInference(Attack):
 
     yields: ClassVar = "attribute"
 
-    def __init__(self, *, epochs: int = 20, width: int = 32, learning_rate: float = 2e-3, batch_size: int = 50) -> None:
+    def __init__(self, *, epochs: int = 12, width: int = 32, learning_rate: float = 2e-3, batch_size: int = 50) -> None:
         self.epochs = epochs
         self.width = width
         self.learning_rate = learning_rate

@@ -45,6 +45,8 @@ class Attack(ABC):
 
     #: "images": `run` returns reconstructions; "attribute": it returns class scores
     yields: ClassVar[Literal["images", "attribute"]]
+    #: True for an attack that optimises each photo on its own: costly, so a report tries it on fewer
+    optimises: ClassVar[bool] = False
 
     @abstractmethod
     def train(self, knowledge: Knowledge) -> None:

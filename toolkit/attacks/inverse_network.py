@@ -23,7 +23,7 @@ class InverseNetwork(Attack):
 
     yields: ClassVar = "images"
 
-    def __init__(self, *, epochs: int = 25, width: int = 32, learning_rate: float = 3e-3, batch_size: int = 50) -> None:
+    def __init__(self, *, epochs: int = 15, width: int = 32, learning_rate: float = 3e-3, batch_size: int = 50) -> None:
         self.epochs = epochs
         self.width = width
         self.learning_rate = learning_rate
@@ -76,30 +76,22 @@ class _Around(nn.Module):
 
 
 def _decoder(features: tuple[int, int, int], image: tuple[int, int, int], width: int) -> nn.Sequential:
-    """Small maps pass a fully connected layer first (what they hold is spread out), large ones do not."""
+    """Convolutions at the features' size, doubled until near the image's, pixels shuffled out at the end.
+
+    Small maps pass a fully connected layer first: what they hold is spread over all positions.
+    """
     channels, height, across = features
     layers: list[nn.Module] = []
     if math.prod(features) <= 2048:
-        start = (max(image[1] // 4, 1), max(image[2] // 4, 1))
-        if math.prod(start) > 256:
-            start = (16, 16)
-        inner = width // 2
-        layers += [nn.Flatten(), nn.Linear(math.prod(features), inner * math.prod(start)), nn.ReLU()]
-        layers += [nn.Unflatten(1, (inner, *start)), nn.Conv2d(inner, width, 3, padding=1), nn.ReLU()]
-        height, across = start
-    else:
-        layers += [
-            nn.Conv2d(channels, width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.ReLU(),
-        ]
-    inner = width
-    while height < image[1] or across < image[2]:
-        height, across = min(height * 2, image[1]), min(across * 2, image[2])
-        narrower = max(inner // 2, 12)
-        layers += [nn.Upsample((height, across), mode="bilinear"), nn.Conv2d(inner, narrower, 3, padding=1), nn.ReLU()]
-        inner = narrower
-    if (height, across) != image[1:]:
+        layers += [nn.Flatten(), nn.Linear(math.prod(features), width * 64), nn.ReLU(), nn.Unflatten(1, (width, 8, 8))]
+        channels, height, across = width, 8, 8
+    layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+    while height * 4 <= image[1] and across * 4 <= image[2]:
+        height, across = height * 2, across * 2
+        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
+    layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
+    factor = max(-(-image[1] // height), 1)
+    layers += [nn.Conv2d(width, image[0] * factor**2, 3, padding=1), nn.PixelShuffle(factor)]
+    if (height * factor, across * factor) != image[1:]:
         layers.append(nn.Upsample(image[1:], mode="bilinear"))
-    return nn.Sequential(*layers, nn.Conv2d(inner, image[0], 3, padding=1))
+    return nn.Sequential(*layers)

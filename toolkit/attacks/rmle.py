@@ -21,6 +21,7 @@ class RegularisedMle(Attack):
     """Find the image whose features are nearest to the averaged ones."""
 
     yields: ClassVar = "images"
+    optimises: ClassVar = True
 
     def __init__(self, *, steps: int = 150, learning_rate: float = 0.05, total_variation: float = 0.02) -> None:
         self.steps = steps

@@ -1,0 +1,1 @@
+"""Privacy evaluation: a victim, tasks for the attacker, one attack at a time, and the report."""

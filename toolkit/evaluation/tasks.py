@@ -1,0 +1,99 @@
+"""What an attacker may want to know, computed from the photo itself.
+
+An attribute is a tercile *within the photo's class*: which third of its class it belongs to by slant, stroke or
+brightness. So it cannot be derived from the label, and whatever an attacker learns of it beyond a third of the
+answers is leakage that the user's task did not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import UnknownNameError
+
+
+def slant(gray: Tensor) -> Tensor:
+    """Shear of the ink [N] in pixels per row, from second central moments of gray [N,H,W] in [0, 1]; > 0 leans left."""
+    height, width = gray.shape[1:]
+    down = torch.arange(height, dtype=gray.dtype)[None, :, None]
+    across = torch.arange(width, dtype=gray.dtype)[None, None, :]
+    mass = gray.sum((1, 2)).clamp(min=1e-6)
+    middle_down = (gray * down).sum((1, 2)) / mass
+    middle_across = (gray * across).sum((1, 2)) / mass
+    off_down, off_across = down - middle_down[:, None, None], across - middle_across[:, None, None]
+    mixed = (gray * off_down * off_across).sum((1, 2)) / mass
+    spread = (gray * off_down.square()).sum((1, 2)) / mass
+    return mixed / spread.clamp(min=1e-6)
+
+
+def stroke(gray: Tensor) -> Tensor:
+    """Width of the stroke [N] in pixels: ink area over half the length of its edge, gray [N,H,W] in [0, 1]."""
+    edge = (gray[:, 1:] - gray[:, :-1]).abs().sum((1, 2)) + (gray[:, :, 1:] - gray[:, :, :-1]).abs().sum((1, 2))
+    return 2 * gray.sum((1, 2)) / edge.clamp(min=1e-6)
+
+
+def brightness(gray: Tensor) -> Tensor:
+    """Mean gray value [N] of gray [N,H,W] in [0, 1]."""
+    return gray.mean((1, 2))
+
+
+SCORES: dict[str, Callable[[Tensor], Tensor]] = {"slant": slant, "stroke": stroke, "brightness": brightness}
+NAMES = (*SCORES, "label")
+
+
+@dataclass(frozen=True)
+class Task:
+    """The attacker's task on two sets of images.
+
+    Attributes:
+        name: of the attribute, or "label" for the class itself.
+        train: [N] class index for the attacker's images.
+        test: [M] class index for the test images.
+        classes: number of classes.
+        chance: share of the test images that the attacker's most frequent class hits: success without looking.
+    """
+
+    name: str
+    train: Tensor
+    test: Tensor
+    classes: int
+    chance: float
+
+
+def make_task(name: str, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> Task:
+    """Compute an attacker's task.
+
+    Args:
+        name: one of NAMES.
+        train: the attacker's (images [N,C,H,W] in [0, 1], labels [N]); they set the terciles' borders.
+        test: likewise for the test images.
+
+    Raises:
+        UnknownNameError: no such task.
+    """
+    if name == "label":
+        classes = int(max(train[1].max(), test[1].max())) + 1
+        return _task(name, train[1], test[1], classes)
+    if name not in SCORES:
+        raise UnknownNameError("attacker's task", name, NAMES)
+    score = SCORES[name]
+    mine, theirs = score(train[0].mean(1)), score(test[0].mean(1))
+    borders = torch.quantile(mine, torch.tensor([1 / 3, 2 / 3])).repeat(int(max(train[1].max(), test[1].max())) + 1, 1)
+    for label in train[1].unique().tolist():
+        members = mine[train[1] == label]
+        if len(members) >= 3:
+            borders[label] = torch.quantile(members, torch.tensor([1 / 3, 2 / 3]))
+    return _task(name, _tercile(mine, borders[train[1]]), _tercile(theirs, borders[test[1]]), 3)
+
+
+def _tercile(values: Tensor, borders: Tensor) -> Tensor:
+    return (values[:, None] > borders).sum(1)
+
+
+def _task(name: str, train: Tensor, test: Tensor, classes: int) -> Task:
+    guess = torch.bincount(train, minlength=classes).argmax()
+    return Task(name, train, test, classes, (test == guess).float().mean().item())
