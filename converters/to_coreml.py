@@ -26,11 +26,11 @@ class CoremlRunner(Runner):
             import coremltools
 
             self._model = coremltools.models.MLModel(str(entry), compute_units=coremltools.ComputeUnit.CPU_ONLY)
-        self._shapes = _shapes(self._model.get_spec())
+        self.shapes = _shapes(self._model.get_spec())
 
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
-        check_feed(inputs, self._shapes)
+        check_feed(inputs, self.shapes)
         result: Array = self._model.predict(dict(inputs))[SMASHED]
         return result
 
@@ -46,12 +46,12 @@ class ReferenceRunner(Runner):
         with quiet():
             from coremltools.models.utils import load_spec
 
-            self._shapes = _shapes(load_spec(str(entry)))
+            self.shapes = _shapes(load_spec(str(entry)))
             self._program = load_program(entry)
 
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Evaluate once; see the base class."""
-        check_feed(inputs, self._shapes)
+        check_feed(inputs, self.shapes)
         result: Array = self._program.run(dict(inputs))
         return result
 

@@ -89,7 +89,7 @@ class ExecutorchRunner(Runner):
         metadata = self._method.metadata
         shapes = [tuple(metadata.input_tensor_meta(index).sizes()) for index in range(metadata.num_inputs())]
         # a .pte keeps the order of its inputs, not their names
-        self._shapes = dict(zip((IMAGE, EPS), shapes, strict=False))
+        self.shapes = dict(zip((IMAGE, EPS), shapes, strict=False))
 
     def _load(self) -> None:
         with quiet():
@@ -108,10 +108,10 @@ class ExecutorchRunner(Runner):
         """Execute once; see the base class."""
         import torch
 
-        check_feed(inputs, self._shapes)
+        check_feed(inputs, self.shapes)
         if _Pool.ensure(self._threads) != self._pool:
             self._load()
-        feed = [torch.from_numpy(inputs[name]) for name in self._shapes]
+        feed = [torch.from_numpy(inputs[name]) for name in self.shapes]
         result: Array = self._method.execute(feed)[0].numpy()
         return result
 

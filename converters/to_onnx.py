@@ -45,11 +45,11 @@ class OnnxRunner(Runner):
             raise ConverterError(
                 f"onnxruntime cannot open {entry} ({str(error).splitlines()[0]}); convert it again."
             ) from error
-        self._shapes = {spec.name: spec.shape for spec in self._session.get_inputs()}
+        self.shapes = {spec.name: spec.shape for spec in self._session.get_inputs()}
 
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
-        check_feed(inputs, self._shapes)
+        check_feed(inputs, self.shapes)
         result: Array = self._session.run([SMASHED], dict(inputs))[0]
         return result
 

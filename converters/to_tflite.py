@@ -30,11 +30,11 @@ class TfliteRunner(Runner):
             raise ConverterError(
                 f"LiteRT cannot open {entry} ({str(error).splitlines()[0]}); convert it again."
             ) from error
-        self._shapes = {name: tuple(detail["shape"]) for name, detail in self._call.get_input_details().items()}
+        self.shapes = {name: tuple(detail["shape"]) for name, detail in self._call.get_input_details().items()}
 
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
-        check_feed(inputs, self._shapes)
+        check_feed(inputs, self.shapes)
         result: Array = self._call(**inputs)[SMASHED]
         return result
 

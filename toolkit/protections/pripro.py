@@ -21,7 +21,7 @@ from . import _training
 from .base import FeatureShape, Protection, Training
 
 #: spread of the attention, relative to its mean, below which it counts as flat [ours]
-FLAT = 1e-2
+FLAT = 5e-2
 
 
 class AttentionMap(nn.Module):
@@ -47,7 +47,8 @@ class AttentionMap(nn.Module):
         query = self.query(small).flatten(2).transpose(1, 2)  # [B,N,C']
         key = self.key(small).flatten(2)  # [B,C',N]
         attention = torch.softmax(torch.bmm(query, key), dim=-1)  # [fig] no scaling, no value branch
-        rows = attention.unflatten(2, self.pooled)  # [B,N,h',w']
+        # min-max undoes the shift; summing what departs from 1/N keeps the digits that a sum near 1 would round off
+        rows = (attention - 1.0 / attention.shape[1]).unflatten(2, self.pooled)  # [B,N,h',w']
         received = functional.conv2d(rows, self.ones)  # [ours] sum over the axis softmax leaves open
         return functional.interpolate(self._unit(received), size=self.size, mode="bilinear", align_corners=False)
 
@@ -65,7 +66,7 @@ class AttentionMap(nn.Module):
     def _unit(self, received: Tensor) -> Tensor:
         """Min-max per image to (0, 1] [ours].
 
-        What is received is 1 on average, so a spread far below FLAT says nothing about positions: the map
+        What a position receives is 1 on average, so a spread far below FLAT says nothing about positions: the map
         then tends to 1 everywhere, noise at every position, rather than to none at all.
         """
         if self.pooled == (1, 1):
