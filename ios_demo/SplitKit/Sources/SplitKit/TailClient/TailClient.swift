@@ -1,0 +1,170 @@
+import Foundation
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+/// Sends smashed features to the cloud's half and gets logits back.
+public final class TailClient: Sendable {
+    /// Where the tail is and how patient to be.
+    public struct Options: Sendable {
+        /// Sent as `Authorization: Bearer`, over https or to this machine only.
+        public var token: String?
+        /// Longest wait for one attempt, seconds.
+        public var timeout: Double
+        /// Attempts in all where the tail says that it is busy (503); nothing else is tried again.
+        public var attempts: Int
+        /// Wait before the second attempt, seconds; doubled for each further one. `Retry-After` may lengthen it.
+        public var backOff: Double
+        /// Longest wait between two attempts, seconds.
+        public var longestWait: Double
+
+        public init(
+            token: String? = nil, timeout: Double = 15, attempts: Int = 4, backOff: Double = 0.2, longestWait: Double = 5
+        ) {
+            self.token = token
+            self.timeout = timeout
+            self.attempts = max(1, attempts)
+            self.backOff = backOff
+            self.longestWait = longestWait
+        }
+    }
+
+    /// What came back.
+    public struct Answer: Sendable {
+        /// One row per item sent.
+        public let logits: [[Float]]
+        /// From the first byte sent to the last received, of the attempt that was answered.
+        public let milliseconds: Double
+        /// Bytes of that attempt's body, its JSON header included.
+        public let bytesSent: Int
+        public let attempts: Int
+    }
+
+    private static let maximumAnswer = 4 << 20
+
+    public let encoding: SmashedEncoding
+    private let base: URL
+    private let route: String
+    private let bundleID: String
+    private let options: Options
+    private let transport: HTTPTransport
+    private let session: URLSession
+
+    /// - Parameters:
+    ///   - url: the server, e.g. `https://tail.example.org`.
+    ///   - manifest: the bundle that the head is of; says the tail's name and what it takes.
+    ///   - dtype: how the features cross.
+    /// - Throws: `BundleError` where the bundle has no tail or none for that encoding, `TailError.insecureToken`.
+    public init(
+        url: URL, manifest: Manifest, dtype: Manifest.TensorSpec.DType = .float32, options: Options = Options()
+    ) throws {
+        guard let tail = manifest.tail else {
+            throw BundleError("This bundle has no tail yet; add it with: pripro package BUNDLE")
+        }
+        guard tail.wireVersion == 1 else {
+            throw BundleError("The tail speaks wire version \(tail.wireVersion), this app 1; update the app.")
+        }
+        guard BundlePath.isInside(String(tail.route.drop { $0 == "/" })) else {
+            throw BundleError("The tail's route \(tail.route) is no path; make the bundle anew.")
+        }
+        guard let spec = tail.inputs.first(where: { $0.dtype == dtype }) else {
+            let known = tail.inputs.map(\.dtype.rawValue).joined(separator: ", ")
+            throw BundleError("The tail takes \(known), not \(dtype.rawValue); choose one of these.")
+        }
+        guard let scheme = url.scheme?.lowercased(), scheme == "http" || scheme == "https", let host = url.host else {
+            throw TailError.unreachable("\(url) is no http or https address")
+        }
+        if options.token != nil, scheme == "http", !Self.isThisMachine(host) { throw TailError.insecureToken(host: host) }
+        encoding = try SmashedEncoding(spec)
+        base = url
+        route = tail.route
+        bundleID = manifest.bundleID
+        self.options = options
+        transport = HTTPTransport()
+        session = transport.makeSession()
+    }
+
+    deinit {
+        session.invalidateAndCancel()
+    }
+
+    private static func isThisMachine(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.")
+    }
+
+    /// Sends features [n,C,h,w], flat, and waits for logits [n,K].
+    ///
+    /// - Throws: `WireError` for features that do not fit, `TailError`, or `CancellationError`.
+    public func logits(for smashed: [Float]) async throws -> Answer {
+        let rows = try encoding.shape(ofCount: smashed.count)[0]
+        let infer = try InferRequest(smashed: smashed, encoding: encoding, bundleID: bundleID)
+        var request = URLRequest(url: base.appendingPathComponent(route))
+        request.httpMethod = "POST"
+        request.httpBody = infer.body
+        for (name, value) in infer.headers { request.setValue(value, forHTTPHeaderField: name) }
+        var wait = options.backOff
+        for attempt in 1... {
+            let start = DispatchTime.now().uptimeNanoseconds
+            let answer = try await send(request)
+            let milliseconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6
+            if answer.status == 503, attempt < options.attempts {
+                let asked = answer.header("Retry-After").flatMap(Double.init) ?? 0
+                // spread, so that phones which were refused together do not return together
+                let spread = wait * Double.random(in: 1...1.5)
+                try await Task.sleep(for: .seconds(min(max(asked, spread), options.longestWait)))
+                wait *= 2
+                continue
+            }
+            let logits = try read(answer, attempts: attempt)
+            guard logits.count == rows else { throw TailError.badAnswer("\(logits.count) rows came back for \(rows).") }
+            return Answer(
+                logits: logits, milliseconds: milliseconds, bytesSent: infer.body.count, attempts: attempt)
+        }
+        throw TailError.busy(attempts: options.attempts)
+    }
+
+    /// Milliseconds of the smallest exchange there is: the network's share of a request.
+    public func ping() async throws -> Double {
+        let start = DispatchTime.now().uptimeNanoseconds
+        let answer = try await send(URLRequest(url: base.appendingPathComponent("ping")))
+        guard answer.status == 200 else { throw TailError.refused(status: answer.status, "it is not ready") }
+        return Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6
+    }
+
+    private func send(_ request: URLRequest) async throws -> HTTPTransport.Answer {
+        var request = request
+        request.timeoutInterval = options.timeout
+        request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")  // logits do not compress
+        if let token = options.token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+        do {
+            return try await transport.send(
+                request, over: session, within: options.timeout, maximumBytes: Self.maximumAnswer)
+        } catch HTTPTransport.Failure.timedOut {
+            throw TailError.timedOut(seconds: options.timeout)
+        } catch HTTPTransport.Failure.tooLarge {
+            throw TailError.badAnswer("more than \(Self.maximumAnswer >> 20) MiB came.")
+        } catch HTTPTransport.Failure.broken(let why) {
+            throw TailError.unreachable(why)
+        }
+    }
+
+    private func read(_ answer: HTTPTransport.Answer, attempts: Int) throws -> [[Float]] {
+        let said = answer.status == 200 ? nil : try? JSONParser.parse(answer.body)
+        func text(_ key: String) -> String? {
+            if case .string(let text)? = said?[key] { text } else { nil }
+        }
+        switch answer.status {
+        case 200:
+            do {
+                return try InferResponse.logits(body: answer.body, headerLength: answer.header(InferRequest.headerLength))
+            } catch let error as WireError {
+                throw TailError.badAnswer(error.message)
+            }
+        case 401: throw TailError.tokenRefused
+        case 409: throw TailError.bundleMismatch(tail: text("expected") ?? "unknown", head: text("got") ?? bundleID)
+        case 503: throw TailError.busy(attempts: attempts)
+        default: throw TailError.refused(status: answer.status, text("error") ?? text("message") ?? "no reason given")
+        }
+    }
+}
