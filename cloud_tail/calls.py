@@ -59,11 +59,19 @@ class Call:
         Raises:
             WireError: the features drove the network out of float32's range.
         """
-        if not np.isfinite(logits).all():
-            raise WireError("These features drive the network out of float32's range; check the head.")
+        self.need_finite(logits)
         if self.request is not None:
             return encode_response(logits, self.signature, self.request)
         return {"Content-Type": "application/json"}, canonical(describe(logits[0], self.signature))
+
+    def need_finite(self, logits: Floats) -> None:
+        """Refuse an answer that is none.
+
+        Raises:
+            WireError: the features drove the network out of float32's range.
+        """
+        if not np.isfinite(logits).all():
+            raise WireError("These features drive the network out of float32's range; check the head.")
 
 
 def describe(logits: Floats, signature: Signature) -> dict[str, Any]:
@@ -75,7 +83,7 @@ def describe(logits: Floats, signature: Signature) -> dict[str, Any]:
         "label": signature.labels[top] if signature.labels else None,
         "index": top,
         "logits": logits.tolist(),
-        "probabilities": [float(f"{value:.6g}") for value in probabilities],
+        "probabilities": probabilities.round(6).tolist(),
     }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
@@ -40,14 +38,14 @@ class Metrics:
         self._children: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._counts: dict[str, list[int]] = {}
 
-    def answered(self, model: str, encoding: str, started: float) -> None:
-        """Count one answer; `started` is the perf_counter() of its head."""
+    def answered(self, model: str, encoding: str, seconds: float) -> None:
+        """Count one answer that took so long."""
         children = self._children.get((model, encoding))
         if children is None:
             children = self._requests.labels(model, encoding), self._latency.labels(model)
             self._children[model, encoding] = children
         children[0].inc()
-        children[1].observe(time.perf_counter() - started)
+        children[1].observe(seconds)
 
     def refused(self, status: int) -> None:
         """Count one refusal."""

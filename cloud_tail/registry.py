@@ -36,9 +36,9 @@ class Registry:
         """Add one; its name and bundle must not both be there already."""
         self._names.setdefault(served.signature.name, []).append(served)
 
-    def __getitem__(self, name: str) -> list[Served]:
-        """All tails of that name, newest last; empty where there is none."""
-        return self._names.get(name, [])
+    def find(self, name: str, version: str = "") -> list[Served]:
+        """All tails of that name (and version, unless empty), newest last; empty where there is none."""
+        return [served for served in self._names.get(name, ()) if version in ("", served.signature.version)]
 
     def __iter__(self) -> Iterator[Served]:
         return (served for tails in self._names.values() for served in tails)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import zlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from .calls import bundle_of, pick, read_call, refusal
 from .errors import WireError
 from .guard import token_fits
 from .http1 import Connection, Head, Limits, Reply
+from .openapi import document
 from .wire import V2_NAMES, canonical
 
 if TYPE_CHECKING:
@@ -70,14 +72,14 @@ class Rest:
         wait = self._rate.wait(head.peer)
         if wait:
             return _error(429, "Too many requests from this address.", Retry_After=str(math.ceil(wait)))
-        name = _infer_target(path)
-        if name is None:
+        target = _infer_target(path)
+        if target is None:
             return None
+        tails = self._registry.find(*target)
+        if not tails:
+            return _error(404, "There is no such model or version here.")
         if head.method != "POST":
             return _error(405, "Inference is a POST.", Allow="POST")
-        tails = self._registry[name]
-        if not tails:
-            return _error(404, f"There is no model named {name!r} here.")
         try:
             served = pick(tails, bundle_of(head.headers))
         except WireError as error:
@@ -92,12 +94,12 @@ class Rest:
     def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
         """Answer a whole request, or queue it for its tail."""
         path = _path(head)
-        name = _infer_target(path)
-        if name is None:
+        target = _infer_target(path)
+        if target is None:
             return self._read(head, path)
         try:
             plain = _inflate(body, head.headers.get("content-encoding", "identity"), self.limits.body_bytes)
-            call, served = read_call(head.headers, plain, self._registry[name], raw=path[0] == "predictions")
+            call, served = read_call(head.headers, plain, self._registry.find(*target), raw=path[0] == "predictions")
         except WireError as error:
             status, text = refusal(error)
             self._metrics.refused(status)
@@ -123,31 +125,34 @@ class Rest:
         except WireError as error:
             self._metrics.refused(400)
             return Reply(*refusal(error))
-        self._metrics.answered(served.signature.name, call.spec.dtype, head.started)
+        self._metrics.answered(served.signature.name, call.spec.dtype, time.perf_counter() - head.started)
         return _deflate(Reply(200, body, headers), head.headers.get("accept-encoding"))
 
     # everything but inference
 
     def _read(self, head: Head, path: tuple[str, ...]) -> Reply:
-        reply = self._lookup(head, path)
+        reply = self._lookup(path)
         if reply is None:
             return _error(404, "There is nothing at this path; /openapi.json lists what there is.")
+        if head.method not in ("GET", "HEAD") and not (path == ("v2", "repository", "index") and head.method == "POST"):
+            return _error(405, "This path is read with GET.", Allow="GET, HEAD")
         return _deflate(reply, head.headers.get("accept-encoding"))
 
-    def _lookup(self, head: Head, path: tuple[str, ...]) -> Reply | None:
-        if head.method not in ("GET", "HEAD") and path != ("v2", "repository", "index"):
-            return _error(405, "This path is read with GET.", Allow="GET")
+    def _lookup(self, path: tuple[str, ...]) -> Reply | None:
         match path:
             case ("ping",):
                 return _json(200, {"status": "Healthy"}) if not self.draining else _json(503, {"status": "Draining"})
             case ("metrics",):
                 return Reply(200, self._metrics.page(), {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+            case ("openapi.json",):
+                signatures = [served.signature for served in self._registry]
+                return _json(200, document(signatures, VERSION, token=self._token is not None))
             case ("signatures",):
                 return _json(200, [asdict(served.signature) for served in self._registry])
             case ("signatures", name):
                 return (
-                    _json(200, [asdict(served.signature) for served in self._registry[name]])
-                    if self._registry[name]
+                    _json(200, [asdict(served.signature) for served in self._registry.find(name)])
+                    if self._registry.find(name)
                     else None
                 )
             case ("models",):
@@ -155,8 +160,8 @@ class Rest:
                 return _json(200, {"models": [{"modelName": name, "modelUrl": f"{name}.mar"} for name in names]})
             case ("models", name):
                 return (
-                    _json(200, [_management(served) for served in self._registry[name]])
-                    if self._registry[name]
+                    _json(200, [_management(served) for served in self._registry.find(name)])
+                    if self._registry.find(name)
                     else None
                 )
             case ("v2",):
@@ -176,9 +181,9 @@ class Rest:
             return _json(200, {"model_stats": [self._stats(served) for served in self._registry]})
         match rest:
             case [name, "versions", version, *what]:
-                tails = [served for served in self._registry[name] if served.signature.version == version]
+                tails = self._registry.find(name, version)
             case [name, *what]:
-                tails = self._registry[name]
+                tails = self._registry.find(name)
             case _:
                 return None
         if not tails:
@@ -259,13 +264,13 @@ def _path(head: Head) -> tuple[str, ...]:
     return tuple(target.strip("/").split("/"))
 
 
-def _infer_target(path: tuple[str, ...]) -> str | None:
-    """The model's name, where the path is one that infers."""
+def _infer_target(path: tuple[str, ...]) -> tuple[str, str] | None:
+    """The model's name and version (empty: any), where the path is one that infers."""
     match path:
-        case ("predictions", name) | ("predictions", name, _):
-            return name
-        case ("v2", "models", name, "infer") | ("v2", "models", name, "versions", _, "infer"):
-            return name
+        case ("predictions", name) | ("v2", "models", name, "infer"):
+            return name, ""
+        case ("predictions", name, version) | ("v2", "models", name, "versions", version, "infer"):
+            return name, version
     return None
 
 

@@ -32,6 +32,10 @@ from .rest import Rest
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from grpc.aio import Server as GrpcServer
+
+    from .grpc_v2 import Service as GrpcService
+
 _SWEEP_SECONDS = 0.5
 
 
@@ -106,7 +110,8 @@ class _Server:
             loop.add_signal_handler(number, self._stop.set)
         self._load_all(loop)
         limits = replace(options.limits, body_bytes=options.max_body)
-        rest = Rest(self._registry, self._metrics, limits, token=self._token, rate=RateLimit(options.rate))
+        rate = RateLimit(options.rate)
+        rest = Rest(self._registry, self._metrics, limits, token=self._token, rate=rate)
         try:
             server = await loop.create_server(
                 lambda: Connection(rest), options.host, options.port, ssl=self._tls, backlog=512, reuse_address=True
@@ -115,11 +120,17 @@ class _Server:
             raise TailError(
                 f"{options.host}:{options.port} cannot be used ({error.strerror}); choose another --port."
             ) from None
-        self._announce(server.sockets[0].getsockname()[1], None)
+        service, grpc_server, grpc_port = await self._start_grpc(rate)
+        self._announce(server.sockets[0].getsockname()[1], grpc_port)
         gc.collect()
         gc.freeze()  # what is loaded stays; collections look at requests only
         sweeper = asyncio.create_task(_sweep(rest))
         await self._stop.wait()
+        log("draining", connections=len(rest.connections))
+        rest.draining = True
+        if service is not None and grpc_server is not None:
+            service.draining = True
+            await grpc_server.stop(options.drain_seconds)
         await self._drain(server, rest)
         sweeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -127,6 +138,22 @@ class _Server:
         for served in self._registry:
             served.batcher.stop()
         log("stopped")
+
+    async def _start_grpc(self, rate: RateLimit) -> tuple[GrpcService | None, GrpcServer | None, int | None]:
+        options = self._options
+        if options.grpc_port is None:
+            return None, None, None
+        try:
+            from .grpc_v2 import Service, start
+        except ImportError:
+            raise TailError("gRPC needs the package grpcio; get it with: pip install 'pripro-toolkit[tail]'") from None
+        service = Service(self._registry, self._metrics, token=self._token, rate=rate)
+        pair = None
+        if options.tls_cert is not None and options.tls_key is not None:
+            pair = options.tls_key.read_bytes(), options.tls_cert.read_bytes()
+        address = f"{_bracketed(options.host)}:{options.grpc_port}"
+        server, port = await start(service, address, max_body=options.max_body, tls=pair)
+        return service, server, port
 
     def _load_all(self, loop: asyncio.AbstractEventLoop) -> None:
         options = self._options
@@ -156,19 +183,17 @@ class _Server:
 
     def _announce(self, port: int, grpc_port: int | None) -> None:
         scheme = "http" if self._tls is None else "https"
-        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
-        url = f"{scheme}://{host}:{port}"
+        url = f"{scheme}://{_bracketed(self._options.host)}:{port}"
         if self._options.ready_file is not None:
             ready = {"url": url, "port": port, "grpc_port": grpc_port, "pid": os.getpid()}
             aside = self._options.ready_file.with_suffix(".part")
             aside.write_text(json.dumps(ready))
             aside.replace(self._options.ready_file)
-        print(f"listening on {url}", file=sys.stderr, flush=True)
+        beside = "" if grpc_port is None else f" (gRPC on port {grpc_port})"
+        print(f"listening on {url}{beside}", file=sys.stderr, flush=True)
 
     async def _drain(self, server: asyncio.Server, rest: Rest) -> None:
         """Stop accepting, answer what was accepted, then close."""
-        log("draining", connections=len(rest.connections))
-        rest.draining = True
         await asyncio.sleep(0.1)  # what is in the listening socket's backlog was accepted by the system
         server.close()
         until = time.monotonic() + self._options.drain_seconds
@@ -178,6 +203,10 @@ class _Server:
             if time.monotonic() > quiet:
                 for connection in list(rest.connections):
                     connection.close_if_idle()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _check(options: Options) -> None:
