@@ -109,7 +109,9 @@ class Bundle:
         """
         path = root / MANIFEST
         if not path.is_file():
-            raise BundleError(f"{root} is not a bundle (no {MANIFEST} in it); make one with: pripro partition NET --cut NAME -o {root}")
+            raise BundleError(
+                f"{root} is not a bundle (no {MANIFEST} in it); make one with: pripro partition NET --cut NAME -o {root}"
+            )
         return cls(root, parse_manifest(path.read_bytes(), str(path)))
 
     def path(self, ref: FileRef) -> Path:
@@ -125,9 +127,13 @@ class Bundle:
         for ref in self.manifest.files():
             path = self.path(ref)
             if not path.is_file():
-                raise BundleError(f"{path} is missing although the manifest names it; run the stage that makes it again.")
+                raise BundleError(
+                    f"{path} is missing although the manifest names it; run the stage that makes it again."
+                )
             if sha256_of(path) != ref.sha256:
-                raise BundleError(f"{path} was changed after it was made (its SHA-256 differs); run the stage that makes it again.")
+                raise BundleError(
+                    f"{path} was changed after it was made (its SHA-256 differs); run the stage that makes it again."
+                )
 
     def report_path(self, kind: str) -> Path:
         """Return a new file name under reports/; reports are added, never replaced."""
@@ -170,9 +176,13 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{where} does not fit the schema: {place}: {first['msg']}; restore it or make the bundle anew.") from None
+        raise BundleError(
+            f"{where} does not fit the schema: {place}: {first['msg']}; restore it or make the bundle anew."
+        ) from None
     if manifest.bundle_id != manifest.compute_id():
-        raise BundleError(f"{where} was edited: its bundle_id does not fit its content; restore it or make the bundle anew.")
+        raise BundleError(
+            f"{where} was edited: its bundle_id does not fit its content; restore it or make the bundle anew."
+        )
     return manifest
 
 
@@ -183,7 +193,11 @@ def creating(root: Path) -> Iterator[Stage]:
     Raises:
         BundleError: the folder holds something that is not a bundle.
     """
-    if root.exists() and not (root / MANIFEST).exists() and any(p.name != _STAGING for p in root.iterdir() if p.name not in _OWNED):
+    if (
+        root.exists()
+        and not (root / MANIFEST).exists()
+        and any(p.name != _STAGING for p in root.iterdir() if p.name not in _OWNED)
+    ):
         raise BundleError(f"{root} is not empty and is not a bundle; name a new folder with -o.")
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -213,12 +227,16 @@ def _staging(root: Path) -> Iterator[Stage]:
     except Timeout:
         raise BundleError(f"Another pripro is writing to {root}; wait for it to end, then try again.") from None
     except OSError as error:
-        raise BundleError(f"{root} cannot be written to ({error.strerror}); choose a folder that you may write to.") from None
+        raise BundleError(
+            f"{root} cannot be written to ({error.strerror}); choose a folder that you may write to."
+        ) from None
     folder = Path(tempfile.mkdtemp(dir=root / _STAGING))
     try:
         yield Stage(root, folder)
     except OSError as error:
-        raise BundleError(f"Writing to {root} failed ({error.strerror}); the bundle is as it was before, free some space or rights and try again.") from error
+        raise BundleError(
+            f"Writing to {root} failed ({error.strerror}); the bundle is as it was before, free some space or rights and try again."
+        ) from error
     finally:
         shutil.rmtree(root / _STAGING, ignore_errors=True)
         lock.release()

@@ -67,7 +67,8 @@ def load_data(spec: str, preprocess: Preprocess, *, limit: int = 8000, seed: int
     """Read a data set and divide it.
 
     Args:
-        spec: `digits`, `folder:DIR` (one folder per class, or train/ and test/ of those), `cifar10:DIR`, `cifar100:DIR`.
+        spec: `digits`, `folder:DIR` (one folder per class, or train/ and test/ of those), `cifar10:DIR`
+            or `cifar100:DIR`.
         preprocess: from the manifest.
         limit: at most so many images, drawn at random; they are held in memory.
         seed: of the division. The same seed always gives the same parts.
@@ -94,7 +95,9 @@ def load_photos(folder: Path, preprocess: Preprocess) -> Tensor:
     """
     from PIL import Image
 
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp"))
+    paths = sorted(
+        path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+    )
     if not paths:
         raise InputError(f"{folder} holds no photo (jpg, png, webp, bmp); give a folder that does.")
     return torch.from_numpy(np.stack([apply(Image.open(path), preprocess) for path in paths]))

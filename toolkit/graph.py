@@ -70,7 +70,11 @@ def _is_view(node: Node) -> bool:
     if node.op != "call_function" or schema is None or not node.all_input_nodes:
         return False
     returns_alias = any(result.alias_info is not None for result in schema.returns)
-    return (returns_alias and not schema.is_mutable) or schema.name in ("aten::flatten", "aten::reshape", "aten::contiguous")
+    return (returns_alias and not schema.is_mutable) or schema.name in (
+        "aten::flatten",
+        "aten::reshape",
+        "aten::contiguous",
+    )
 
 
 def is_size(node: Node) -> bool:

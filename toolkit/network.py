@@ -71,7 +71,9 @@ def load_network(source: str, image: ImageShape, weights: Path | None = None, cl
         program = _saved(Path(source), weights)
     else:
         state = read_weights(weights) if weights else None
-        network = _build(source, image[0], _classes_of(state) if classes is None else classes)
+        network = _build(source, image[0], classes)
+        if state is not None and classes is None and ":" not in source:
+            network = _build(source, image[0], _classes_of(network, state))
         if state is not None and weights is not None:
             apply_weights(network, state, weights)
         program = export(network, image)
@@ -156,7 +158,9 @@ def _from_factory(source: str) -> nn.Module:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a user's module may raise anything
-        raise InputError(f"{module_name} cannot be imported ({_first_line(error)}); give package.module:factory.") from error
+        raise InputError(
+            f"{module_name} cannot be imported ({_first_line(error)}); give package.module:factory."
+        ) from error
     finally:
         sys.path.remove(str(Path.cwd()))
     factory = getattr(module, attribute, None)
@@ -179,10 +183,10 @@ def _saved(path: Path, weights: Path | None) -> ExportedProgram:
     return load_program(path)
 
 
-def _classes_of(state: dict[str, Tensor] | None) -> int | None:
-    """The last bias of a classifier has as many entries as there are classes."""
-    biases = [tensor for name, tensor in (state or {}).items() if name.endswith("bias") and tensor.ndim == 1]
-    return int(biases[-1].shape[0]) if biases else None
+def _classes_of(network: nn.Module, state: dict[str, Tensor]) -> int | None:
+    """Read the number of classes off the weights: the length of the network's last bias."""
+    last = [name for name, value in network.named_parameters() if value.ndim == 1][-1]
+    return int(state[last].shape[0]) if last in state and state[last].ndim == 1 else None
 
 
 def _signature(program: ExportedProgram, source: str) -> tuple[ImageShape, int]:

@@ -17,7 +17,10 @@ _IMAGENET_MEAN, _IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
 def preprocess_for(
-    image: tuple[int, int, int], mean: list[float] | None = None, std: list[float] | None = None, resize: str = "stretch"
+    image: tuple[int, int, int],
+    mean: list[float] | None = None,
+    std: list[float] | None = None,
+    resize: str = "stretch",
 ) -> Preprocess:
     """Describe the preprocessing for an input of (C, H, W).
 
@@ -28,7 +31,9 @@ def preprocess_for(
     """
     channels, height, width = image
     if channels not in (1, 3):
-        raise InputError(f"An input of {channels} channels is not an image; give 1 (grey) or 3 (RGB) channels with --input.")
+        raise InputError(
+            f"An input of {channels} channels is not an image; give 1 (grey) or 3 (RGB) channels with --input."
+        )
     mean = mean or (_IMAGENET_MEAN if channels == 3 else [0.5])
     std = std or (_IMAGENET_STD if channels == 3 else [0.5])
     if len(mean) != channels or len(std) != channels or min(std) <= 0:

@@ -21,10 +21,31 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 _LARGEST_JSON = 256 * 2**20
-_SAFE_CALLS = {"Symbol", "Integer", "Add", "Mul", "Pow", "Mod", "Max", "Min", "FloorDiv", "CleanDiv", "CeilDiv", "ModularIndexing"}
+_SAFE_CALLS = {
+    "Symbol",
+    "Integer",
+    "Add",
+    "Mul",
+    "Pow",
+    "Mod",
+    "Max",
+    "Min",
+    "FloorDiv",
+    "CleanDiv",
+    "CeilDiv",
+    "ModularIndexing",
+}
 _SAFE_NODES = (
-    ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp,
-    ast.operator, ast.unaryop,
+    ast.Expression,
+    ast.Call,
+    ast.Name,
+    ast.Load,
+    ast.Constant,
+    ast.keyword,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.operator,
+    ast.unaryop,
 )
 _SYMBOL = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,30}$")
 
@@ -63,7 +84,8 @@ def _inspect(data: bytes, path: Path) -> None:
             _inspect_members(archive, path)
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, zipfile.LargeZipFile) as error:
         raise InputError(
-            f"{path} is not a program saved by torch.export.save ({error}); give a .pt2 file, a known name or module:factory."
+            f"{path} is not a program saved by torch.export.save ({error}); "
+            "give a .pt2 file, a known name or module:factory."
         ) from None
 
 
@@ -95,7 +117,7 @@ def _inspect_payloads(config: dict[str, Any], path: Path) -> None:
 
 
 def _inspect_samples(data: bytes, path: Path) -> None:
-    import pickle  # noqa: S403 (only its exception type)
+    import pickle
 
     import torch
 

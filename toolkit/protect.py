@@ -19,6 +19,7 @@ from .data import DataSplits, load_data
 from .errors import BundleError, InputError
 from .partition import load_split
 from .protected import Protected, features_of, protection_class, seeded, weights_of
+from .protections._training import in_batches
 from .protections.base import Training
 from .versions import tool_versions
 
@@ -71,8 +72,13 @@ def protect(
     with bundle.extending() as stage:
         original_right = None
         if data is not None and kind.trains_head:
-            original_right = halves.tail(halves.head(data.victim_val.images)).argmax(1) == data.victim_val.labels
-        before = None if data is None else _accuracy(halves.tail, halves.head(data.test.images), data.test.labels)
+            smashed = in_batches(halves.head, data.victim_val.images)
+            original_right = in_batches(halves.tail, smashed).argmax(1) == data.victim_val.labels
+        before = (
+            None
+            if data is None
+            else _accuracy(halves.tail, in_batches(halves.head, data.test.images), data.test.labels)
+        )
         if data is not None:
             _fit(bundle, protection, halves.head, halves.tail, data, settings, progress, resume)
         protection.eval().requires_grad_(False)
@@ -92,8 +98,8 @@ def protect(
             )
             if not result.met:
                 raise InputError(
-                    f"{settings.method} cannot keep the accuracy drop within {settings.max_accuracy_drop:.1%} even at its "
-                    "least strength; allow a larger --max-accuracy-drop, train longer, or choose another method or cut."
+                    f"{settings.method} cannot keep the accuracy drop within {settings.max_accuracy_drop:.1%} even at "
+                    "its least strength; allow a larger --max-accuracy-drop, train longer, or choose another method or cut."
                 )
         sample = _sample(bundle, data)
         record = _record(found, settings, data, before, sample)
@@ -121,7 +127,9 @@ def protect(
 def _data(bundle: Bundle, settings: ProtectSettings, *, needs: bool) -> DataSplits | None:
     if settings.data is None:
         if needs:
-            raise InputError(f"Protecting with {settings.method} needs images; name them with --data, such as --data folder:DIR.")
+            raise InputError(
+                f"Protecting with {settings.method} needs images; name them with --data, such as --data folder:DIR."
+            )
         return None
     data = load_data(settings.data, bundle.manifest.preprocess)
     if len(data.classes) != len(bundle.manifest.labels):
@@ -204,13 +212,11 @@ def _record(
     accuracy = None
     if data is not None and before is not None:
         draws = 1 if eps_shape is None else _DRAWS
-        smashed = halves.head(data.test.images)
+        smashed = in_batches(halves.head, data.test.images)
         generator = seeded(settings.seed + 1)
         scores = []
         for _ in range(draws):
-            eps = protection.draw_eps(len(smashed), generator)
-            protected = protection(smashed, *(() if eps is None else (eps,)))
-            scores.append(_accuracy(halves.tail, protected, data.test.labels))
+            scores.append(_accuracy(halves.tail, in_batches(_noisy(protection, generator), smashed), data.test.labels))
         accuracy = records.AccuracyReport(
             images=len(smashed), draws=draws, unprotected=before, protected=sum(scores) / len(scores)
         )
@@ -235,8 +241,19 @@ def _record(
     )
 
 
+def _noisy(protection: Protection, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Return the protection as a function of the features alone, with fresh eps at each call."""
+
+    def noisy(smashed: Tensor) -> Tensor:
+        eps = protection.draw_eps(len(smashed), generator)
+        protected: Tensor = protection(smashed) if eps is None else protection(smashed, eps)
+        return protected
+
+    return noisy
+
+
 def _accuracy(tail: torch.nn.Module, smashed: Tensor, labels: Tensor) -> float:
-    return (tail(smashed).argmax(1) == labels).float().mean().item()
+    return (in_batches(tail, smashed).argmax(1) == labels).float().mean().item()
 
 
 @torch.no_grad()

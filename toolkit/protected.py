@@ -73,7 +73,11 @@ def load_protected(bundle: Bundle) -> Protected:
         )
     halves = load_split(bundle)
     kind = protection_class(record.method)
-    options = {name: value for name, value in record.settings.items() if isinstance(value, int | float) and name in kind.options}
+    options = {
+        name: value
+        for name, value in record.settings.items()
+        if isinstance(value, int | float) and name in kind.options
+    }
     protection = kind.build(features_of(halves.cut.shape), options)
     _restore(halves.head, protection, bundle.path(record.weights))
     return Protected(halves, protection.eval().requires_grad_(False))
@@ -103,7 +107,9 @@ def _restore(head: nn.Module, protection: Protection, path: Path) -> None:
         if changed:
             head.load_state_dict(changed)
     except RuntimeError as error:
-        raise BundleError(f"{path} does not fit the protection ({str(error).splitlines()[0]}); protect the bundle anew.") from None
+        raise BundleError(
+            f"{path} does not fit the protection ({str(error).splitlines()[0]}); protect the bundle anew."
+        ) from None
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -33,7 +33,9 @@ class ParityRow(Record):
     backend: str
     where: str
     runtime: str
-    max_abs: float
+    #: null where nothing was compared or a value was not finite (`note` says which)
+    max_abs: float | None
+    #: null also where there is no difference at all
     sqnr_db: float | None
     top1_agree: float | None
     tolerance: str

@@ -37,7 +37,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
-    import pickle  # noqa: S403 (only its exception type)
+    import pickle
 
     import torch
 
@@ -77,5 +77,7 @@ def apply_weights(network: nn.Module, state: dict[str, Tensor], path: Path) -> N
         name = wrong[0]
         complaints.append(f"{name} is {tuple(state[name].shape)}, the network has {tuple(own[name].shape)}")
     if complaints:
-        raise InputError(f"{path} does not fit the network: {'; '.join(complaints)}; give the weights of this very network.")
+        raise InputError(
+            f"{path} does not fit the network: {'; '.join(complaints)}; give the weights of this very network."
+        )
     network.load_state_dict(state)

@@ -22,3 +22,8 @@ def share_bar(title: str) -> Iterator[Callable[[float, str], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda share, text: bar.update(task, completed=share, description=text)
+
+
+def counted(bar: Callable[[float, str], None]) -> Callable[[int, int, str], None]:
+    """Feed a bar from work that counts its steps."""
+    return lambda done, total, text: bar(done / max(total, 1), text)

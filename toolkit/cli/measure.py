@@ -56,7 +56,13 @@ def command(
         )
     else:
         report = _on_host(
-            opened, _counts(threads), target, precision, _effort(samples, seconds, quick, full), unprotected, profile
+            opened,
+            _counts(threads),
+            target,
+            precision,
+            effort_of(samples, seconds, quick=quick, full=full),
+            unprotected,
+            profile,
         )
     path = save_report(opened, report)
     if as_json:
@@ -138,7 +144,8 @@ def _counts(text: str) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
-def _effort(samples: int, seconds: float, quick: bool, full: bool) -> Effort:
+def effort_of(samples: int = 50, seconds: float = 5.0, *, quick: bool = False, full: bool = False) -> Effort:
+    """Say how long to measure, from the command's own options."""
     from ..errors import InputError
     from ..measurement.timing import Effort
 

@@ -1,0 +1,47 @@
+"""`pripro convert`: the head in the phones' formats."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ._console import next_command, say, show_json, show_table, size
+from ._options import BundleArgument, JsonOption, names
+from ._progress import counted, share_bar
+
+ALL_TARGETS = "executorch,coreml,tflite,onnx"
+
+
+def command(
+    bundle: BundleArgument,
+    to: Annotated[str, typer.Option("--to", help="Targets, separated by commas.")] = ALL_TARGETS,
+    precision: Annotated[
+        str, typer.Option(help="Precisions, separated by commas; each target makes those it has.")
+    ] = "fp32",
+    backend: Annotated[
+        str | None, typer.Option(help="Delegate or backend; default: each target's own (XNNPACK for executorch).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Convert the protected head, batch 1, and add it to the bundle."""
+    from ..bundle import Bundle
+    from ..convert import convert, plan_heads
+
+    opened = Bundle.open(bundle)
+    wanted = plan_heads(names(to), names(precision), backend)
+    say(f"converting the head of {bundle} ...")
+    with share_bar("convert") as bar:
+        made = convert(opened, wanted, progress=counted(bar))
+    if as_json:
+        show_json({"heads": [head.model_dump() for head in made]})
+    else:
+        rows = []
+        for head in made:
+            outside = (
+                "" if head.ops_total is None or head.ops_delegated is None else head.ops_total - head.ops_delegated
+            )
+            total = sum(file.bytes for file in head.files)
+            rows.append((head.target, head.precision, head.backend, size(total), outside, head.entry))
+        show_table(("target", "precision", "backend", ">size", ">ops outside delegate", "file"), rows)
+    next_command(f"pripro package {bundle}")

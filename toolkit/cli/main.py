@@ -1,0 +1,83 @@
+"""`pripro`: one command per verb, in the order in which they are used. Heavy packages load inside commands."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from cloud_tail.errors import TailError
+from converters.base import ConverterError
+
+from ..errors import PriproError
+from ._console import say
+
+app = typer.Typer(
+    name="pripro",
+    help="Split a trained vision network between phone and cloud, protect what crosses, ship and check both halves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+#: in the order of use; the file name is the command's name
+COMMANDS = (
+    "cuts",
+    "partition",
+    "protect",
+    "convert",
+    "package",
+    "serve",
+    "verify",
+    "measure",
+    "run",
+    "report",
+    "doctor",
+)
+#: what a full disk or missing rights raise
+_USERS_OWN = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM)
+_PASSES_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+for _name in COMMANDS:
+    _module = importlib.import_module(f"{__package__}.{_name.replace('-', '_')}")
+    app.command(_name, context_settings=_PASSES_ON if _name == "serve" else None)(_module.command)
+
+
+def guarded(work: Callable[[], object]) -> int:
+    """Run something; errors that a user can cause become one sentence and exit code 2, never a traceback."""
+    try:
+        work()
+    except (PriproError, ConverterError, TailError) as error:
+        say(f"error: {error}")
+        return getattr(error, "exit_code", 2)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 2
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted; the bundle is as it was before the stage that was running.")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno not in _USERS_OWN:
+            raise
+        say(
+            f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); "
+            "free some space or get the rights, then try again."
+        )
+        return 2
+    return 0
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.exit(guarded(app))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""`pripro package`: the tail as an archive, and the goldens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._console import next_command, say, show_json, size
+from ._options import BundleArgument, JsonOption
+
+
+def command(
+    bundle: BundleArgument,
+    name: Annotated[str, typer.Option(help="Name of the tail in its URL.")] = "tail",
+    goldens: Annotated[
+        Path | None, typer.Option(help="Take the golden images from this folder of photos.", show_default=False)
+    ] = None,
+    goldens_count: Annotated[int, typer.Option(min=1, help="How many golden images.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of the goldens' noise.")] = 7,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the tail's .mar and the goldens into the bundle."""
+    from ..bundle import Bundle
+    from ..package import PackageSettings, package
+
+    opened = Bundle.open(bundle)
+    say(f"packaging the tail of {bundle} ...")
+    tail = package(opened, PackageSettings(name=name, goldens=goldens_count, photos=goldens, seed=seed))
+    if as_json:
+        show_json({"tail": tail.model_dump(), "bundle_id": opened.manifest.bundle_id})
+    else:
+        typer.echo(
+            f"{bundle / tail.archive.path}: {size(tail.archive.bytes)}, bundle_id {opened.manifest.bundle_id[:12]}"
+        )
+    next_command(f"pripro verify {bundle}")

@@ -1,0 +1,93 @@
+"""`pripro protect`: train the noise injector and fuse it into the head."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ._console import next_command, say, show_json, show_table
+from ._options import BundleArgument, JsonOption
+from ._progress import counted, share_bar
+
+
+def command(
+    bundle: BundleArgument,
+    method: Annotated[str, typer.Option(help="Protection method: pripro, gaussian, none, ...")] = "pripro",
+    data: Annotated[
+        str | None, typer.Option(help="digits, folder:DIR, cifar10:DIR or cifar100:DIR.", show_default=False)
+    ] = None,
+    max_accuracy_drop: Annotated[
+        str | None, typer.Option(help="Find the strongest noise that costs the user no more, such as 1%.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 5,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per training step.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seeds the training.")] = 0,
+    option: Annotated[list[str] | None, typer.Option(help="A setting of the method, NAME=NUMBER; repeatable.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a protection on the frozen network, set its strength, and fuse it into the head."""
+    from ..bundle import Bundle
+    from ..protect import ProtectSettings, protect
+
+    opened = Bundle.open(bundle)
+    settings = ProtectSettings(
+        method=method,
+        data=data,
+        max_accuracy_drop=parse_share(max_accuracy_drop),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        options=parse_options(option or []),
+    )
+    say(f"protecting {bundle} with {method} ...")
+    with share_bar("protect") as bar:
+        record = protect(opened, settings, progress=counted(bar), resume=resume)
+    if as_json:
+        show_json(record.model_dump())
+    else:
+        rows = [(name, f"{value:.4g}") for name, value in record.statistics.items()]
+        rows.append(("strength", f"{record.settings['strength']:.3g}"))
+        if record.accuracy is not None:
+            rows.append(("test accuracy, unprotected", f"{record.accuracy.unprotected:.2%}"))
+            rows.append(("test accuracy, protected", f"{record.accuracy.protected:.2%}"))
+        show_table((method, ">value"), rows)
+    next_command(f"pripro convert {bundle} --to executorch,coreml,tflite,onnx")
+
+
+def parse_share(text: str | None) -> float | None:
+    """Read "1%" or "0.01" as 0.01.
+
+    Raises:
+        InputError: not a share between 0 and 1.
+    """
+    from ..errors import InputError
+
+    if text is None:
+        return None
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise InputError(f"{text!r} is no share; give a percentage such as 1%, or a number from 0 to 1.")
+    return value
+
+
+def parse_options(pairs: list[str]) -> dict[str, float]:
+    """Read NAME=NUMBER pairs.
+
+    Raises:
+        InputError: another form.
+    """
+    from ..errors import InputError
+
+    options = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            options[name] = float(value)
+        except ValueError:
+            raise InputError(f"--option {pair!r} does not fit; give NAME=NUMBER, such as noise_weight=0.2.") from None
+    return options

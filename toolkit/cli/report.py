@@ -1,0 +1,15 @@
+"""`pripro report`: report.html anew from the bundle's reports."""
+
+from __future__ import annotations
+
+import typer
+
+from ._options import BundleArgument
+
+
+def command(bundle: BundleArgument) -> None:
+    """Write BUNDLE/report.html from the reports in the bundle: one file, opens offline."""
+    from ..bundle import Bundle
+    from ..report.page import render
+
+    typer.echo(render(Bundle.open(bundle)))

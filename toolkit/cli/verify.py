@@ -1,0 +1,77 @@
+"""`pripro verify`: numeric parity of every head, and end to end through the tail."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ._console import next_command, say, show_json, show_table
+from ._options import BundleArgument, JsonOption, names
+from ._progress import counted, share_bar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..bundle import Bundle
+    from ..reports import ParityReport
+
+
+def command(
+    bundle: BundleArgument,
+    tail: Annotated[str | None, typer.Option(help="URL of a running tail; default: serve the bundle's own.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="PRIPRO_TOKEN", help="Bearer token of that tail.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Only these targets, separated by commas.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay the goldens on every head's real runtime and through the tail; a failing row makes exit code 1."""
+    from ..bundle import Bundle
+
+    opened = Bundle.open(bundle)
+    report, _ = run(opened, tail, token, None if to is None else names(to))
+    show(report, as_json)
+    next_command(f"pripro measure {bundle}" if report.passed else f"pripro convert {bundle}, then verify again")
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def run(opened: Bundle, tail: str | None, token: str | None, targets: list[str] | None) -> tuple[ParityReport, Path]:
+    """Verify with a tail that is served for the occasion or already running, and keep the report."""
+    from cloud_tail.client import TailClient
+
+    from ..bundle import write_atomically
+    from ..tail_process import serving
+    from ..verify import verify
+
+    say(f"verifying {opened.root} ...")
+    with contextlib.ExitStack() as stack:
+        url = tail or stack.enter_context(serving(opened))
+        client = stack.enter_context(TailClient(url, token, bundle_id=opened.manifest.bundle_id))
+        bar = stack.enter_context(share_bar("verify"))
+        report = verify(opened, client, targets=targets, progress=counted(bar))
+    path = opened.report_path("parity")
+    write_atomically(path, (report.model_dump_json(indent=2) + "\n").encode())
+    return report, path
+
+
+def show(report: ParityReport, as_json: bool) -> None:
+    """Print the report."""
+    if as_json:
+        show_json(report.model_dump())
+        return
+    rows = [
+        (
+            row.target,
+            row.precision,
+            row.where,
+            "" if row.max_abs is None else f"{row.max_abs:.2g}",
+            "" if row.sqnr_db is None else f"{row.sqnr_db:.1f}",
+            "" if row.top1_agree is None else f"{row.top1_agree:.0%}",
+            row.tolerance,
+            "not run" if row.where == "not run" else "pass" if row.passed else "FAIL",
+            row.note,
+        )
+        for row in report.rows
+    ]
+    show_table(("target", "precision", "where", ">max_abs", ">SQNR dB", ">top-1", "tolerance", "verdict", "note"), rows)

@@ -1,0 +1,159 @@
+"""Convert a bundle's protected head to the phones' formats, one commit per head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import converters
+from converters.base import Converter, HeadProgram
+
+from . import manifest as records
+from . import plugins
+from .data import load_data
+from .errors import BundleError, MissingExtraError, UnknownNameError
+from .protected import Protected, load_protected, seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from converters.base import Conversion
+
+    from .bundle import Bundle
+
+_CALIBRATION_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One head to make."""
+
+    target: str
+    precision: str
+    backend: str
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.precision} {self.backend}"
+
+
+def converter(target: str) -> Converter:
+    """Find an export target by name.
+
+    Raises:
+        UnknownNameError: lists the targets that exist.
+    """
+    return plugins.load(converters, "target", target, Converter, prefix="to_")()  # type: ignore[type-abstract]
+
+
+def plan_heads(targets: Sequence[str], precisions: Sequence[str], backend: str | None = None) -> list[Wanted]:
+    """Pair targets with precisions: every target gets those it has; each precision must exist in one of them.
+
+    Raises:
+        UnknownNameError: a target, precision or backend that nothing here has.
+        MissingExtraError: a target's package is not installed.
+    """
+    wanted: list[Wanted] = []
+    known: set[str] = set()
+    for target in targets:
+        made_by = converter(target)
+        lacking = made_by.missing()
+        if lacking is not None:
+            raise MissingExtraError(lacking, made_by.extra, f"Converting to {target}")
+        known.update(made_by.precisions)
+        if backend is not None and backend not in made_by.backends:
+            raise UnknownNameError(f"backend of {target}", backend, made_by.backends)
+        chosen = backend or made_by.backends[0]
+        wanted += [Wanted(target, precision, chosen) for precision in precisions if precision in made_by.precisions]
+    for precision in precisions:
+        if precision not in known:
+            raise UnknownNameError(f"precision of {', '.join(targets)}", precision, known)
+    for target in targets:
+        if not any(head.target == target for head in wanted):
+            raise UnknownNameError(f"precision of {target}", ", ".join(precisions), converter(target).precisions)
+    return wanted
+
+
+def convert(
+    bundle: Bundle,
+    wanted: Sequence[Wanted],
+    *,
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
+    fingerprint: str = "",
+) -> list[records.Head]:
+    """Convert each wanted head; a head of the same target, precision and backend is replaced.
+
+    Raises:
+        BundleError: not protected yet, or not writable.
+        ConverterError: a head cannot be expressed in a format; heads before it are kept.
+    """
+    found = load_protected(bundle)
+    program = _program(bundle, found)
+    made = []
+    for number, head in enumerate(wanted):
+        progress(number, len(wanted), f"{head}")
+        made.append(_convert_one(bundle, program, head, fingerprint))
+    progress(len(wanted), len(wanted), "converted")
+    return made
+
+
+def _program(bundle: Bundle, found: Protected) -> HeadProgram:
+    images = _calibration(bundle)
+    eps = found.protection.draw_eps(1, seeded(3))
+    return HeadProgram(found.split.head, found.protection, images[:1], eps, [image[None] for image in images])
+
+
+def _calibration(bundle: Bundle) -> Tensor:
+    """Real images for int8: victim-train ones; noise where the bundle was protected without data."""
+    import torch
+
+    record = bundle.manifest.protection
+    if record is not None and record.data is not None:
+        return load_data(record.data, bundle.manifest.preprocess).victim_train.images[:_CALIBRATION_IMAGES]
+    return torch.randn(8, *bundle.manifest.split.image.shape[1:], generator=seeded(0))
+
+
+def _convert_one(bundle: Bundle, program: HeadProgram, wanted: Wanted, fingerprint: str) -> records.Head:
+    with bundle.extending() as stage:
+        out = stage.scratch("head")
+        conversion = converter(wanted.target).convert(program, out, precision=wanted.precision, backend=wanted.backend)
+        if not (out / conversion.entry).exists():
+            raise BundleError(f"Converting to {wanted} left no {conversion.entry}; nothing was added to the bundle.")
+        record = _record(bundle.root, stage.keep(out, f"head/{wanted.target}"), wanted, conversion)
+        old = bundle.manifest
+        others = [head for head in old.heads if _key(head) != _key(record)]
+        heads = sorted([*others, record], key=_key)
+        stages = old.stages | {f"convert {wanted}": fingerprint}
+        bundle.commit(
+            old.model_copy(update={"heads": heads, "stages": stages, "tools": old.tools | dict(conversion.tools)})
+        )
+    return record
+
+
+def _key(head: records.Head) -> tuple[str, str, str]:
+    return head.target, head.precision, head.backend
+
+
+def _record(root: Path, files: list[records.FileRef], wanted: Wanted, conversion: Conversion) -> records.Head:
+    folder = files[0].path.split("/")[:3]
+    return records.Head(
+        target=wanted.target,
+        precision=wanted.precision,
+        backend=wanted.backend,
+        entry="/".join([*folder, conversion.entry]),
+        files=files,
+        inputs=[_spec(spec) for spec in conversion.inputs],
+        outputs=[_spec(spec) for spec in conversion.outputs],
+        ops_delegated=conversion.ops_delegated,
+        ops_total=conversion.ops_total,
+        not_run=conversion.not_run,
+        tools=dict(conversion.tools),
+    )
+
+
+def _spec(spec: object) -> records.TensorSpec:
+    from dataclasses import asdict
+
+    return records.TensorSpec.model_validate(asdict(spec))  # type: ignore[call-overload]

@@ -1,0 +1,101 @@
+"""What this machine can do: packages and their versions, export targets, and the tools beside them."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+import converters
+from converters.base import Converter
+
+from . import plugins
+
+#: import packages of ours with plain names: another distribution may own a folder of the same name
+_OURS = ("toolkit", "converters", "cloud_tail")
+_DISTRIBUTION = "pripro-toolkit"
+#: distribution -> extra that brings it
+_PACKAGES = {
+    "torch": "torch",
+    "torchvision": "torch",
+    "executorch": "executorch",
+    "coremltools": "coreml",
+    "litert-torch": "tflite",
+    "ai-edge-litert": "tflite",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "mlxtend": "digits",
+    "torchmetrics": "privacy",
+    "grpcio": "tail",
+}
+#: program -> what it is for, how to get it
+_PROGRAMS = {
+    "adb": ("measure --device", "apt-get install adb"),
+    "qemu-aarch64-static": ("verify --arm64", "apt-get install qemu-user-static"),
+    "aarch64-linux-gnu-g++": ("verify --arm64", "apt-get install g++-aarch64-linux-gnu"),
+    "debootstrap": ("verify --arm64", "apt-get install debootstrap"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the examination. `get` is a command, or empty."""
+
+    name: str
+    state: Literal["ok", "missing", "wrong", "not here"]
+    detail: str
+    get: str = ""
+
+
+def examine() -> list[Check]:
+    """Look at everything, importing none of the heavy packages."""
+    return [
+        Check("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+        *_names(),
+        *(_package(name, extra) for name, extra in _PACKAGES.items()),
+        *_targets(),
+        *(_program(name, purpose, how) for name, (purpose, how) in _PROGRAMS.items()),
+    ]
+
+
+def _names() -> list[Check]:
+    """A foreign distribution that owns one of our top-level names overwrites our files silently: find it."""
+    owners = metadata.packages_distributions()
+    checks = []
+    for name in _OURS:
+        others = sorted(set(owners.get(name, [])) - {_DISTRIBUTION})
+        if others:
+            how = f"pip uninstall {' '.join(others)} && pip install --force-reinstall --no-deps {_DISTRIBUTION}"
+            checks.append(Check(f"package {name}", "wrong", f"also owned by {', '.join(others)}", how))
+    return checks
+
+
+def _package(name: str, extra: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "missing", f"extra {extra!r}", f"pip install '{_DISTRIBUTION}[{extra}]'")
+
+
+def _targets() -> list[Check]:
+    checks = []
+    for name in plugins.names(converters, "to_"):
+        target = plugins.load(converters, "target", name, Converter, prefix="to_")()  # type: ignore[type-abstract]
+        lacking = target.missing()
+        if lacking is not None:
+            how = f"pip install '{_DISTRIBUTION}[{target.extra}]'"
+            checks.append(Check(f"target {name}", "missing", f"{lacking} is not installed", how))
+            continue
+        for backend in target.backends:
+            reason = target.cannot_run(backend)
+            precisions = ", ".join(target.precisions)
+            detail = f"converts {precisions}; {'runs here' if reason is None else reason}"
+            checks.append(Check(f"target {name} ({backend})", "ok" if reason is None else "not here", detail))
+    return checks
+
+
+def _program(name: str, purpose: str, how: str) -> Check:
+    path = shutil.which(name)
+    return Check(name, "ok", f"for {purpose}") if path else Check(name, "missing", f"for {purpose}", how)

@@ -1,0 +1,1 @@
+"""Parity: what is compared, and how far apart it may be."""
