@@ -19,6 +19,11 @@ from collections.abc import Iterator
 KNOWN_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
     # torch copies its own graph modules through a class that it has itself deprecated
     (FutureWarning, r"`isinstance\(treespec, LeafSpec\)` is deprecated"),
+    # coremltools' own frontend asks its operator registry in a way that it has itself deprecated
+    (DeprecationWarning, r"Function _TORCH_OPS_REGISTRY\.\w+ is deprecated"),
+    # coremltools imports executorch and torchao to look at their versions: they read resources and script methods the old way
+    (DeprecationWarning, r"(read|open)_text is deprecated"),
+    (DeprecationWarning, r"`torch\.jit\.\w+` is deprecated"),
 )
 
 #: loggers that warn of what does not concern a conversion: an optional compiled part of torchao for GPUs, a
