@@ -21,7 +21,7 @@ KNOWN_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
     (FutureWarning, r"`isinstance\(treespec, LeafSpec\)` is deprecated"),
     # coremltools' own frontend asks its operator registry in a way that it has itself deprecated
     (DeprecationWarning, r"Function _TORCH_OPS_REGISTRY\.\w+ is deprecated"),
-    # coremltools imports executorch and torchao to look at their versions: they read resources and script methods the old way
+    # coremltools imports executorch and torchao to look at their versions; these two use what is deprecated
     (DeprecationWarning, r"(read|open)_text is deprecated"),
     (DeprecationWarning, r"`torch\.jit\.\w+` is deprecated"),
 )
