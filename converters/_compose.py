@@ -1,6 +1,9 @@
 """Backbone and block joined into the module that is exported."""
 
+from typing import Self
+
 from torch import Tensor, nn
+from torch.fx import GraphModule
 
 
 class Head(nn.Module):
@@ -12,11 +15,20 @@ class Head(nn.Module):
         self.block = block
 
     def forward(self, image: Tensor, eps: Tensor | None = None) -> Tensor:
+        """image [B,C,H,W], eps [B,...] or None -> smashed features [B,c,h,w]."""
         smashed: Tensor = self.backbone(image)
         if self.block is None:
             return smashed
         protected: Tensor = self.block(smashed) if eps is None else self.block(smashed, eps)
         return protected
+
+    def train(self, mode: bool = True) -> Self:
+        """Pass the mode on, except to graphs: theirs was fixed when they were exported, and some refuse to be told."""
+        self.training = mode
+        for half in (self.backbone, self.block):
+            if half is not None and not isinstance(half, GraphModule):
+                half.train(mode)
+        return self
 
 
 class NamedOutput(nn.Module):
@@ -27,4 +39,5 @@ class NamedOutput(nn.Module):
         self.head = head
 
     def forward(self, image: Tensor, eps: Tensor | None = None) -> dict[str, Tensor]:
+        """As the head, with its output under the name `smashed`."""
         return {"smashed": self.head(image) if eps is None else self.head(image, eps)}

@@ -12,6 +12,7 @@ from ._quiet import quiet
 from .base import ConverterError, HeadProgram, TensorSpec
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.export import ExportedProgram
 
     from .base import Array
@@ -44,6 +45,17 @@ def exported(head: HeadProgram) -> ExportedProgram:
 
     with torch.no_grad():
         return torch.export.export(head.module(), head.example())
+
+
+def calibration(head: HeadProgram) -> Sequence[Tensor]:
+    """Return the images that int8 is calibrated with.
+
+    Raises:
+        ConverterError: there are none.
+    """
+    if not head.calibration:
+        raise ConverterError("int8 needs real images to calibrate with and was given none; name some data.")
+    return head.calibration
 
 
 def absent(packages: Mapping[str, str]) -> str | None:

@@ -61,7 +61,7 @@ class ToCoreml(Converter):
 
     name = "coreml"
     extra = "coreml"
-    precisions = ("fp32", "fp16")
+    precisions = ("fp32", "fp16", "w8", "w6", "w4")
     backends = ("mlprogram",)
 
     def missing(self) -> str | None:
@@ -87,7 +87,7 @@ class ToCoreml(Converter):
                 outputs=[coremltools.TensorType(SMASHED, dtype=np.float32)],
                 skip_model_load=True,
             )
-            model.save(str(entry))
+            _compress(model, precision).save(str(entry))
         inputs, outputs = describe(head)
         return Conversion(entry.name, inputs, outputs, None, None, versions("coremltools"))
 
@@ -99,6 +99,19 @@ class ToCoreml(Converter):
         if not entry.is_dir():
             raise ConverterError(f"{entry} is not an .mlpackage folder; convert the head again.")
         return CoremlRunner(entry) if sys.platform == "darwin" else ReferenceRunner(entry)
+
+
+def _compress(model: Any, precision: str) -> Any:  # noqa: ANN401 - coremltools ships no types
+    """Compress the weights: w8 linear per channel, w6 and w4 as palettes; activations stay float32."""
+    from coremltools.optimize import coreml as optimize
+
+    if precision == "w8":
+        scheme = optimize.OptimizationConfig(optimize.OpLinearQuantizerConfig(mode="linear_symmetric"))
+        return optimize.linear_quantize_weights(model, scheme)
+    if precision in {"w6", "w4"}:
+        palette = optimize.OpPalettizerConfig(mode="kmeans", nbits=int(precision[1]))
+        return optimize.palettize_weights(model, optimize.OptimizationConfig(palette))
+    return model
 
 
 def _explicit_strides(program: ExportedProgram) -> ExportedProgram:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ._delegable import delegable
-from ._heads import EPS, IMAGE, absent, check_choice, check_feed, converting, describe, exported, versions
+from ._heads import EPS, IMAGE, absent, calibration, check_choice, check_feed, converting, describe, exported, versions
 from ._quiet import quiet
 from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from torch import nn
 
     from .base import Array
 
@@ -121,7 +123,7 @@ class ToExecutorch(Converter):
 
     name = "executorch"
     extra = "executorch"
-    precisions = ("fp32",)
+    precisions = ("fp32", "int8")
     backends = ("xnnpack", "portable", "coreml", "vulkan")
 
     def missing(self) -> str | None:
@@ -133,7 +135,7 @@ class ToExecutorch(Converter):
         check_choice(self.name, "backend", backend, self.backends)
         entry = out / "head.pte"
         with converting("ExecuTorch", precision):
-            lowered = lower(head, backend)
+            lowered = lower(head, precision, backend)
             counts = count_operators(lowered.exported_program().graph_module)
             with entry.open("wb") as stream:
                 lowered.to_executorch().write_to_file(stream)
@@ -155,7 +157,7 @@ class ToExecutorch(Converter):
         return ExecutorchRunner(entry, threads)
 
 
-def lower(head: HeadProgram, backend: str) -> Any:
+def lower(head: HeadProgram, precision: str, backend: str) -> Any:  # noqa: ANN401 - executorch ships no types
     """Export the head and give the backend's partitioner all that it takes.
 
     Returns:
@@ -163,7 +165,32 @@ def lower(head: HeadProgram, backend: str) -> Any:
     """
     from executorch.exir import to_edge_transform_and_lower
 
+    if precision == "int8":
+        head = replace(head, backbone=_quantised(head))
     return to_edge_transform_and_lower(delegable(exported(head)), partitioner=_partitioners(backend))
+
+
+def _quantised(head: HeadProgram) -> nn.Module:
+    """Quantise the backbone as a module of its own: int8 weights per channel, int8 activations per tensor.
+
+    The block and eps stay float: int8 softmax has no resolution left over hundreds of positions, and
+    calibration would clip eps. Naming the backbone to the quantiser inside of the whole head does not do:
+    it then leaves most convolutions in float.
+    """
+    import torch
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    with torch.no_grad():
+        observed = prepare_pt2e(torch.export.export(head.backbone, (head.image,)).module(), quantizer)
+        for image in calibration(head):
+            observed(image)
+        quantised: nn.Module = convert_pt2e(observed)
+    return quantised
 
 
 def _partitioners(backend: str) -> list[Any]:

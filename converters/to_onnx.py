@@ -15,6 +15,7 @@ from ._heads import (
     input_names,
     versions,
 )
+from ._onnx_quantise import to_fp16, to_int8
 from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ToOnnx(Converter):
 
     name = "onnx"
     extra = "onnx"
-    precisions = ("fp32",)
+    precisions = ("fp32", "fp16", "int8")
     backends = ("cpu",)
 
     def missing(self) -> str | None:
@@ -83,6 +84,10 @@ class ToOnnx(Converter):
                 verbose=False,
             )
             program.save(str(entry), external_data=False)
+            if precision == "fp16":
+                to_fp16(entry)
+            elif precision == "int8":
+                to_int8(entry, head)
         inputs, outputs = describe(head)
         return Conversion(entry.name, inputs, outputs, None, None, versions("onnx", "onnxscript", "onnxruntime"))
 

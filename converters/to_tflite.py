@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ._heads import SMASHED, absent, check_choice, check_feed, converting, describe, input_names, versions
 from ._quiet import quiet
+from ._tflite_quantise import to_fp16, to_int8
 from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class ToTflite(Converter):
 
     name = "tflite"
     extra = "tflite"
-    precisions = ("fp32",)
+    precisions = ("fp32", "fp16", "int8")
     backends = ("cpu",)
 
     def missing(self) -> str | None:
@@ -70,8 +71,14 @@ class ToTflite(Converter):
             feed = dict(zip(input_names(head), head.example(), strict=True))
             model = litert_torch.convert(NamedOutput(head.module()).eval(), sample_kwargs=feed)
             model.export(str(entry))
+            if precision == "fp16":
+                to_fp16(entry)
+            elif precision == "int8":
+                to_int8(entry, head)
         inputs, outputs = describe(head)
-        return Conversion(entry.name, inputs, outputs, None, None, versions("litert-torch", "ai-edge-litert"))
+        return Conversion(
+            entry.name, inputs, outputs, None, None, versions("litert-torch", "ai-edge-litert", "ai-edge-quantizer")
+        )
 
     def cannot_run(self, backend: str) -> str | None:
         return None

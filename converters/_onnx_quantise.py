@@ -1,0 +1,71 @@
+"""Half-precision and int8 versions of a float .onnx head, by onnxruntime's own tools."""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._heads import EPS, IMAGE, calibration
+
+if TYPE_CHECKING:
+    from .base import Array, HeadProgram
+
+
+def to_fp16(path: Path) -> None:
+    """Replace a float .onnx by one that stores and computes in half precision; inputs and output stay float32."""
+    import onnx
+    import onnx_ir
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    half = convert_float_to_float16(onnx.load(path), keep_io_types=True)
+    model = onnx_ir.serde.deserialize_model(half)
+    model.graph.sort()  # the casts that the line above puts at the end of the list belong at its start
+    onnx.save(onnx_ir.serde.serialize_model(model), path)
+    onnx.checker.check_model(str(path))
+
+
+def to_int8(path: Path, head: HeadProgram) -> None:
+    """Replace a float .onnx by one whose backbone is int8 (weights per channel, activations per tensor).
+
+    The block and eps stay float: int8 softmax has no resolution left over hundreds of positions.
+
+    Raises:
+        ConverterError: the head carries no calibration images.
+    """
+    import onnx
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quant_pre_process,
+        quantize_static,
+    )
+
+    noise = {} if head.eps is None else {EPS: head.eps.numpy()}
+    feeds = iter([{IMAGE: image.numpy(), **noise} for image in calibration(head)])
+
+    class Images(CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> dict[str, Array] | None:
+            return next(feeds, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        # its optimiser would drop the scopes that tell the block from the backbone
+        quant_pre_process(str(path), str(prepared), skip_optimization=True, skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(path),
+            Images(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in onnx.load(prepared).graph.node if _in_block(node)],
+        )
+
+
+def _in_block(node: Any) -> bool:  # noqa: ANN401 - onnx ships no types
+    scopes = {entry.key: entry.value for entry in node.metadata_props}.get("pkg.torch.onnx.name_scopes", "[]")
+    return "block" in ast.literal_eval(scopes)[1:2]

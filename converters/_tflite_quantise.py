@@ -1,0 +1,56 @@
+"""Half-precision and int8 versions of a float .tflite head, by Google's ai-edge-quantizer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._heads import EPS, IMAGE, calibration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .base import HeadProgram
+
+#: the names of an operator's outputs say which module it comes from; `Head` has a backbone and a block
+_BACKBONE = r"^(?!.*\.Head_head/[^/;]*_block[/;])"
+
+
+def to_fp16(path: Path) -> None:
+    """Replace a float .tflite by one with half-precision weights; it computes in the device's own precision."""
+    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+
+    maker = quantizer.Quantizer(str(path))
+    maker.add_weight_only_config(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        num_bits=16,
+        algorithm_key=algorithm_manager.AlgorithmName.FLOAT_CASTING,
+    )
+    maker.quantize().export_model(str(path), overwrite=True)
+
+
+def to_int8(path: Path, head: HeadProgram) -> None:
+    """Replace a float .tflite by one whose backbone is int8 (weights per channel, activations per tensor).
+
+    The block and eps stay float: int8 softmax has no resolution left over hundreds of positions.
+
+    Raises:
+        ConverterError: the head carries no calibration images.
+    """
+    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+
+    noise = {} if head.eps is None else {EPS: head.eps.numpy()}
+    feeds = [{IMAGE: image.numpy(), **noise} for image in calibration(head)]
+    maker = quantizer.Quantizer(str(path))
+    maker.add_static_config(
+        regex=_BACKBONE,
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        activation_num_bits=8,
+        weight_num_bits=8,
+    )
+    for border in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+        maker.update_quantization_recipe(
+            regex=".*", operation_name=border, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE
+        )
+    observed = maker.calibrate({"serving_default": feeds}, num_threads=1)
+    maker.quantize(observed).export_model(str(path), overwrite=True)
