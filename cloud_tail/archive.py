@@ -35,6 +35,7 @@ _CODE = {
     "pripro_tail/errors.py": "errors.py",
     "pripro_tail/signature.py": "signature.py",
     "pripro_tail/wire.py": "wire.py",
+    "pripro_tail/claims.py": "claims.py",
     "pripro_tail/calls.py": "calls.py",
 }
 _REQUIRED = (_MANIFEST, _SUMS, _SIGNATURE, _CONFIG, MODEL, *_CODE)

@@ -115,7 +115,7 @@ class Batcher:
         started = time.perf_counter()
         try:
             logits = self._forward([call for call, _ in jobs])
-        except Exception:  # noqa: BLE001  # whatever an engine throws, its callers get an answer
+        except Exception:  # whatever an engine throws, its callers get an answer
             logits = None
         answers: list[tuple[Done, Any]] = []
         first = 0

@@ -7,20 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from .claims import Request, encode_response, from_bytes, parse_request, request_of, tensor_of
 from .errors import BundleMismatch, WireError
-from .wire import (
-    BUNDLE_HEADER,
-    HEADER_LENGTH,
-    Request,
-    canonical,
-    check_bundle_id,
-    encode_response,
-    from_bytes,
-    parse_length,
-    parse_request,
-    request_of,
-    tensor_of,
-)
+from .wire import BUNDLE_HEADER, HEADER_LENGTH, canonical, check_bundle_id, parse_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

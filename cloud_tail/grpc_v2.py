@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from .calls import Call, pick
+from .claims import Request, tensor_of
 from .errors import BundleMismatch, TailError, WireError
 from .guard import token_fits
 from .oip_messages import MESSAGES, SERVICE
 from .rest import SERVER, VERSION, metadata
-from .wire import V2_NAMES, Request, check_bundle_id, tensor_of
+from .wire import V2_NAMES, check_bundle_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,13 +66,17 @@ class Service:
             },
         )
 
-    def _guarded(self, method: Callable[[Any, Context], Awaitable[Any]], *, free: bool) -> Callable[..., Awaitable[Any]]:
+    def _guarded(
+        self, method: Callable[[Any, Context], Awaitable[Any]], *, free: bool
+    ) -> Callable[..., Awaitable[Any]]:
         async def run(request: Any, context: Context) -> Any:  # noqa: ANN401
             if not free:
                 given = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
                 if self._token is not None and not token_fits(given.get("authorization"), self._token):
                     self._metrics.refused(401)
-                    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This tail needs a token: authorization: Bearer ...")
+                    await context.abort(
+                        grpc.StatusCode.UNAUTHENTICATED, "This tail needs a token: authorization: Bearer ..."
+                    )
                 if self._rate.wait(_address(context.peer())):
                     await self._refuse(context, 429, "Too many requests from this address.")
             try:
@@ -95,7 +100,9 @@ class Service:
         return MESSAGES["ServerReadyResponse"](ready=not self.draining)
 
     async def _model_ready(self, request: Any, _: Context) -> Any:  # noqa: ANN401
-        return MESSAGES["ModelReadyResponse"](ready=bool(self._registry.find(request.name, request.version)) and not self.draining)
+        return MESSAGES["ModelReadyResponse"](
+            ready=bool(self._registry.find(request.name, request.version)) and not self.draining
+        )
 
     async def _server_metadata(self, _: Any, __: Context) -> Any:  # noqa: ANN401
         return MESSAGES["ServerMetadataResponse"](name=SERVER, version=VERSION)

@@ -40,12 +40,19 @@ def _responses(description: str, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _get(summary: str, schema: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
-    return {"get": {"summary": summary, "parameters": list(parameters), "responses": _responses(summary, _json(schema))}}
+    return {
+        "get": {"summary": summary, "parameters": list(parameters), "responses": _responses(summary, _json(schema))}
+    }
 
 
 def document(signatures: list[Signature], version: str, *, token: bool) -> dict[str, Any]:
     """Describe every path, with the loaded models' own shapes."""
-    name = {"name": "name", "in": "path", "required": True, "schema": {"enum": sorted({item.name for item in signatures})}}
+    name = {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "schema": {"enum": sorted({item.name for item in signatures})},
+    }
     bundle = {
         "name": "Pripro-Bundle-Id",
         "in": "header",
@@ -61,7 +68,10 @@ def document(signatures: list[Signature], version: str, *, token: bool) -> dict[
         "schema": {"type": "integer", "minimum": 1},
     }
     anything, listed = {"type": "object"}, {"type": "array", "items": {"type": "object"}}
-    answer = {**_json(anything), "application/octet-stream": {"schema": {"type": "string", "contentEncoding": "binary"}}}
+    answer = {
+        **_json(anything),
+        "application/octet-stream": {"schema": {"type": "string", "contentEncoding": "binary"}},
+    }
     body = {"required": True, "content": {**_json(_request(signatures)), "application/octet-stream": {}}}
     infer = {
         "post": {
@@ -123,7 +133,10 @@ def _request(signatures: list[Signature]) -> dict[str, Any]:
         "required": ["inputs"],
         "properties": {
             "id": {"type": "string", "maxLength": 256},
-            "parameters": {"type": "object", "properties": {"bundle_id": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}},
+            "parameters": {
+                "type": "object",
+                "properties": {"bundle_id": {"type": "string", "pattern": "^[0-9a-f]{64}$"}},
+            },
             "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": tensor},
             "outputs": {"type": "array", "maxItems": 1, "items": output},
         },

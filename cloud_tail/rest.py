@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .calls import bundle_of, pick, read_call, refusal
 from .errors import WireError
 from .guard import token_fits
-from .http1 import Connection, Head, Limits, Reply
+from .http1 import Connection
+from .http_parts import Head, Limits, Reply
 from .openapi import document
 from .wire import V2_NAMES, canonical
 
@@ -274,7 +275,7 @@ def _infer_target(path: tuple[str, ...]) -> tuple[str, str] | None:
     return None
 
 
-class _TooLarge(Exception):  # noqa: N818
+class _TooLarge(Exception):
     pass
 
 

@@ -23,7 +23,8 @@ from .batcher import Batcher
 from .engine import Engine, load_engine
 from .errors import EngineError, TailError
 from .guard import RateLimit, read_token
-from .http1 import Connection, Limits
+from .http1 import Connection
+from .http_parts import Limits
 from .log import log
 from .metrics import Metrics
 from .registry import Registry, Served, refuse_doubles

@@ -18,7 +18,12 @@ from pathlib import Path
 
 def prebuilt(path: str, headers: dict[str, str], body: bytes) -> bytes:
     """A whole request as bytes."""
-    lines = [f"POST {path} HTTP/1.1", "Host: tail", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in headers.items())]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: tail",
+        f"Content-Length: {len(body)}",
+        *(f"{k}: {v}" for k, v in headers.items()),
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -60,7 +65,9 @@ class _Client:
         return status
 
 
-def run(address: tuple[str, int], request: bytes, concurrency: int, seconds: float, *, warm: float = 0.5) -> dict[str, object]:
+def run(
+    address: tuple[str, int], request: bytes, concurrency: int, seconds: float, *, warm: float = 0.5
+) -> dict[str, object]:
     """Load for `seconds` after `warm` seconds that do not count."""
     selector = selectors.DefaultSelector()
     for _ in range(concurrency):

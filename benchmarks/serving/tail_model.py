@@ -23,7 +23,7 @@ from cloud_tail.signature import Signature, TensorSpec
 
 SHAPE = (128, 28, 28)
 CLASSES = 1000
-BUNDLE = "bench".encode().hex().ljust(64, "0")
+BUNDLE = b"bench".hex().ljust(64, "0")
 
 
 class Block(nn.Module):
@@ -36,7 +36,11 @@ class Block(nn.Module):
             nn.Conv2d(outside, outside, 3, 1, 1, bias=False), nn.BatchNorm2d(outside),
         )  # fmt: skip
         plain = inside == outside and stride == 1
-        self.short = nn.Identity() if plain else nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+        self.short = (
+            nn.Identity()
+            if plain
+            else nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.relu(self.body(x) + self.short(x))

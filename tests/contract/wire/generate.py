@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cloud_tail.claims import Request, encode_response
 from cloud_tail.signature import Signature, TensorSpec
-from cloud_tail.wire import Request, encode_request, encode_response
+from cloud_tail.wire import encode_request
 
 HERE = Path(__file__).parent
 BUNDLE = "0123456789abcdef" * 4

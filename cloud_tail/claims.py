@@ -1,0 +1,221 @@
+"""What a server does with a request: a claim at first, compared with the signature before a value is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import BundleMismatch, WireError
+from .wire import DTYPES, HEADER_LENGTH, V2_NAMES, canonical, check_bundle_id, json_object, need_finite, parameters_of
+
+if TYPE_CHECKING:
+    from .signature import Signature, TensorSpec
+    from .wire import Array, Buffer, Floats
+
+_NUMPY_NAMES = {short: name for name, short in V2_NAMES.items()}
+_MAX_JSON_HEADER = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """A parsed inference request whose tensor is still only a claim.
+
+    Attributes:
+        bundle_id: the sender's bundle, or None from a standard client.
+        id: the sender's own name for this request, echoed.
+        datatype, shape: as claimed, e.g. UINT8 and (1, 128, 28, 28).
+        payload: the tensor's bytes, or the JSON list that stands for them.
+        binary: whether the answer is wanted as bytes rather than as JSON numbers.
+    """
+
+    bundle_id: str | None
+    id: str | None
+    datatype: str
+    shape: tuple[int, ...]
+    payload: Buffer | list[Any]
+    binary: bool
+
+
+def parse_request(body: Buffer, header_length: int | None) -> Request:
+    """Read a request's header without believing it.
+
+    Args:
+        body: the whole HTTP body.
+        header_length: what `Inference-Header-Content-Length` says; None: the body is JSON alone.
+
+    Raises:
+        WireError: not a request of this protocol.
+    """
+    view = memoryview(body)
+    if header_length is None:
+        return request_of(json_object(view), None)
+    if not 0 < header_length <= min(len(view), _MAX_JSON_HEADER):
+        raise WireError(f"{HEADER_LENGTH} is {header_length}, which does not fit a body of {len(view)} bytes.")
+    return request_of(json_object(view[:header_length]), view[header_length:])
+
+
+def request_of(raw: dict[str, Any], rest: memoryview | None) -> Request:
+    """Read a request from its JSON object and the bytes that follow it (None: no binary body).
+
+    Raises:
+        WireError: not a request of this protocol.
+    """
+    inputs = raw.get("inputs")
+    if not (isinstance(inputs, list) and len(inputs) == 1 and isinstance(inputs[0], dict)):
+        raise WireError("A request has exactly one input, named smashed.")
+    tensor = inputs[0]
+    if tensor.get("name") != "smashed":
+        raise WireError("The input must be named smashed.")
+    datatype, shape = tensor.get("datatype"), tensor.get("shape")
+    if not isinstance(datatype, str) or datatype not in DTYPES:
+        raise WireError(f"The datatype must be one of {', '.join(DTYPES)}.")
+    if not (
+        isinstance(shape, list)
+        and 0 < len(shape) <= 8
+        and all(type(size) is int and 0 < size < 1 << 31 for size in shape)
+    ):
+        raise WireError("The shape must be a list of positive integers.")
+    bundle_id = parameters_of(raw).get("bundle_id")
+    return Request(
+        bundle_id=None if bundle_id is None else check_bundle_id(bundle_id),
+        id=_request_id(raw.get("id")),
+        datatype=datatype,
+        shape=tuple(shape),
+        payload=_payload(tensor, rest),
+        binary=_wants_binary(raw),
+    )
+
+
+def _request_id(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if not (isinstance(value, str) and len(value) <= 256):
+        raise WireError("An id must be a string of at most 256 characters.")
+    return value
+
+
+def _payload(tensor: dict[str, Any], rest: memoryview | None) -> Buffer | list[Any]:
+    size = parameters_of(tensor).get("binary_data_size")
+    if size is None:
+        data = tensor.get("data")
+        if not isinstance(data, list):
+            raise WireError("The input needs data, or binary_data_size and bytes behind the JSON header.")
+        if rest:
+            raise WireError("There are bytes behind the JSON header although the input carries its data.")
+        return data
+    if type(size) is not int or rest is None or size != len(rest) or "data" in tensor:
+        there = 0 if rest is None else len(rest)
+        raise WireError(f"binary_data_size does not fit: {there} bytes follow the JSON header.")
+    return rest
+
+
+def _wants_binary(raw: dict[str, Any]) -> bool:
+    default = _flag(parameters_of(raw), "binary_data_output", otherwise=False)
+    outputs = raw.get("outputs")
+    if outputs is None:
+        return default
+    if not (isinstance(outputs, list) and len(outputs) <= 1 and all(isinstance(item, dict) for item in outputs)):
+        raise WireError("At most one output can be asked for, logits.")
+    for item in outputs:
+        if item.get("name") != "logits":
+            raise WireError("The output is named logits.")
+        asked = parameters_of(item)
+        if "classification" in asked:
+            raise WireError("classification is not offered; take the logits, or POST to /predictions.")
+        return _flag(asked, "binary_data", otherwise=default)
+    return default
+
+
+def _flag(parameters: dict[str, Any], key: str, *, otherwise: bool) -> bool:
+    value = parameters.get(key, otherwise)
+    if not isinstance(value, bool):
+        raise WireError(f"{key} must be true or false.")
+    return value
+
+
+def tensor_of(request: Request, signature: Signature) -> tuple[Array, TensorSpec]:
+    """Turn a request's claim into its array, a view of the bytes where they came as bytes.
+
+    Returns:
+        The array in its own encoding, [n,C,h,w], and that encoding.
+
+    Raises:
+        WireError: another dtype, shape or size than the signature's, or values that are not finite.
+        BundleMismatch: the sender's bundle is not this signature's.
+    """
+    if request.bundle_id is not None and request.bundle_id != signature.bundle_id:
+        raise BundleMismatch(signature.bundle_id, request.bundle_id)
+    spec = signature.encoding(_NUMPY_NAMES[request.datatype])
+    if spec is None:
+        offered = ", ".join(V2_NAMES[item.dtype] for item in signature.inputs)
+        raise WireError(f"This tail takes {offered}, not {request.datatype}.")
+    if len(request.shape) != len(spec.shape) or request.shape[1:] != spec.shape[1:]:
+        raise WireError(f"The shape is {list(request.shape)}, this tail takes {list(spec.shape)}.")
+    if isinstance(request.payload, list):
+        return _from_numbers(request.payload, request.shape, spec), spec
+    return from_bytes(request.payload, request.shape[0], spec), spec
+
+
+def from_bytes(payload: Buffer, items: int, spec: TensorSpec) -> Array:
+    """View raw bytes as a tensor of `items` in the encoding `spec`.
+
+    Raises:
+        WireError: another length, or values that are not finite.
+    """
+    if len(payload) != items * spec.item_bytes:
+        raise WireError(
+            f"{items} x {list(spec.shape[1:])} of {spec.dtype} are {items * spec.item_bytes} bytes; {len(payload)} came."
+        )
+    array = np.frombuffer(payload, DTYPES[V2_NAMES[spec.dtype]]).reshape(items, *spec.shape[1:])
+    if spec.dtype != "uint8":
+        need_finite(array)
+    return array
+
+
+def _from_numbers(data: list[Any], shape: tuple[int, ...], spec: TensorSpec) -> Array:
+    flat = data
+    for depth in range(len(shape) - 1):  # flat, or nested exactly as the shape says
+        if not flat or not isinstance(flat[0], list):
+            break
+        if not all(isinstance(row, list) and len(row) == shape[depth + 1] for row in flat):
+            raise WireError("data is nested otherwise than its shape says.")
+        flat = [value for row in flat for value in row]
+    if len(flat) != shape[0] * spec.values:
+        raise WireError(f"data has {len(flat)} values, its shape says {shape[0] * spec.values}.")
+    if not all(type(value) is int or type(value) is float for value in flat):
+        raise WireError("data must hold numbers.")
+    if spec.dtype == "uint8":
+        if not all(type(value) is int and 0 <= value <= 255 for value in flat):
+            raise WireError("UINT8 data must lie in 0..255.")
+        return np.array(flat, np.uint8).reshape(shape)
+    try:
+        with np.errstate(over="ignore"):
+            array = np.array(flat, np.float64).astype(np.float32).reshape(shape)
+    except OverflowError:
+        raise WireError("data holds a number beyond float32.") from None
+    with np.errstate(over="ignore"):
+        array = array.astype(DTYPES[V2_NAMES[spec.dtype]], copy=False)
+    need_finite(array)
+    return array
+
+
+def encode_response(logits: Floats, signature: Signature, request: Request) -> tuple[dict[str, str], bytes]:
+    """Write one answer, as bytes or as JSON numbers, whichever the request asked for.
+
+    Returns:
+        HTTP headers and the body.
+    """
+    output: dict[str, Any] = {"name": "logits", "datatype": "FP32", "shape": list(logits.shape)}
+    header: dict[str, Any] = {"model_name": signature.name, "model_version": signature.version}
+    if request.id is not None:
+        header["id"] = request.id
+    header["outputs"] = [output]
+    if not request.binary:
+        output["data"] = logits.ravel().tolist()
+        return {"Content-Type": "application/json"}, canonical(header)
+    payload = logits.astype("<f4", copy=False).tobytes()
+    output["parameters"] = {"binary_data_size": len(payload)}
+    text = canonical(header)
+    return {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(text))}, text + payload
