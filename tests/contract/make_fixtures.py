@@ -13,9 +13,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import canonical
+import numpy as np
+from PIL import Image
 
 from toolkit import manifest as m
 from toolkit import reports as r
+from toolkit.preprocess import apply, preprocess_for
 
 HERE = Path(__file__).parent
 UTC = "2026-01-02T03:04:05Z"
@@ -230,6 +233,49 @@ def numbers() -> str:
     return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
 
 
+def percentiles() -> str:
+    """Sorted or not, few or many: mean, population deviation, minimum and numpy's default percentiles."""
+    random = np.random.default_rng(5)
+    samples = [
+        [3.5],
+        [2.0, 1.0],
+        [5.0, 1.0, 3.0],
+        [1.0] * 7,
+        [0.1, 0.2, 0.3, 0.4],
+        random.gamma(2.0, 4.0, 101).round(4).tolist(),
+    ]
+    samples.append(random.lognormal(1.0, 1.0, 1000).round(4).tolist())
+    rows = []
+    for values in samples:
+        p50, p90, p99 = np.percentile(values, [50, 90, 99]).tolist()
+        row = {"values": values, "mean": float(np.mean(values)), "std": float(np.std(values)), "min": min(values)}
+        rows.append(json.dumps({**row, "p50": p50, "p90": p90, "p99": p99}))
+    return "[\n" + ",\n".join(rows) + "\n]\n"
+
+
+def preprocessing() -> str:
+    """Photos as base64 RGB rows, and what toolkit.preprocess makes of them as base64 little-endian float32."""
+    random = np.random.default_rng(6)
+    cases = [
+        ("shrink", (23, 31), (1, 8, 8), "stretch"),
+        ("shrink-colour", (40, 30), (3, 12, 12), "stretch"),
+        ("crop-wide", (19, 50), (3, 7, 9), "center-crop"),
+        ("crop-tall", (64, 33), (1, 16, 16), "center-crop"),
+        ("enlarge", (5, 6), (3, 11, 17), "stretch"),
+        ("same", (8, 8), (3, 8, 8), "stretch"),
+        ("one-pixel", (1, 1), (1, 4, 4), "center-crop"),
+    ]
+    rows = []
+    for name, (height, width), shape, resize in cases:
+        pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        how = preprocess_for(shape, resize=resize)
+        made = apply(Image.fromarray(pixels), how)
+        row = {"name": name, "width": width, "height": height, "rgb": base64.b64encode(pixels.tobytes()).decode()}
+        row |= {"preprocess": how.model_dump(), "image": base64.b64encode(made.astype("<f4").tobytes()).decode()}
+        rows.append(json.dumps(row))
+    return "[\n" + ",\n".join(rows) + "\n]\n"
+
+
 def safetensors_file(header: object, data: bytes, length: int | None = None) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + data
@@ -364,6 +410,15 @@ def main(out: Path = HERE) -> None:
         save(f"reports/latency-{name}.json", pretty(raw), "latency", "refuse", mentions=mentions, why=why)
 
     save("numbers.json", numbers().encode(), "numbers", "accept", why="how each double is spelled")
+
+    save("percentiles.json", percentiles().encode(), "percentiles", "accept", why="what numpy says of some samples")
+    save(
+        "preprocess.json",
+        preprocessing().encode(),
+        "preprocess",
+        "accept",
+        why="bit for bit what Pillow makes of some photos",
+    )
 
     rows = {"dtype": "F32", "shape": [2, 1, 2], "data_offsets": [0, 16]}
     label = {"dtype": "I64", "shape": [2], "data_offsets": [16, 32]}
