@@ -110,7 +110,8 @@ class Bundle:
         path = root / MANIFEST
         if not path.is_file():
             raise BundleError(
-                f"{root} is not a bundle (no {MANIFEST} in it); make one with: pripro partition NET --cut NAME -o {root}"
+                f"{root} is not a bundle (no {MANIFEST} in it); "
+                f"make one with: pripro partition NET --cut NAME -o {root}"
             )
         return cls(root, parse_manifest(path.read_bytes(), str(path)))
 
@@ -169,7 +170,8 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
         raise BundleError(
-            f"{where} has schema_version {version!r}, this pripro reads {SCHEMA_VERSION}; use the pripro that made it, or make it anew."
+            f"{where} has schema_version {version!r}, this pripro reads {SCHEMA_VERSION}; "
+            "use the pripro that made it, or make it anew."
         )
     try:
         manifest = Manifest.model_validate(raw)
@@ -235,7 +237,8 @@ def _staging(root: Path) -> Iterator[Stage]:
         yield Stage(root, folder)
     except OSError as error:
         raise BundleError(
-            f"Writing to {root} failed ({error.strerror}); the bundle is as it was before, free some space or rights and try again."
+            f"Writing to {root} failed ({error.strerror}); the bundle is as it was before, "
+            "free some space or rights and try again."
         ) from error
     finally:
         shutil.rmtree(root / _STAGING, ignore_errors=True)
@@ -245,7 +248,7 @@ def _staging(root: Path) -> Iterator[Stage]:
 def _sweep(root: Path, manifest: Manifest) -> None:
     named = {root / ref.path for ref in manifest.files()}
     for room in _OWNED:
-        for path in sorted((root / room).rglob("*"), reverse=True):
+        for path in [*sorted((root / room).rglob("*"), reverse=True), root / room]:
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
             elif path.is_file() and path not in named:

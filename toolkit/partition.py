@@ -68,6 +68,14 @@ def split(network: Network, cut_name: str, *, check: bool = True) -> Split:
     return result
 
 
+def whole(network: Network) -> nn.Module:
+    """Return the network as one plain module, image [B,C,H,W] -> logits [B,K]: a head that leaves no tail."""
+    graph = to_graph(network.program)
+    output = next(node for node in graph.graph.nodes if node.op == "output")
+    (logits,) = output.args[0]
+    return _head(graph, logits).requires_grad_(False)
+
+
 def _head(graph: GraphModule, at: Node) -> GraphModule:
     half = Graph()
     copies: dict[Node, Node] = {}

@@ -16,8 +16,8 @@ from .cuts import Cut, list_cuts
 from .errors import InputError
 from .measurement.condition import this_host
 from .measurement.timing import Effort
-from .partition import split
-from .planning.costs import Counts, costs_at_cuts, costs_of_block
+from .partition import split, whole
+from .planning.costs import costs_at_cuts, costs_of_block
 from .planning.measuring import Piece, PieceTime, spread, time_pieces
 from .planning.model import LatencyModel, fit
 from .planning.network import Link, Trace
@@ -27,6 +27,7 @@ from .protected import protection_class
 
 if TYPE_CHECKING:
     from .network import Network
+    from .planning.costs import Counts
     from .planning.photos import Upload
     from .protections.base import Protection
 
@@ -104,10 +105,10 @@ def predict(network: Network, setting: Setting, progress: Progress) -> Predictio
     """
     cuts = usable_cuts(network, setting.protection)
     blocks = {cut.shape: block_of(setting.protection, cut.shape) for cut in cuts}
-    counts, whole = costs_at_cuts(network, cuts)
+    counts, total = costs_at_cuts(network, cuts)
     extra = {shape: _block_counts(block, shape) for shape, block in blocks.items()}
-    heads = {cut.name: counts[cut.name] + extra[cut.shape] for cut in cuts} | {EDGE_ONLY: whole}
-    tails = {cut.name: whole - counts[cut.name] for cut in cuts} | {CLOUD: whole}
+    heads = {cut.name: counts[cut.name] + extra[cut.shape] for cut in cuts} | {EDGE_ONLY: total}
+    tails = {cut.name: total - counts[cut.name] for cut in cuts} | {CLOUD: total}
     chosen = [cuts[index] for index in spread([cut.head_macs + 1e5 for cut in cuts], setting.measured)]
     pieces, names = _pieces(network, chosen, blocks, setting)
     with tempfile.TemporaryDirectory() as folder:
@@ -162,8 +163,7 @@ def _pieces(
     """Heads and tails at the chosen cuts, the whole network on the phone and the whole network in the cloud."""
     pieces: list[Piece] = []
     names: list[tuple[str, str]] = []
-    # any head's module of the whole network will do; the last cut's halves give it without another export
-    whole = Whole(network)
+    everything = whole(network)
     for cut in chosen:
         halves = split(network, cut.name)
         block = blocks[cut.shape]
@@ -174,26 +174,11 @@ def _pieces(
         names.append(("head", cut.name))
         pieces.append(Piece(f"tail {cut.name}", halves.tail, None, cut.shape, None, TAIL_TARGET, "fp32"))
         names.append(("tail", cut.name))
-    pieces.append(Piece(EDGE_ONLY, whole, None, network.image, None, setting.target, setting.precision))
+    pieces.append(Piece(EDGE_ONLY, everything, None, network.image, None, setting.target, setting.precision))
     names.append(("head", EDGE_ONLY))
-    pieces.append(Piece(CLOUD, whole, None, network.image, None, TAIL_TARGET, "fp32"))
+    pieces.append(Piece(CLOUD, everything, None, network.image, None, TAIL_TARGET, "fp32"))
     names.append(("tail", CLOUD))
     return pieces, names
-
-
-class Whole(nn.Module):
-    """The whole network as one module: image [B,C,H,W] -> logits [B,K]."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        from .graph import to_graph
-
-        self.graph = to_graph(network.program)
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        result = self.graph(image)
-        logits: torch.Tensor = result[0] if isinstance(result, tuple | list) else result
-        return logits
 
 
 def choices_of(network: Network, setting: Setting, prediction: Prediction) -> list[Choice]:
@@ -256,16 +241,14 @@ def report_of(network: Network, setting: Setting, prediction: Prediction, bundle
 
 
 def _assumptions(setting: Setting, prediction: Prediction) -> list[str]:
-    flags = sorted(
-        {time.flag for time in [*prediction.measured_heads.values(), *prediction.measured_tails.values()]} - {""}
-    )
-    scaled_head = (
-        "" if setting.device_factor == 1.0 else f", scaled by {setting.device_factor:.2f} to the phone's report"
-    )
-    if setting.device_factor == 1.0:
-        phone = "Head ms are this host's, not a phone's: give --device-report for figures that hold for a phone."
-    else:
-        phone = f"Head ms are this host's{scaled_head}: one measured head decides the factor for all cuts."
+    times = [*prediction.measured_heads.values(), *prediction.measured_tails.values()]
+    flags = sorted({time.flag for time in times} - {""})
+    phone = "Head ms are this host's, not a phone's: give --device-report for figures that hold for a phone."
+    if setting.device_factor != 1.0:
+        phone = (
+            f"Head ms are this host's times {setting.device_factor:.2f}, from the phone's report of one head; "
+            "whether that factor holds for the other cuts is not measured."
+        )
     return [
         phone,
         f"Tail ms are this host's with onnxruntime fp32, times {setting.server_factor:g}; nobody else loads the server.",

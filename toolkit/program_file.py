@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .weights import UnsafeFileError, load_tensors_only
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -117,15 +118,10 @@ def _inspect_payloads(config: dict[str, Any], path: Path) -> None:
 
 
 def _inspect_samples(data: bytes, path: Path) -> None:
-    import pickle
-
-    import torch
-
-    if not data:
-        return
     try:
-        torch.load(io.BytesIO(data), weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError):
+        if data:
+            load_tensors_only(io.BytesIO(data))
+    except (UnsafeFileError, RuntimeError):
         raise _refuse(path, "holds sample inputs that are more than tensors") from None
 
 

@@ -22,6 +22,7 @@ from .protected import Protected, features_of, protection_class, seeded, weights
 from .protections._training import in_batches
 from .protections.base import Training
 from .versions import tool_versions
+from .weights import UnsafeFileError, load_tensors_only
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,8 @@ def protect(
             if not result.met:
                 raise InputError(
                     f"{settings.method} cannot keep the accuracy drop within {settings.max_accuracy_drop:.1%} even at "
-                    "its least strength; allow a larger --max-accuracy-drop, train longer, or choose another method or cut."
+                    "its least strength; allow a larger --max-accuracy-drop, train longer, or choose another method "
+                    "or cut."
                 )
         sample = _sample(bundle, data)
         record = _record(found, settings, data, before, sample)
@@ -184,10 +186,10 @@ def _resumable(path: Path, key: str) -> dict[str, object] | None:
     if not path.is_file():
         return None
     try:
-        saved = torch.load(path, weights_only=True)
-    except Exception as error:  # whatever a damaged file makes torch raise
-        raise BundleError(f"{path} is damaged; delete it and train again without --resume.") from error
-    state = saved.get("state") if saved.get("key") == key else None
+        saved = load_tensors_only(path)
+    except (UnsafeFileError, RuntimeError, EOFError, OSError, ValueError, KeyError):
+        raise BundleError(f"{path} is damaged; delete it and train again without --resume.") from None
+    state = saved.get("state") if isinstance(saved, dict) and saved.get("key") == key else None
     return state if isinstance(state, dict) else None
 
 

@@ -113,7 +113,7 @@ class LatencyReport(Record):
     start: Condition
     end: Condition
     rows: list[LatencyRow]
-    operators: list[OperatorRow] = []
+    operators: list[OperatorRow] = Field(default_factory=list)
 
 
 class DeviceOutput(Record):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import IO, TYPE_CHECKING
 
 from .errors import InputError
 
@@ -12,6 +13,30 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _NESTED = ("state_dict", "model_state_dict", "model")
+
+
+class UnsafeFileError(Exception):
+    """A torch file that holds more than tensors and plain containers."""
+
+
+def load_tensors_only(source: Path | IO[bytes]) -> object:
+    """Read what torch.save wrote, refusing anything that loading could run.
+
+    Raises:
+        UnsafeFileError: it holds other objects.
+        EOFError, OSError, RuntimeError, ValueError, KeyError: it is damaged.
+    """
+    import pickle  # noqa: S403 (only its exception type)
+
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Detected pickle protocol")  # such a file is refused or fine
+        try:
+            loaded: object = torch.load(source, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise UnsafeFileError(str(error)) from None
+    return loaded
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -37,13 +62,11 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
-    import pickle
-
     import torch
 
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+        loaded = load_tensors_only(path)
+    except UnsafeFileError:
         raise InputError(
             f"{path} holds more than tensors and loading it could run code, so it was refused; "
             "save model.state_dict(), best as safetensors, and give that file."

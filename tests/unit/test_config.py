@@ -1,0 +1,42 @@
+"""deploy.toml: all mistakes at once, paths beside the file."""
+
+import pytest
+
+from toolkit.config import read_config
+from toolkit.errors import InputError
+
+GOOD = """
+bundle = "out"
+[network]
+source = "resnet18"
+input = "3x64x64"
+cut = "layer1"
+weights = "w.pth"
+"""
+
+
+def test_paths_are_beside_the_file(tmp_path):
+    (tmp_path / "deploy.toml").write_text(GOOD)
+    config = read_config(tmp_path / "deploy.toml")
+    assert config.bundle == tmp_path / "out"
+    assert config.network.weights == tmp_path / "w.pth"
+
+
+def test_every_mistake_is_told_at_once(tmp_path):
+    (tmp_path / "deploy.toml").write_text(GOOD + 'colour = "red"\n[protect]\nepochs = 0\n[measures]\n')
+    with pytest.raises(InputError) as caught:
+        read_config(tmp_path / "deploy.toml")
+    for word in ("network.colour", "protect.epochs", "measures"):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["bundle = ", "\x00"])
+def test_not_toml(tmp_path, text):
+    (tmp_path / "deploy.toml").write_text(text)
+    with pytest.raises(InputError, match="not TOML"):
+        read_config(tmp_path / "deploy.toml")
+
+
+def test_not_there(tmp_path):
+    with pytest.raises(InputError, match="There is no file"):
+        read_config(tmp_path / "deploy.toml")

@@ -1,0 +1,148 @@
+"""`pripro plan`: which cut, against running all on the phone and against uploading the photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from ..planning.options import Power
+    from ..planning.records import Encoding
+
+_RATES = {"Mbps": 1.0, "kbps": 1e-3, "Gbps": 1e3}
+_TIMES = {"ms": 1.0, "s": 1e3}
+
+
+def command(
+    network: Annotated[str, typer.Argument(help="Network name, module:factory, .pt2 file, or a bundle folder.")],
+    input_shape: Annotated[str, typer.Option("--input", help="Image shape.")] = "3x224x224",
+    weights: Annotated[Path | None, typer.Option(help="Weights, safetensors or .pth of tensors.")] = None,
+    bandwidth: Annotated[str, typer.Option(help="Uplink, such as 20Mbps.")] = "20Mbps",
+    rtt: Annotated[str, typer.Option(help="Round trip, such as 40ms.")] = "40ms",
+    trace: Annotated[Path | None, typer.Option(help="Bandwidth over time: csv of seconds,Mbps.")] = None,
+    protection: Annotated[str, typer.Option(help="Protection fused behind each head, or none.")] = "pripro",
+    target: Annotated[str, typer.Option(help="Target that heads are timed with on this host.")] = "executorch",
+    precision: Annotated[str, typer.Option(help="Precision of the heads.")] = "fp32",
+    encoding: Annotated[str, typer.Option(help="Features on the wire: uint8, fp16 or fp32.")] = "uint8",
+    threads: Annotated[int, typer.Option(min=1, help="Threads per head.")] = 1,
+    measured: Annotated[int, typer.Option(min=3, help="Cuts to measure; the others are predicted.")] = 6,
+    device_report: Annotated[
+        Path | None, typer.Option(help="Latency report of a phone; needs --bundle, whose cut it measured.")
+    ] = None,
+    bundle: Annotated[
+        list[Path] | None, typer.Option(help="Bundle of this network: its evaluation gives PI and drop; repeatable.")
+    ] = None,
+    tail: Annotated[str | None, typer.Option(help="URL of a running tail of --bundle, to scale tail times to.")] = None,
+    photos: Annotated[Path | None, typer.Option(help="Folder of real photos, for what cloud-only sends.")] = None,
+    exposure: Annotated[
+        bool, typer.Option("--exposure", help="Also estimate distance correlation per cut, a proxy of privacy.")
+    ] = False,
+    min_pi: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Least PI of a split.")] = None,
+    max_drop: Annotated[str | None, typer.Option(help="Largest accuracy drop of a split, such as 1%.")] = None,
+    compute_watts: Annotated[float | None, typer.Option(min=0.0, help="The phone's watts while computing.")] = None,
+    radio_watts: Annotated[float | None, typer.Option(min=0.0, help="The phone's watts while sending.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write the plan as a page of its own.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Price every cut against edge-only and cloud-only, find where they cross, and recommend one per goal."""
+    from ..bundle import write_atomically
+    from ..measurement.timing import Effort
+    from ..network import load_network, parse_shape
+    from ..plan import Setting, predict, report_of
+    from ..planning.known import device_factor, opened, privacy_of, server_factor
+    from ..planning.network import Link, parse_quantity, read_trace
+    from ..planning.photos import upload_of
+    from ._plan_table import print_plan
+    from ._progress import share_bar
+
+    shape, source, bundles = parse_shape(input_shape), network, opened(bundle or [])
+    own = None
+    if (Path(network) / "manifest.json").is_file():
+        own = opened([Path(network)])[0]
+        bundles = [own, *bundles]
+        size = own.manifest.split.image.shape[1:]
+        shape, source = (size[0], size[1], size[2]), str(own.path(own.manifest.model.program))
+    setting = Setting(
+        link=Link(parse_quantity(bandwidth, _RATES, "--bandwidth"), parse_quantity(rtt, _TIMES, "--rtt")),
+        upload=upload_of(photos, shape[1], shape[2]),
+        protection=protection,
+        target=target,
+        precision=precision,
+        threads=threads,
+        encoding=_encoding(encoding),
+        measured=measured,
+        effort=Effort(20, 1.0),
+        trace=None if trace is None else read_trace(trace),
+        power=_power(compute_watts, radio_watts),
+        privacy=privacy_of(bundles, needed=min_pi is not None or max_drop is not None),
+        min_pi=min_pi,
+        max_drop=None if max_drop is None else _share(max_drop),
+    )
+    loaded = load_network(source, shape, weights)
+    with share_bar("planning") as progress:
+        prediction = predict(loaded, setting, progress)
+        changes: dict[str, object] = {}
+        if exposure:
+            from ..planning.exposure import distance_correlations
+
+            changes["exposure"] = distance_correlations(loaded, prediction.cuts, setting.upload.photos)
+        if device_report is not None:
+            changes["device_factor"] = device_factor(device_report, bundles, prediction.head_ms, target, precision)
+        if tail is not None:
+            changes["server_factor"] = server_factor(tail, bundles, prediction.tail_ms)
+    import dataclasses
+
+    setting = dataclasses.replace(setting, **changes)  # type: ignore[arg-type]
+    report = report_of(loaded, setting, prediction, None if own is None else own.manifest.bundle_id)
+    if own is not None:
+        path = own.report_path("plan")
+        write_atomically(path, (report.model_dump_json(indent=2) + "\n").encode())
+        typer.echo(f"Written: {path}", err=True)
+    if html is not None:
+        from ..report.page import page
+        from ..report.plan import draw
+
+        write_atomically(html, page(f"pripro plan: {report.network}", draw(report.model_dump(mode="json"))).encode())
+        typer.echo(f"Written: {html}", err=True)
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        print_plan(report)
+    chosen = next((item for item in report.recommendations if item.option == "split"), None)
+    if chosen is not None:
+        typer.echo(f"Next: pripro partition {network} --cut {chosen.name} -o bundle", err=True)
+
+
+def _encoding(text: str) -> Encoding:
+    from ..errors import UnknownNameError
+    from ..planning.options import BYTES_PER_VALUE
+
+    if text not in BYTES_PER_VALUE:
+        raise UnknownNameError("encoding", text, BYTES_PER_VALUE)
+    return cast("Encoding", text)
+
+
+def _power(compute: float | None, radio: float | None) -> Power | None:
+    from ..errors import InputError
+    from ..planning.options import Power
+
+    if compute is None and radio is None:
+        return None
+    if compute is None or radio is None:
+        raise InputError("Energy needs both --compute-watts and --radio-watts; give the other one too.")
+    return Power(compute, radio)
+
+
+def _share(text: str) -> float:
+    from ..errors import InputError
+
+    number = text.strip().removesuffix("%")
+    try:
+        value = float(number) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise InputError(f"--max-drop {text!r} does not fit; give a share such as 1% or 0.01.")
+    return value
