@@ -14,7 +14,7 @@ def print_plan(report: PlanReport) -> None:
     console = Console()
     where = f"trace {report.trace}" if report.trace else f"{report.bandwidth_mbps:g} Mbps"
     console.print(
-        f"{report.network}, {report.protection}, heads {report.target} {report.precision} with {report.threads} thread(s), "
+        f"{report.network}, {report.protection}, heads {report.target} {report.precision}, {report.threads} thread(s), "
         f"{report.encoding} on the wire, {where}, round trip {report.rtt_ms:g} ms",
         highlight=False,
     )

@@ -27,17 +27,14 @@ def convert_unprotected(
     import torch
     from safetensors.torch import load_file
 
-    from ..network import load_network
-    from ..partition import split
+    from ..partition import load_split
 
     manifest = bundle.manifest
-    image_shape = (manifest.preprocess.channels, manifest.preprocess.height, manifest.preprocess.width)
-    network = load_network(str(bundle.path(manifest.model.program)), image_shape)
-    backbone = split(network, manifest.split.cut).head
+    backbone = load_split(bundle).head
     if manifest.golden is not None:
         images = load_file(bundle.path(manifest.golden.inputs))["image"]
     else:
-        images = torch.randn(4, *image_shape, generator=torch.Generator().manual_seed(0))
+        images = torch.randn(4, *manifest.split.image.shape[1:], generator=torch.Generator().manual_seed(0))
     program = HeadProgram(backbone, None, images[:1], calibration=[image[None] for image in images])
     with tempfile.TemporaryDirectory() as folder:
         made = []

@@ -1,0 +1,91 @@
+"""What cloud-only would send: real photos as JPEG, as they are and resized to the network's input."""
+
+from __future__ import annotations
+
+import io
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+QUALITY = 90
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+#: photos of scikit-image that lie inside its package
+_SAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Median bytes of one photo.
+
+    Attributes:
+        as_is: of the photo at its own size, JPEG (a JPEG file counts as it lies on the disk).
+        resized: of the photo resized to the network's input, JPEG of quality 90.
+        source: which photos, for people.
+        photos: the photos, RGB.
+    """
+
+    as_is: int
+    resized: int
+    source: str
+    photos: tuple[Image, ...]
+
+
+def upload_of(folder: Path | None, height: int, width: int, most: int = 64) -> Upload:
+    """Look at the photos of a folder, or at four that ship with scikit-image.
+
+    Raises:
+        InputError: no photo in the folder, or one that cannot be read.
+    """
+    if folder is None:
+        sizes, photos = _samples()
+        source = f"{len(photos)} photos of scikit-image, JPEG quality {QUALITY}"
+    else:
+        sizes, photos = _from_folder(folder, most)
+        source = f"{len(photos)} photos of {folder}"
+    resized = [len(_jpeg(photo.resize((width, height)))) for photo in photos]
+    return Upload(int(statistics.median(sizes)), int(statistics.median(resized)), source, tuple(photos))
+
+
+def _from_folder(folder: Path, most: int) -> tuple[list[int], list[Image]]:
+    from PIL import Image as images
+
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}; give --photos a folder of JPEG or PNG files.")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)[:most]
+    if not paths:
+        raise InputError(f"{folder} holds no photo ({', '.join(sorted(_SUFFIXES))}); give --photos another folder.")
+    sizes, photos = [], []
+    for path in paths:
+        try:
+            with images.open(path) as opened:
+                photo = opened.convert("RGB")
+        except (OSError, ValueError, images.DecompressionBombError) as error:
+            raise InputError(f"{path} is not a readable photo ({error}); remove it or repair it.") from None
+        is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+        sizes.append(path.stat().st_size if is_jpeg else len(_jpeg(photo)))
+        photos.append(photo)
+    return sizes, photos
+
+
+def _samples() -> tuple[list[int], list[Image]]:
+    try:
+        from skimage import data
+    except ModuleNotFoundError:
+        raise MissingExtraError("scikit-image", "privacy", "Planning without --photos") from None
+    from PIL import Image as images
+
+    photos: Sequence[Image] = [images.fromarray(getattr(data, name)()).convert("RGB") for name in _SAMPLES]
+    return [len(_jpeg(photo)) for photo in photos], list(photos)
+
+
+def _jpeg(photo: Image) -> bytes:
+    stream = io.BytesIO()
+    photo.save(stream, "JPEG", quality=QUALITY)
+    return stream.getvalue()

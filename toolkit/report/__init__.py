@@ -1,0 +1,1 @@
+"""report.html: one page for a bundle, one file here per kind of report; see page.py."""
