@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=0, help="inference threads per tail; 0: one per usable core")
     add("--engine", default="onnxruntime", help="onnxruntime or openvino")
     add("--precision", default="f32", help="f32, bf16 (openvino) or int8 (if the archive holds an int8 tail)")
+    add("--head-seconds", type=float, default=10.0, help="longest wait for a request's head")
+    add("--body-seconds", type=float, default=30.0, help="longest wait for its body")
     add("--drain-seconds", type=float, default=30.0, help="longest wait for what is in flight after SIGTERM")
     add("--ready-file", type=Path, default=None, help="write the address as JSON here once it answers")
     return parser

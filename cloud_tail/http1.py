@@ -171,7 +171,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         head.read, head.method = True, parser.get_method().decode("latin-1")
         version, headers = parser.get_http_version(), head.headers
-        self._keep_alive = parser.should_keep_alive() and not self.app.draining
+        asked = {word.strip() for word in headers.get("connection", "").lower().split(",")}
+        kept = "close" not in asked if version == "1.1" else "keep-alive" in asked
+        self._keep_alive = kept and not self.app.draining
         if head.doubled is not None:
             self._fail(400, f"The header {head.doubled} came twice.")
         elif version not in ("1.0", "1.1"):

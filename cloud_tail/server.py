@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import json
 import os
 import signal
+import socket
 import ssl
+import struct
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +69,8 @@ class Options:
     workers: int = 0
     engine: str = "onnxruntime"
     precision: str = "f32"
-    limits: Limits = Limits()
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
     drain_seconds: float = 30.0
     ready_file: Path | None = None
 
@@ -110,7 +114,9 @@ class _Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         self._load_all(loop)
-        limits = replace(options.limits, body_bytes=options.max_body)
+        limits = Limits(
+            body_bytes=options.max_body, head_seconds=options.head_seconds, body_seconds=options.body_seconds
+        )
         rate = RateLimit(options.rate)
         rest = Rest(self._registry, self._metrics, limits, token=self._token, rate=rate)
         try:
@@ -195,7 +201,8 @@ class _Server:
 
     async def _drain(self, server: asyncio.Server, rest: Rest) -> None:
         """Stop accepting, answer what was accepted, then close."""
-        await asyncio.sleep(0.1)  # what is in the listening socket's backlog was accepted by the system
+        _ignore_newcomers(server)
+        await asyncio.sleep(0.1)  # clients whose connection the system has accepted already are taken in
         server.close()
         until = time.monotonic() + self._options.drain_seconds
         quiet = time.monotonic() + 1.0  # a kept connection may have a request on its way
@@ -204,6 +211,22 @@ class _Server:
             if time.monotonic() > quiet:
                 for connection in list(rest.connections):
                     connection.close_if_idle()
+
+
+def _ignore_newcomers(server: asyncio.Server) -> None:
+    """Let the kernel drop new connection attempts: closing a listening socket would reset those that wait in it.
+
+    A packet filter on the socket passes all but SYN (the flag 2 in byte 13 of the TCP header); who is dropped
+    tries again a second later and finds the port closed, which every load balancer understands.
+    """
+    if sys.platform != "linux":
+        return
+    code = [(0x30, 0, 0, 13), (0x54, 0, 0, 2), (0x15, 0, 1, 0), (0x06, 0, 0, 0xFFFFFFFF), (0x06, 0, 0, 0)]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+    filters = struct.pack("HL", len(code), ctypes.addressof(program))
+    for listening in server.sockets:
+        with contextlib.suppress(OSError):
+            listening.setsockopt(socket.SOL_SOCKET, 26, filters)  # SO_ATTACH_FILTER
 
 
 def _bracketed(host: str) -> str:

@@ -1,0 +1,373 @@
+"""The server as a process of its own, spoken to over real sockets: right answers, refusals, limits, draining."""
+
+import gzip
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import zlib
+
+import numpy as np
+import pytest
+from tail_tools import (
+    BUNDLE_A,
+    BUNDLE_B,
+    TailServer,
+    expected_logits,
+    post,
+    read_all,
+    status_of,
+    tiny_archive,
+    tiny_features,
+    tiny_signature,
+)
+
+from cloud_tail.client import TailClient
+from cloud_tail.errors import BundleMismatch, TailError, WireError
+from cloud_tail.wire import dequantise, encode_request, quantise
+
+pytestmark = pytest.mark.slow
+TOKEN = "0123456789abcdef0123456789abcdef"
+CLOSE = {"Connection": "close"}
+RAW = {**CLOSE, "Content_Type": "application/octet-stream"}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return tiny_archive(tmp_path_factory.mktemp("archive"))
+
+
+@pytest.fixture(scope="module")
+def server(archive, tmp_path_factory):
+    with TailServer(tmp_path_factory.mktemp("server"), archive, "--max-body", 65536) as running:
+        yield running
+
+
+def json_of(answer):
+    return json.loads(answer.split(b"\r\n\r\n", 1)[1])
+
+
+def header_of(answer, name):
+    head = answer.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")[1:]
+    return next((value for key, value in (line.split(": ", 1) for line in head) if key.lower() == name.lower()), None)
+
+
+@pytest.mark.parametrize("encoding", ["float32", "float16", "uint8"])
+def test_client_and_raw_body(server, archive, encoding):
+    features, spec = tiny_features(3), tiny_signature().encoding(encoding)
+    seen = dequantise(quantise(features, spec), spec) if encoding == "uint8" else features.astype(spec.dtype).astype(np.float32)
+    with TailClient(server.url) as client:
+        np.testing.assert_allclose(client.infer(features, encoding), expected_logits(archive, seen), atol=1e-5)
+    sent = quantise(features, spec) if encoding == "uint8" else features.astype(spec.dtype)
+    told = json_of(server.raw(post("/predictions/tail", sent[:1].tobytes(), **RAW)))
+    wanted = expected_logits(archive, seen[:1])[0]
+    np.testing.assert_allclose(told["logits"], wanted, atol=1e-5)
+    assert told["label"] == f"class {wanted.argmax()}"
+    np.testing.assert_allclose(told["probabilities"], np.exp(wanted) / np.exp(wanted).sum(), atol=1e-5)
+
+
+def test_v2_json(server, archive):
+    features = tiny_features(2)
+    tensor = {"name": "smashed", "datatype": "FP32", "shape": list(features.shape), "data": features.ravel().tolist()}
+    answer = server.raw(post("/v2/models/tail/infer", json.dumps({"id": "mine", "inputs": [tensor]}).encode(), **CLOSE))
+    told = json_of(answer)
+    assert (status_of(answer), told["id"], told["model_name"]) == (200, "mine", "tail")
+    assert told["outputs"][0]["shape"] == [2, 10]
+    np.testing.assert_allclose(told["outputs"][0]["data"], expected_logits(archive, features).ravel(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("packer", "name"), [(gzip.compress, "gzip"), (zlib.compress, "deflate")])
+def test_compressed_request_and_response(server, archive, packer, name):
+    features = tiny_features(60)
+    headers, body = encode_request(features, tiny_signature().inputs[0], None)
+    answer = server.raw(
+        post("/v2/models/tail/infer", packer(body), **CLOSE, Content_Encoding=name, Accept_Encoding=name,
+             Inference_Header_Content_Length=headers["Inference-Header-Content-Length"])
+    )  # fmt: skip
+    assert header_of(answer, "Content-Encoding") == name
+    plain = (gzip.decompress if name == "gzip" else zlib.decompress)(answer.split(b"\r\n\r\n", 1)[1])
+    logits = np.frombuffer(plain[int(header_of(answer, "Inference-Header-Content-Length")) :], "<f4").reshape(60, 10)
+    np.testing.assert_allclose(logits, expected_logits(archive, features), atol=1e-5)
+
+
+def test_compression_bomb(server):
+    answer = server.raw(post("/v2/models/tail/infer", gzip.compress(bytes(60_000_000)), **CLOSE, Content_Encoding="gzip"))
+    assert status_of(answer) == 413
+
+
+@pytest.mark.parametrize("tail", [b"", b"trailing"])
+def test_cut_or_padded_gzip(server, tail):
+    packed = gzip.compress(bytes(144))
+    body = packed + tail if tail else packed[:-9]
+    assert status_of(server.raw(post("/predictions/tail", body, **RAW, Content_Encoding="gzip"))) == 400
+
+
+GOOD = tiny_features().tobytes()
+FULL = "Content-Length: 144\r\nContent-Type: application/octet-stream\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /ping HTTP/1.1\nHost: t\n\n\r\n\r\n", 400),
+        (b"GET /ping HTTP/2.0\r\nHost: t\r\n\r\n", (400, 505)),
+        (b"GET /ping HTTP/1.1\r\n\r\n", 400),
+        (b"GET /ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET /ping HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 20000 + b"\r\n\r\n", 431),
+        (b"GET /ping HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Length: -5\r\n\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Length: +5\r\n\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Length: 5, 5\r\n\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Length: 65537\r\n\r\n", 413),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\n", 400),
+        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + b"4000\r\n" + (bytes(0x4000) + b"\r\n4000\r\n") * 5, 413),
+        (b"PUT /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", 405),
+        (b"GET /predictions/tail HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", 405),
+        (b"GET /../../etc/passwd HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /models/%2e%2e HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", 404),
+        (post("/predictions/none", GOOD, **RAW), 404),
+        (post("/predictions/tail/9.9", GOOD, **RAW), 404),
+        (post("/predictions/tail/1.0", GOOD, **RAW), 200),
+        (post("/v2/models/tail/versions/1.0/infer", GOOD, **RAW), 400),
+        (post("/predictions/tail", GOOD[:-1], **RAW), 400),
+        (post("/predictions/tail", b"", **RAW), 400),
+        (post("/predictions/tail", np.full(36, np.nan, "<f4").tobytes(), **RAW), 400),
+        (post("/predictions/tail", np.full(36, np.inf, "<f4").tobytes(), **RAW), 400),
+        (post("/predictions/tail", GOOD, **RAW, Content_Encoding="br"), 400),
+        (post("/predictions/tail", GOOD, **RAW, Pripro_Bundle_Id=BUNDLE_B), 409),
+        (post("/predictions/tail", GOOD, **RAW, Pripro_Bundle_Id="x"), 400),
+        (post("/predictions/tail", GOOD, **RAW, Inference_Header_Content_Length="9" * 30), 400),
+        (post("/predictions/tail", GOOD, **RAW, Inference_Header_Content_Length="-1"), 400),
+    ],
+)  # fmt: skip
+def test_refusals(server, request_bytes, status):
+    answer = server.raw(request_bytes)
+    assert status_of(answer) in (status if isinstance(status, tuple) else (status,)), answer[:300]
+    if status != 200:
+        assert json_of(answer)["error"]
+
+
+def test_chunked_body(server):
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (GOOD[:50], GOOD[50:51], GOOD[51:])) + b"0\r\nAuthorization: late\r\n\r\n"
+    head = b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for step in (1, 7, 10_000):
+        with server.connect() as link:
+            for at in range(0, len(head + chunks), step):
+                link.sendall((head + chunks)[at : at + step])
+            assert status_of(read_all(link)) == 200
+
+
+def test_byte_by_byte_and_pipelined(server):
+    whole = post("/predictions/tail", GOOD, Content_Type="application/octet-stream") * 5 + b"GET /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+    answers = server.raw(whole)
+    assert answers.count(b"HTTP/1.1 200 OK") == 6
+    with server.connect() as link:
+        for byte in post("/predictions/tail", GOOD, **RAW):
+            link.send(bytes([byte]))
+        assert status_of(read_all(link)) == 200
+
+
+def test_thousands_pipelined_without_reading(server):
+    """A client that never reads must not make the server hold its answers."""
+    with server.connect(timeout=2) as link:
+        try:
+            for _ in range(100):  # 52 MB of requests: more than any socket buffers hold
+                link.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: t\r\n\r\n" * 13000)
+        except TimeoutError:
+            pass
+        else:
+            pytest.fail("the server read everything although nobody took its answers")
+        memory = rss(server)
+        assert memory < 300 << 20
+    assert status_of(server.raw(post("/predictions/tail", GOOD, **RAW))) == 200
+
+
+def rss(server):
+    from pathlib import Path
+
+    pages = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1])
+    return pages * 4096
+
+
+def test_half_closed_client_gets_its_answer(server):
+    assert status_of(server.raw(post("/predictions/tail", GOOD, Content_Type="application/octet-stream"), half_close=True)) == 200
+    assert server.raw(post("/predictions/tail", GOOD)[:-10], half_close=True) == b""
+
+
+def test_expect_continue(server):
+    with server.connect() as link:
+        link.sendall(f"POST /predictions/tail HTTP/1.1\r\nHost: t\r\n{FULL}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode())
+        assert link.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+        link.sendall(GOOD)
+        assert status_of(read_all(link)) == 200
+
+
+def test_refusal_before_the_body_keeps_the_connection(server):
+    answers = server.raw(post("/predictions/none", bytes(60000)) + b"GET /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+    assert status_of(answers) == 404
+    assert b"Healthy" in answers
+
+
+def test_metrics_and_lists(server):
+    page = server.raw(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").decode()
+    assert 'pripro_requests_total{encoding="float32",model="tail"}' in page
+    assert 'pripro_queue_items{model="tail"} 0.0' in page
+    for path in ("/models", "/models/tail", "/signatures", "/v2", "/v2/models/tail", "/v2/models/tail/config", "/v2/models/stats", "/openapi.json"):
+        assert status_of(server.raw(f"GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode())) == 200
+    assert server.raw(b"HEAD /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").endswith(b"\r\n\r\n")
+
+
+def test_two_bundles_under_one_name(archive, tmp_path):
+    newer = tiny_archive(tmp_path, "new.mar", bundle_id=BUNDLE_B, version="2.0", seed=5)
+    features = tiny_features()
+    with TailServer(tmp_path, archive, newer) as server:
+        for bundle, path in ((BUNDLE_A, archive), (BUNDLE_B, newer), (None, newer)):
+            with TailClient(server.url, bundle_id=bundle) as client:
+                np.testing.assert_allclose(client.infer(features), expected_logits(path, features), atol=1e-5)
+        with TailClient(server.url, bundle_id="c3" * 32) as client, pytest.raises(BundleMismatch) as caught:
+            client.infer(features)
+        assert (caught.value.expected, caught.value.got) == (BUNDLE_B, "c3" * 32)
+
+
+def test_token_rate_and_deadlines(archive, tmp_path):
+    (tmp_path / "token").write_text(TOKEN)
+    with TailServer(tmp_path, archive, "--token-file", tmp_path / "token", "--rate", 5, "--head-seconds", 1, "--body-seconds", 1) as server:
+        assert status_of(server.raw(post("/predictions/tail", GOOD, **RAW))) == 401
+        assert status_of(server.raw(post("/predictions/tail", GOOD, **RAW, Authorization="Bearer wrong"))) == 401
+        assert status_of(server.raw(b"GET /models HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")) == 401
+        assert status_of(server.raw(b"GET /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")) == 200
+        with TailClient(server.url, token=TOKEN) as client:
+            assert client.infer(tiny_features()).shape == (1, 10)
+        with TailClient(server.url) as client, pytest.raises(TailError, match="token"):
+            client.infer(tiny_features())
+        answers = [server.raw(post("/predictions/tail", GOOD, **RAW, Authorization=f"Bearer {TOKEN}")) for _ in range(14)]
+        limited = [answer for answer in answers if status_of(answer) == 429]
+        assert limited
+        assert int(header_of(limited[0], "Retry-After")) >= 1
+        for partial in (b"GET /pi", post("/predictions/tail", GOOD, Authorization=f"Bearer {TOKEN}")[:-20]):
+            time.sleep(0.4)  # for the rate limit
+            started = time.monotonic()
+            answer = server.raw(partial)
+            assert status_of(answer) == 408
+            assert 0.5 < time.monotonic() - started < 4
+        with server.connect() as link:  # a sender that drips is cut off as well
+            link.sendall(b"GET /ping HTTP/1.1\r\n")
+            started = time.monotonic()
+            with pytest.raises(OSError, match=r"reset|Broken pipe|closed"):
+                while time.monotonic() - started < 8:
+                    link.sendall(b"X: y\r\n")
+                    time.sleep(0.2)
+            assert time.monotonic() - started < 5
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+def test_tls(archive, tmp_path, certificate):
+    with TailServer(tmp_path, archive, "--tls-cert", certificate / "cert.pem", "--tls-key", certificate / "key.pem") as server:
+        assert server.url.startswith("https://")
+        context = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+        with TailClient(server.url, context=context) as client:
+            for _ in range(3):
+                np.testing.assert_allclose(client.infer(tiny_features(20)), expected_logits(archive, tiny_features(20)), atol=1e-5)
+        with TailClient(server.url) as client, pytest.raises(TailError, match="CERTIFICATE_VERIFY_FAILED"):
+            client.infer(tiny_features())
+        assert b"HTTP/1.1 200" not in server.raw(b"GET /ping HTTP/1.1\r\nHost: t\r\n\r\n")
+
+
+def test_overload_and_drain(tmp_path):
+    """A slow tail and a short queue: every request gets 200 or 503 at once; SIGTERM in the middle loses none."""
+    archive = tiny_archive(tmp_path, layers=8, width=1024)  # some ms a run
+    wanted = expected_logits(archive, tiny_features())
+    server = TailServer(tmp_path, archive, "--queue", 2, "--max-batch", 1, "--workers", 1)
+    outcomes, sent = [], []
+    stop = threading.Event()
+
+    def hammer():
+        while not stop.is_set():
+            try:
+                with server.connect() as link:
+                    sent.append(1)
+                    link.sendall(post("/predictions/tail", GOOD, **RAW))
+                    outcomes.append(read_all(link))
+            except ConnectionRefusedError:
+                return
+
+    threads = [threading.Thread(target=hammer) for _ in range(12)]
+    with server:
+        for thread in threads:
+            thread.start()
+        time.sleep(1.5)
+        server.process.terminate()
+        time.sleep(0.3)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    statuses = [status_of(answer) for answer in outcomes]
+    assert len(outcomes) == len(sent)
+    assert set(statuses) == {200, 503}, {status: statuses.count(status) for status in set(statuses)}
+    assert all(header_of(answer, "Retry-After") for answer in outcomes if status_of(answer) == 503)
+    for answer in outcomes:
+        if status_of(answer) == 200:
+            np.testing.assert_allclose(json_of(answer)["logits"], wanted[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "required"),
+        (["none.mar"], "not a file"),
+        (["{archive}", "{archive}"], "given twice"),
+        (["{archive}", "--engine", "tensorrt"], "choose onnxruntime or openvino"),
+        (["{archive}", "--precision", "f64"], "choose f32"),
+        (["{archive}", "--precision", "bf16"], "openvino"),
+        (["{archive}", "--precision", "int8"], "no int8 model"),
+        (["{archive}", "--port", "99999"], "0..65535"),
+        (["{archive}", "--host", "203.0.113.1", "--port", "0"], "choose another"),
+        (["{archive}", "--queue", "0"], "at least 1"),
+        (["{archive}", "--tls-cert", "x"], "both"),
+        (["{archive}", "--tls-cert", "x", "--tls-key", "y"], "PEM"),
+        (["{archive}", "--token-file", "none"], "cannot be read"),
+        (["{archive}", "--log-payloads"], "unrecognized"),
+    ],
+)
+def test_command_line_errors(archive, arguments, sentence):
+    given = [argument.format(archive=archive) for argument in arguments]
+    done = subprocess.run([sys.executable, "-m", "cloud_tail", "serve", *given], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_client_errors(server):
+    with pytest.raises(TailError, match="not a tail's URL"):
+        TailClient("ftp://x")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with TailClient(f"http://127.0.0.1:{port}") as client, pytest.raises(TailError, match="cannot be reached"):
+        client.infer(tiny_features())
+    with TailClient(server.url) as client:
+        with pytest.raises(WireError, match="takes"):
+            client.infer(tiny_features(), "int4")
+        with pytest.raises(WireError, match="shape"):
+            client.infer(np.zeros((1, 2, 3, 3), np.float32))
+    with TailClient(server.url, model="none") as client, pytest.raises(TailError, match="404"):
+        client.infer(tiny_features())
