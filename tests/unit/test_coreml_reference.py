@@ -326,7 +326,7 @@ def test_damage_anywhere_gives_a_sentence_or_a_result(tmp_path):
     files = [package / "Data/com.apple.CoreML/model.mlmodel", package / "Data/com.apple.CoreML/weights/weight.bin"]
     originals = [file.read_bytes() for file in files]
     dice, outcomes = random.Random(7), {"sentence": 0, "result": 0}
-    for _ in range(400):
+    for _ in range(200):
         which = dice.random() < 0.2
         data = bytearray(originals[which])
         for _ in range(dice.choice([1, 1, 3])):
@@ -341,7 +341,7 @@ def test_damage_anywhere_gives_a_sentence_or_a_result(tmp_path):
         files[which].write_bytes(bytes(data))
         outcomes[outcome_of(package, image)] += 1
         files[which].write_bytes(originals[which])
-    assert min(outcomes.values()) > 20, outcomes
+    assert min(outcomes.values()) > 10, outcomes
 
 
 def test_evaluating_a_program_does_not_import_coremltools(tmp_path):
