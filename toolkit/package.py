@@ -61,7 +61,7 @@ def package(bundle: Bundle, settings: PackageSettings | None = None, *, fingerpr
     wire = accepted_inputs(old)
     with bundle.extending() as stage:
         goldens = stage.scratch("golden")
-        write_goldens(found, images, labels, settings.seed, goldens)
+        rows = write_goldens(found, images, labels, old.preprocess, settings.seed, goldens)
         work = stage.scratch("onnx")
         model = export_tail(
             found.split.tail,
@@ -89,7 +89,7 @@ def package(bundle: Bundle, settings: PackageSettings | None = None, *, fingerpr
             outputs=[old.split.logits],
         )
         golden = records.Golden(
-            n=len(images), seed=settings.seed, inputs=inputs, expected=expected, tolerances=TOLERANCES
+            n=rows, seed=settings.seed, inputs=inputs, expected=expected, tolerances=TOLERANCES
         )
         bundle.commit(
             old.model_copy(

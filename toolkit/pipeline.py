@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import __version__
+from . import __version__, goldens
 from .bundle import MANIFEST, Bundle, sha256_of
 from .cli.protect import parse_share
 from .convert import convert, plan_heads
@@ -60,7 +60,7 @@ def build(config: Deploy, progress: Progress) -> Bundle:
         convert(bundle, missing, progress=_part(progress, "convert"), fingerprint=stamp)
     progress("convert", 1.0, "")
 
-    stamp = fingerprint(stamp, config.package, _content(config.package.photos))
+    stamp = fingerprint(stamp, config.package, _content(config.package.photos), goldens.VERSION)
     if not _done(bundle, "package", stamp):
         progress("package", 0.0, "tail and goldens")
         settings = PackageSettings(

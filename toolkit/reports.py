@@ -26,7 +26,11 @@ class Device(Record):
 
 
 class ParityRow(Record):
-    """One comparison. `where` is "head" (the runtime's smashed features) or "end-to-end" (logits through the tail)."""
+    """One comparison with eager torch.
+
+    `where`: "head" (smashed features of real images), "hard inputs" (of extreme ones), "noise" (what eps adds),
+    "end-to-end" (the goldens' logits through the tail), "task" (top-1 on many images), or "not run".
+    """
 
     target: str
     precision: str
@@ -39,8 +43,19 @@ class ParityRow(Record):
     sqnr_db: float | None
     top1_agree: float | None
     tolerance: str
-    passed: bool
+    #: null: nothing was compared, which is no pass
+    passed: bool | None
     note: str = ""
+    level: Literal["numeric", "privacy", "task", "none"] = "numeric"
+    #: how many inputs were compared
+    n: int | None = None
+    cosine: float | None = None
+    #: 95 % confidence interval of top1_agree (Wilson)
+    top1_agree_interval: tuple[float, float] | None = None
+    #: share of right answers where labels are known: this head's with its interval, and eager torch's
+    accuracy: float | None = None
+    accuracy_interval: tuple[float, float] | None = None
+    eager_accuracy: float | None = None
 
 
 class ParityReport(Record):

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..bundle import Bundle
-    from ..reports import ParityReport
+    from ..reports import ParityReport, ParityRow
+
+_VERDICTS = {True: "pass", False: "FAIL", None: "not run"}
 
 
 def command(
@@ -56,22 +58,41 @@ def run(opened: Bundle, tail: str | None, token: str | None, targets: list[str] 
 
 
 def show(report: ParityReport, as_json: bool) -> None:
-    """Print the report."""
+    """Print the report: a table that fits 110 columns, then every note in full."""
     if as_json:
         show_json(report.model_dump())
         return
     rows = [
         (
-            row.target,
-            row.precision,
+            _who(row),
             row.where,
             "" if row.max_abs is None else f"{row.max_abs:.2g}",
             "" if row.sqnr_db is None else f"{row.sqnr_db:.1f}",
-            "" if row.top1_agree is None else f"{row.top1_agree:.0%}",
+            _top1(row),
             row.tolerance,
-            "not run" if row.where == "not run" else "pass" if row.passed else "FAIL",
-            row.note,
+            _VERDICTS[row.passed],
         )
         for row in report.rows
     ]
-    show_table(("target", "precision", "where", ">max_abs", ">SQNR dB", ">top-1", "tolerance", "verdict", "note"), rows)
+    show_table(("head", "where", ">max_abs", ">SQNR dB", "top-1 (95 %)", "tolerance", "verdict"), rows)
+    if any(_who(row).endswith("*") for row in report.rows):
+        say("* Core ML's file in this project's reference evaluator; Core ML itself runs on Apple devices only.")
+    for row in report.rows:
+        if row.note and not row.passed:
+            say(f"{_VERDICTS[row.passed]}: {_who(row)}, {row.where}: {row.note}")
+
+
+def _who(row: ParityRow) -> str:
+    from ..parity.rows import EVALUATOR
+
+    name = " ".join(part for part in (row.target, row.precision) if part)
+    if row.runtime == EVALUATOR:
+        return f"{name} *"
+    return name if row.runtime in (row.target, "none") else f"{name}, {row.runtime}"
+
+
+def _top1(row: ParityRow) -> str:
+    if row.top1_agree is None or row.top1_agree_interval is None:
+        return ""
+    low, high = row.top1_agree_interval
+    return f"{row.top1_agree:.0%} ({low:.0%}-{high:.0%})"

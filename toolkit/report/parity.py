@@ -15,8 +15,8 @@ def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
         [
             f"{row['target']} {row['precision']} {row['backend']}",
             str(row["where"]),
-            "passed" if row["passed"] else "FAILED",
-            f"{row['max_abs']:.2e}",
+            {True: "passed", False: "FAILED", None: "not run"}[row["passed"]],
+            _number(row["max_abs"], "{:.2e}"),
             _number(row["sqnr_db"], "{:.1f}"),
             _number(row["top1_agree"], "{:.0%}"),
             str(row["tolerance"]),
