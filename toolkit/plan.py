@@ -23,7 +23,7 @@ from .planning.model import LatencyModel, fit
 from .planning.network import Link, Trace
 from .planning.options import BYTES_PER_VALUE, Choice, Power, crossings, price, recommend, scaled
 from .planning.records import Encoding, PlanReport
-from .protected import protection_class
+from .protected import features_of, protection_class
 
 if TYPE_CHECKING:
     from .network import Network
@@ -145,10 +145,9 @@ def block_of(protection: str, shape: tuple[int, ...]) -> Protection | None:
     """Build the untrained block for features of this shape; its time does not depend on its weights."""
     if protection == "none":
         return None
-    channels, height, width = shape
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return protection_class(protection)((channels, height, width)).eval().requires_grad_(False)
+        return protection_class(protection).build(features_of(shape), {}).eval().requires_grad_(False)
 
 
 def _block_counts(block: Protection | None, shape: tuple[int, ...]) -> Counts:

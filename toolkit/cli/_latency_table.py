@@ -2,64 +2,49 @@
 
 from __future__ import annotations
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from ..reports import Condition, LatencyReport, LatencyRow
+from ._console import say, show_table
+
+_COLUMNS = ["head", ">threads", ">load ms", ">first ms", ">p50 ms", ">p90", ">p99", ">std", ">n", ">ratio", ">peak MB"]
 
 
 def print_report(report: LatencyReport) -> None:
-    """Print rows, operators and the machine's state on stdout."""
-    console = Console()
+    """Print rows and operators on stdout, the machine's state and every doubt on stderr."""
     device = report.device
-    place = "on this host (not on a phone)" if device.kind == "host" else f"on {device.model} ({device.kind})"
-    console.print(f"Latency {place}: {device.cpu}, {device.cores} cores, {device.os}", highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("head")
-    for name in ("thr", "load ms", "first ms", "p50 ms", "p90", "p99", "std", "n", "ratio", "MB"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in report.rows:
-        table.add_row(*_cells(row))
-    console.print(table)
+    place = "on this host, not on a phone" if device.kind == "host" else f"on {device.model} ({device.kind})"
+    title = f"Latency {place}: {device.cpu}, {device.cores} cores, {device.os}"
+    show_table(_COLUMNS, [_cells(row) for row in report.rows], title)
     for line in injector_shares(report):
-        console.print(line, highlight=False)
+        say(line)
     if report.operators:
-        console.print(_operator_table(report))
-    console.print(f"start: {_state(report.start)}; end: {_state(report.end)}", highlight=False)
+        show_table(
+            ["head", "operator", ">calls", ">ms", ">share"],
+            [
+                (f"{row.target} {row.precision}", row.operator, row.calls, f"{row.total_ms:.3f}", f"{row.share:.0%}")
+                for row in report.operators
+            ],
+            "Slowest operators, by each runtime's own profiler",
+        )
+    say(f"start: {_state(report.start)}; end: {_state(report.end)}")
     doubts: dict[str, list[str]] = {}
     for row in report.rows:
         if row.flag:
-            doubts.setdefault(row.flag, []).append(f"{row.target} {row.precision}, {row.threads} thr")
-    for flag, rows in doubts.items():
-        console.print(f"[bold]doubt[/bold] ({'; '.join(rows)}): {flag}", highlight=False)
+            doubts.setdefault(row.flag, []).append(f"{_name(row)}, {row.threads} threads")
+    for flag, names in doubts.items():
+        say(f"doubt about {'; '.join(names)}: {flag}")
+
+
+def _name(row: LatencyRow) -> str:
+    part = {"head": "", "unprotected-head": "unprotected "}.get(row.part, f"{row.part} ")
+    return f"{part}{row.target} {row.precision} {row.backend}"
 
 
 def _cells(row: LatencyRow) -> list[str]:
-    part = "bare " if row.part == "unprotected-head" else "" if row.part == "head" else f"{row.part} "
-    name = f"{part}{row.target} {row.precision} {row.backend}{' *' if row.flag else ''}"
     ratio = "" if row.ratio_to_first is None else f"{row.ratio_to_first:.2f}"
-    memory = "" if row.peak_memory_bytes is None else f"{row.peak_memory_bytes / 1e6:.0f}"
+    memory = "" if row.peak_memory_bytes is None else f"{row.peak_memory_bytes / 1e6:.1f}"
     times = [row.load_ms, row.first_run_ms, row.p50_ms, row.p90_ms, row.p99_ms, row.std_ms]
-    return [name, str(row.threads), *("" if ms is None else f"{ms:.3g}" for ms in times), str(row.n), ratio, memory]
-
-
-def _operator_table(report: LatencyReport) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title="Slowest operators, by each runtime's own profiler")
-    for name in ("head", "operator", "calls", "ms", "share"):
-        table.add_column(name, justify="left" if name in ("head", "operator") else "right")
-    previous = ""
-    for line in report.operators:
-        head = f"{line.target} {line.precision}"
-        table.add_row(
-            head if head != previous else "",
-            line.operator,
-            str(line.calls),
-            f"{line.total_ms:.3f}",
-            f"{line.share:.0%}",
-        )
-        previous = head
-    return table
+    numbers = ["" if ms is None else f"{ms:.3g}" for ms in times]
+    return [_name(row) + (" (doubt)" if row.flag else ""), str(row.threads), *numbers, str(row.n), ratio, memory]
 
 
 def injector_shares(report: LatencyReport) -> list[str]:
@@ -72,7 +57,7 @@ def injector_shares(report: LatencyReport) -> list[str]:
             continue
         # ratios come from the same rounds, so drift has cancelled
         share = 1 - other.ratio_to_first / row.ratio_to_first
-        lines.append(f"protection's share of {row.target} {row.precision}, {row.threads} thr: {share:.0%}")
+        lines.append(f"protection's share of {_name(row)}, {row.threads} threads: {share:.0%}")
     return lines
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ._console import next_command, say
+from ._options import BundleArgument, JsonOption
+
 if TYPE_CHECKING:
     from ..bundle import Bundle
     from ..measurement.timing import Effort
@@ -19,7 +22,7 @@ QUICK_SAMPLES, QUICK_SECONDS, QUICK_LIMIT_S = 10, 0.3, 8.0
 
 
 def command(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder with converted heads.")],
+    bundle: BundleArgument,
     threads: Annotated[str, typer.Option(help="Thread counts to time each head with, such as 1,2.")] = "1",
     target: Annotated[list[str] | None, typer.Option(help="Only heads of this target; repeatable.")] = None,
     precision: Annotated[list[str] | None, typer.Option(help="Only heads of this precision; repeatable.")] = None,
@@ -38,7 +41,7 @@ def command(
     device_report: Annotated[
         Path | None, typer.Option(help="Take in a latency report that a demo app wrote, instead of measuring.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Time the heads: load, first run and steady state apart, p50 / p90 / p99, interleaved so that drift cancels."""
     from ..bundle import Bundle
@@ -69,8 +72,8 @@ def command(
         typer.echo(report.model_dump_json(indent=2))
     else:
         print_report(report)
-    typer.echo(f"Written: {path}", err=True)
-    typer.echo(f"Next: pripro evaluate {bundle}", err=True)
+    say(f"written: {path}")
+    next_command(f"pripro report {bundle}")
 
 
 def _on_host(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+
+from ._console import next_command, say
+from ._options import InputOption, JsonOption, WeightsOption
 
 if TYPE_CHECKING:
     from ..planning.options import Power
@@ -16,9 +20,11 @@ _TIMES = {"ms": 1.0, "s": 1e3}
 
 
 def command(
-    network: Annotated[str, typer.Argument(help="Network name, module:factory, .pt2 file, or a bundle folder.")],
-    input_shape: Annotated[str, typer.Option("--input", help="Image shape.")] = "3x224x224",
-    weights: Annotated[Path | None, typer.Option(help="Weights, safetensors or .pth of tensors.")] = None,
+    network: Annotated[
+        str, typer.Argument(metavar="NET", help="As for partition, or a bundle folder.", show_default=False)
+    ],
+    input_shape: InputOption = "3x224x224",
+    weights: WeightsOption = None,
     bandwidth: Annotated[str, typer.Option(help="Uplink, such as 20Mbps.")] = "20Mbps",
     rtt: Annotated[str, typer.Option(help="Round trip, such as 40ms.")] = "40ms",
     trace: Annotated[Path | None, typer.Option(help="Bandwidth over time: csv of seconds,Mbps.")] = None,
@@ -44,7 +50,7 @@ def command(
     compute_watts: Annotated[float | None, typer.Option(min=0.0, help="The phone's watts while computing.")] = None,
     radio_watts: Annotated[float | None, typer.Option(min=0.0, help="The phone's watts while sending.")] = None,
     html: Annotated[Path | None, typer.Option(help="Also write the plan as a page of its own.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Price every cut against edge-only and cloud-only, find where they cross, and recommend one per goal."""
     from ..bundle import write_atomically
@@ -92,27 +98,25 @@ def command(
             changes["device_factor"] = device_factor(device_report, bundles, prediction.head_ms, target, precision)
         if tail is not None:
             changes["server_factor"] = server_factor(tail, bundles, prediction.tail_ms)
-    import dataclasses
-
     setting = dataclasses.replace(setting, **changes)  # type: ignore[arg-type]
     report = report_of(loaded, setting, prediction, None if own is None else own.manifest.bundle_id)
     if own is not None:
         path = own.report_path("plan")
         write_atomically(path, (report.model_dump_json(indent=2) + "\n").encode())
-        typer.echo(f"Written: {path}", err=True)
+        say(f"written: {path}")
     if html is not None:
         from ..report.page import page
         from ..report.plan import draw
 
         write_atomically(html, page(f"pripro plan: {report.network}", draw(report.model_dump(mode="json"))).encode())
-        typer.echo(f"Written: {html}", err=True)
+        say(f"written: {html}")
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
         print_plan(report)
     chosen = next((item for item in report.recommendations if item.option == "split"), None)
     if chosen is not None:
-        typer.echo(f"Next: pripro partition {network} --cut {chosen.name} -o bundle", err=True)
+        next_command(f"pripro partition {network} --cut {chosen.name} -o bundle")
 
 
 def _encoding(text: str) -> Encoding:

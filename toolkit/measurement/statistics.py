@@ -27,11 +27,12 @@ class Summary:
 
 
 def summarise(samples_ms: Sequence[float]) -> Summary:
-    """Describe samples [n], n >= 1, in milliseconds; percentiles are interpolated linearly."""
+    """Describe samples [n], n >= 1, in ms: population deviation, linearly interpolated percentiles."""
     values = np.asarray(samples_ms, dtype=np.float64)
     p50, p90, p99 = np.percentile(values, [50, 90, 99])
-    std = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    return Summary(len(values), float(values.mean()), std, float(values.min()), float(p50), float(p90), float(p99))
+    return Summary(
+        len(values), float(values.mean()), float(values.std()), float(values.min()), float(p50), float(p90), float(p99)
+    )
 
 
 def change_point(turns_ms: Sequence[float]) -> tuple[int, float] | None:

@@ -19,6 +19,8 @@ from .statistics import Summary, change_point, summarise
 
 #: a turn takes about this long, so that its untimed first run costs little
 TURN_SECONDS = 0.1
+#: a turn of something very fast ends here
+MOST_RUNS = 10_000
 #: how much longer than asked rounds may go on to make up for disturbed ones
 PATIENCE = 2.0
 
@@ -111,7 +113,7 @@ def interleave(
     """
     meter = meter or LoadMeter()
     all_series = [
-        Series(subject, max(1, min(50, math.ceil(TURN_SECONDS * 1e3 / max(ms, 1e-3)))))
+        Series(subject, max(1, min(MOST_RUNS, math.ceil(TURN_SECONDS * 1e3 / max(ms, 1e-3)))))
         for subject, ms in zip(subjects, run_ms, strict=True)
     ]
     started = time.perf_counter()
