@@ -2,8 +2,8 @@
 
     python benchmarks/coreml_ops.py [--pixels 224] [--write benchmarks/results/coreml_ops.md]
 
-Seven families, an early and a middle cut each, every precision, through the project's own converter, and the compressed
-precisions beside them. Exit status 1 if any operator is missing.
+Seven families, an early and a middle cut each, every precision, through the project's own converter. Exit status 1 if
+any operator is missing.
 """
 
 from __future__ import annotations
@@ -74,10 +74,13 @@ def main() -> int:
                 )
                 print(rows[-1], file=sys.stderr, flush=True)
     lacking = sorted(set(used) - set(FUNCTIONS) - {"const"})
+    tools = tool_versions("coremltools", "torch", "torchvision")
+    versions = ", ".join(f"{name} {version}" for name, version in tools.items())
     text = "\n".join([
         f"# Core ML operators of protected heads, {options.pixels} px", "",
-        f"Versions: {', '.join(f'{name} {version}' for name, version in sorted(tool_versions("coremltools", "torch", "torchvision").items()))}.", "",
-        "| network | cut | precision | operator types | missing from the evaluator |", "|---|---|---|---|---|", *rows, "",
+        f"Versions: {versions}.", "",
+        "| network | cut | precision | operator types | missing from the evaluator |", "|---|---|---|---|---|", *rows,
+        "",
         f"{len(used)} operator types in all, in how many of the {len(rows)} heads each: "
         + ", ".join(f"{name} {count}" for name, count in sorted(used.items())) + ".", "",
         f"Missing: {', '.join(lacking) or 'none'}. The evaluator knows {len(FUNCTIONS)}.",
