@@ -156,6 +156,8 @@ def parse(request: Any) -> Request:  # noqa: ANN401
         raise WireError("A request has exactly one input, named smashed.")
     if len(request.outputs) > 1 or any(output.name != "logits" for output in request.outputs):
         raise WireError("The only output is named logits.")
+    if any("classification" in output.parameters for output in request.outputs):
+        raise WireError("classification is not offered; take the logits.")
     tensor = request.inputs[0]
     shape = tuple(tensor.shape)
     if tensor.datatype not in V2_NAMES.values():

@@ -54,7 +54,7 @@ class _Client:
         if end < 0:
             return None
         head = self.data[:end].lower()
-        at = head.find(b"content-length:")
+        at = head.find(b"\r\ncontent-length:") + 2
         length = int(head[at + 15 :].split(b"\r\n", 1)[0])
         if len(self.data) < end + 4 + length:
             return None
