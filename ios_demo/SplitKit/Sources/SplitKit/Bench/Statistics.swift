@@ -1,8 +1,8 @@
-/// Samples in milliseconds, described as toolkit/measurement/statistics.py does.
+/// Samples in milliseconds, described as tests/contract/percentiles.json fixes it.
 public struct Summary: Sendable, Equatable {
     public let n: Int
     public let mean: Double
-    /// Of the sample (divided by n - 1); 0 for a single one.
+    /// Of these samples (divided by n).
     public let std: Double
     public let min: Double
     public let p50: Double
@@ -17,7 +17,7 @@ public struct Summary: Sendable, Equatable {
         let squares = samples.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
         n = samples.count
         self.mean = mean
-        std = samples.count > 1 ? (squares / Double(samples.count - 1)).squareRoot() : 0
+        std = (squares / Double(samples.count)).squareRoot()
         min = sorted[0]
         p50 = Self.percentile(sorted, 50)
         p90 = Self.percentile(sorted, 90)

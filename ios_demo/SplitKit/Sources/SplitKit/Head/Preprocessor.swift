@@ -19,9 +19,9 @@ public struct Preprocessor: Sendable {
     public func tensor(rgb: [UInt8], width: Int, height: Int) -> [Float] {
         precondition(rgb.count == 3 * width * height && width > 0 && height > 0, "pixels do not fit the photo's size")
         let pixels = how.channels == 1 ? Self.grey(rgb) : rgb
-        let (left, top, wide, high) = box(width, height)
-        let across = Weights(source: width, from: left, length: wide, target: how.width)
-        let down = Weights(source: height, from: top, length: high, target: how.height)
+        let (columns, rows) = box(width, height)
+        let across = Weights(source: width, within: columns, target: how.width)
+        let down = Weights(source: height, within: rows, target: how.height)
         // only rows that the second pass reads
         var narrow = [UInt8](repeating: 0, count: height * how.width * how.channels)
         for row in down.firstSource..<down.endSource {
@@ -46,11 +46,13 @@ public struct Preprocessor: Sendable {
         return tensor
     }
 
-    private func box(_ width: Int, _ height: Int) -> (left: Double, top: Double, wide: Double, high: Double) {
-        guard how.resize == .centerCrop else { return (0, 0, Double(width), Double(height)) }
+    /// The part of the photo that is used, columns and rows; Pillow rounds its corners to float32.
+    private func box(_ width: Int, _ height: Int) -> (columns: Range<Float>, rows: Range<Float>) {
+        guard how.resize == .centerCrop else { return (0..<Float(width), 0..<Float(height)) }
         let side = min(Double(width) / Double(how.width), Double(height) / Double(how.height))
         let (wide, high) = (side * Double(how.width), side * Double(how.height))
-        return ((Double(width) - wide) / 2, (Double(height) - high) / 2, wide, high)
+        let (left, top) = ((Double(width) - wide) / 2, (Double(height) - high) / 2)
+        return (Float(left)..<Float(left + wide), Float(top)..<Float(top + high))
     }
 
     /// ITU-R 601 luma in 16-bit fixed point.
@@ -83,14 +85,15 @@ private struct Weights {
     var firstSource: Int { taps.map(\.first).min() ?? 0 }
     var endSource: Int { taps.map { $0.first + $0.weights.count }.max() ?? 0 }
 
-    init(source: Int, from start: Double, length: Double, target: Int) {
-        let step = length / Double(target)
+    init(source: Int, within part: Range<Float>, target: Int) {
+        let step = Double(part.upperBound - part.lowerBound) / Double(target)
         let stretch = max(step, 1)  // shrinking widens the filter over all that one target pixel covers
+        let narrow = 1 / stretch  // Pillow multiplies by the reciprocal; dividing rounds differently
         taps = (0..<target).map { index in
-            let centre = start + (Double(index) + 0.5) * step
+            let centre = Double(part.lowerBound) + (Double(index) + 0.5) * step
             let first = max(0, Int(centre - stretch + 0.5))
             let end = min(source, Int(centre + stretch + 0.5))
-            let raw = (first..<end).map { max(0, 1 - abs((Double($0) - centre + 0.5) / stretch)) }
+            let raw = (first..<end).map { max(0, 1 - abs((Double($0) - centre + 0.5) * narrow)) }
             let total = raw.reduce(0, +)
             let fixed = raw.map { Int32(($0 / total * Double(1 << Self.precision)) + 0.5) }
             return Taps(first: first, weights: fixed)

@@ -1,0 +1,49 @@
+import XCTest
+
+@testable import SplitKit
+
+final class ParityTests: XCTestCase {
+    private func recorded() throws -> (ModelBundle, RecordedHead) {
+        let bundle = try ModelBundle(at: Peer.bundle())
+        let file = Peer.scratch.appendingPathComponent("recorded.safetensors")
+        try Peer.run("record", bundle.root.path, file.path)
+        return (bundle, try RecordedHead(file, manifest: bundle.manifest))
+    }
+
+    /// The ONNX head's real features go to the real tail; what comes back are the golden rows.
+    func testRecordedFeaturesThroughTheTail() async throws {
+        let (bundle, head) = try recorded()
+        let rows = try bundle.golden().rows
+        let server = try Peer.Running(serving: bundle.checked(bundle.manifest.tail!.archive))
+        let tail = try TailClient(url: server.url, manifest: bundle.manifest)
+        var seen: [ParityReplay.Comparison] = []
+        let outputs = try await ParityReplay.outputs(of: rows, head: head, tail: tail) { seen.append($0) }
+        XCTAssertEqual(outputs.map(\.index), [0, 1, 2])
+        XCTAssert(outputs[0].runtime.hasPrefix("onnxruntime"))
+        for comparison in seen {
+            XCTAssertLessThan(comparison.smashedMaxAbs, 1e-5)
+            XCTAssertLessThan(comparison.logitsMaxAbs!, 1e-5)
+            XCTAssertEqual(comparison.sameTop1, true)
+        }
+        XCTAssertEqual(outputs[0].imageSHA256, SHA256.hexadecimal(of: LittleEndian.data(rows[0].image)))
+        let report = DeviceParityReport(bundleID: bundle.manifest.bundleID, device: .current, outputs: outputs)
+        let again: DeviceParityReport = try Report.read(Report.data(report))
+        XCTAssertEqual(again.outputs.map(\.smashedBase64), outputs.map(\.smashedBase64))
+        XCTAssertEqual(again.device.kind, Device.current.kind)
+    }
+
+    func testOfflineReportsHaveNoLogits() async throws {
+        let (bundle, head) = try recorded()
+        let outputs = try await ParityReplay.outputs(of: bundle.golden().rows, head: head, tail: nil)
+        XCTAssertEqual(outputs.compactMap(\.logits).count, 0)
+    }
+
+    func testFeaturesOfAnotherBundleAreRefused() throws {
+        let (bundle, _) = try recorded()
+        var other = bundle.manifest
+        other.bundleID = String(repeating: "0", count: 64)
+        assertRefused("another bundle", mentions: ["another bundle"]) {
+            try RecordedHead(Peer.scratch.appendingPathComponent("recorded.safetensors"), manifest: other)
+        }
+    }
+}
