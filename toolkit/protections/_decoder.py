@@ -24,11 +24,14 @@ def decoder(features: tuple[int, int, int], image: tuple[int, int, int], width: 
     while height < image[1] or width_in < image[2]:
         height, width_in = min(height * 2, image[1]), min(width_in * 2, image[2])
         narrower = max(inner // 2, 16)
-        layers += [nn.Upsample((height, width_in), mode="bilinear"), nn.Conv2d(inner, narrower, 3, padding=1), nn.ReLU()]
+        layers += [
+            nn.Upsample((height, width_in), mode="bilinear"),
+            nn.Conv2d(inner, narrower, 3, padding=1),
+            nn.ReLU(),
+        ]
         inner = narrower
     if (height, width_in) != image[1:]:
         layers.append(nn.Upsample(image[1:], mode="bilinear"))
     return nn.Sequential(
         *layers, nn.Conv2d(inner, inner, 3, padding=1), nn.ReLU(), nn.Conv2d(inner, image[0], 3, padding=1)
     )
-

@@ -1,9 +1,9 @@
-"""How much two sets of vectors depend on each other, as differentiable figures for training losses."""
+"""What depends on what: features on images, features on classes, a tail's answer on directions of its input."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def _centred_distances(rows: Tensor) -> Tensor:
@@ -32,3 +32,21 @@ def class_centres(features: Tensor, labels: Tensor, classes: int) -> Tensor:
     count = member.sum(0)[:, None]
     sums = member.T @ features
     return torch.where(count > 0, sums / count.clamp(min=1), features.mean(0, keepdim=True))
+
+
+def tolerated_directions(tail: nn.Module, smashed: Tensor) -> Tensor:
+    """Orthonormal directions [C,C] (columns) of the channels, from what moves the tail's answer least to most.
+
+    They are the eigenvectors of the mean outer product of the logits' gradients over positions and images.
+    """
+    inputs = smashed.clone().requires_grad_(True)
+    logits = tail(inputs)
+    channels = smashed.shape[1]
+    product = torch.zeros(channels, channels)
+    for index in range(logits.shape[1]):
+        (gradient,) = torch.autograd.grad(logits[:, index].sum(), inputs, retain_graph=True)
+        rows = gradient.flatten(2).transpose(1, 2).reshape(-1, channels)
+        product += rows.T @ rows
+    # eigh leaves the signs open; they carry no meaning
+    vectors: Tensor = torch.linalg.eigh(product / product.trace().clamp(min=1e-20)).eigenvectors
+    return vectors

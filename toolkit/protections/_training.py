@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from .base import Protection, Training
 
@@ -36,9 +37,9 @@ class Step:
     index: Tensor
     generator: torch.Generator
 
-    def noise_for(self, protection: Protection) -> tuple[Tensor, ...]:
-        """Fresh eps as the protection's further arguments: one tensor, or none."""
-        eps = protection.draw_eps(len(self.images), self.generator)
+    def noise_for(self, protection: Protection, count: int | None = None) -> tuple[Tensor, ...]:
+        """Fresh eps as the protection's further arguments, for `count` (default: the batch's) images."""
+        eps = protection.draw_eps(len(self.images) if count is None else count, self.generator)
         return () if eps is None else (eps,)
 
 
@@ -91,12 +92,17 @@ class Balance(nn.Module):
         self.register_buffer("weight", torch.tensor(weight))
         self.register_buffer("accuracy", torch.tensor(unprotected))
 
+    @property
+    def holds(self) -> bool:
+        """Whether the user's accuracy is where it has to be."""
+        return self.accuracy.item() >= self.target
+
     @torch.no_grad()
     def update(self, logits: Tensor, labels: Tensor) -> None:
         """Take in one batch's logits [B,K] and labels [B]."""
         right = (logits.argmax(1) == labels).float().mean()
         self.accuracy.mul_(0.95).add_(0.05 * right)
-        self.weight.mul_(1.03 if self.accuracy.item() >= self.target else 0.94)
+        self.weight.mul_(1.03 if self.holds else 0.94)
 
 
 def balance_for(training: Training, weight: float, max_drop: float) -> Balance:
@@ -118,7 +124,7 @@ def reinitialise(module: nn.Module, seed: int) -> None:
 def run(
     training: Training,
     modules: Mapping[str, nn.Module],
-    optimizers: Mapping[str, Optimizer],
+    optimizers: Mapping[str, Optimizer | LRScheduler],
     step: Callable[[Step], float],
     text: str,
 ) -> None:
@@ -144,7 +150,10 @@ def run(
 
 
 def _state(
-    epoch: int, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], generator: torch.Generator
+    epoch: int,
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, Optimizer | LRScheduler],
+    generator: torch.Generator,
 ) -> dict[str, object]:
     return {
         "epoch": epoch,
@@ -157,7 +166,7 @@ def _state(
 def _restore(
     state: dict[str, object],
     modules: Mapping[str, nn.Module],
-    optimizers: Mapping[str, Optimizer],
+    optimizers: Mapping[str, Optimizer | LRScheduler],
     generator: torch.Generator,
 ) -> int:
     weights, moments, position, epoch = state["modules"], state["optimizers"], state["generator"], state["epoch"]
