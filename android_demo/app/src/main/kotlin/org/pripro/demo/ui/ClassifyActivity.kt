@@ -1,0 +1,97 @@
+package org.pripro.demo.ui
+
+import android.app.AlertDialog
+import android.content.ActivityNotFoundException
+import android.content.ClipData
+import android.content.Intent
+import android.net.Uri
+import android.os.Bundle
+import android.provider.MediaStore
+import android.widget.Button
+import android.widget.EditText
+import android.widget.ImageView
+import android.widget.TextView
+import android.widget.Toast
+import org.pripro.demo.R
+
+/** Photo, what leaves the phone beside it, and the answer. Asks for no permission: the camera app takes the photo. */
+class ClassifyActivity : ScreenActivity<Classified>(R.layout.classify, R.id.tab_classify) {
+    override val job get() = app.classify
+
+    override fun onCreate(saved: Bundle?) {
+        super.onCreate(saved)
+        find<Button>(R.id.camera).setOnClickListener { ask(cameraIntent(), CAMERA) }
+        find<Button>(R.id.gallery).setOnClickListener { ask(Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*"), GALLERY) }
+        find<Button>(R.id.tail_settings).setOnClickListener { editTail() }
+    }
+
+    override fun onActivityResult(request: Int, result: Int, data: Intent?) {
+        super.onActivityResult(request, result, data)
+        if (result != RESULT_OK) return
+        val photo = if (request == CAMERA) SharedFiles.uri(SharedFiles.PHOTO) else data?.data
+        if (photo != null) classify(photo)
+    }
+
+    override fun draw(state: Job.State<Classified>) {
+        val shown = state.value
+        find<Button>(R.id.camera).isEnabled = !state.running
+        find<Button>(R.id.gallery).isEnabled = !state.running
+        find<ImageView>(R.id.photo).setImageBitmap(shown?.photo)
+        find<ImageView>(R.id.leaves).setImageBitmap(shown?.leaves)
+        find<TextView>(R.id.timing).text = shown?.let(::timing) ?: getString(R.string.classify_hint)
+        find<TextView>(R.id.answer).text = shown?.top?.joinToString("\n") { "%5.1f %%  %s".format(it.probability * 100, it.label) }
+    }
+
+    private fun classify(photo: Uri) {
+        val classification = Classification(app.session, PhotoReader(applicationContext))
+        job.start { classification.run(photo) { show(it) } }
+    }
+
+    private fun timing(shown: Classified): String {
+        val head = shown.headMs?.let { getString(R.string.head_ms, it, (shown.bytes ?: 0) / 1000.0) } ?: return getString(R.string.head_runs)
+        val answer = shown.answer ?: return head + "\n" + getString(if (app.settings.url.isEmpty()) R.string.no_tail else R.string.tail_asked)
+        val tail = answer.tailMs
+        val rest = if (tail == null) {
+            getString(R.string.round_trip_ms, answer.roundTripMs)
+        } else {
+            getString(R.string.network_tail_ms, answer.roundTripMs - tail, tail)
+        }
+        return head + "\n" + rest
+    }
+
+    private fun cameraIntent(): Intent {
+        val target = SharedFiles.uri(SharedFiles.PHOTO)
+        SharedFiles.file(this, SharedFiles.PHOTO).delete()
+        return Intent(MediaStore.ACTION_IMAGE_CAPTURE).putExtra(MediaStore.EXTRA_OUTPUT, target)
+            .addFlags(Intent.FLAG_GRANT_WRITE_URI_PERMISSION or Intent.FLAG_GRANT_READ_URI_PERMISSION)
+            .apply { clipData = ClipData.newRawUri("photo", target) }
+    }
+
+    private fun ask(intent: Intent, request: Int) {
+        try {
+            startActivityForResult(intent, request)
+        } catch (_: ActivityNotFoundException) {
+            Toast.makeText(this, R.string.no_such_app, Toast.LENGTH_LONG).show()
+        } catch (_: SecurityException) {
+            Toast.makeText(this, R.string.not_allowed, Toast.LENGTH_LONG).show()
+        }
+    }
+
+    private fun editTail() {
+        val form = layoutInflater.inflate(R.layout.tail_settings, null)
+        val url = form.findViewById<EditText>(R.id.url).apply { setText(app.settings.url) }
+        val token = form.findViewById<EditText>(R.id.token).apply { setText(app.settings.token) }
+        AlertDialog.Builder(this).setTitle(R.string.tail).setView(form)
+            .setPositiveButton(android.R.string.ok) { _, _ ->
+                app.settings.url = url.text.toString()
+                app.settings.token = token.text.toString()
+            }
+            .setNegativeButton(android.R.string.cancel, null)
+            .show()
+    }
+
+    private companion object {
+        const val CAMERA = 1
+        const val GALLERY = 2
+    }
+}

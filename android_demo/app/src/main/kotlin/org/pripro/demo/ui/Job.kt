@@ -1,0 +1,98 @@
+package org.pripro.demo.ui
+
+import org.pripro.demo.DemoException
+import org.pripro.demo.bench.Cancelled
+import java.util.concurrent.Executor
+
+/**
+ * One piece of work that may outlive the screen that started it: a rotated screen attaches again and sees the same state.
+ * All but the work itself happens on the main thread.
+ *
+ * @param post runs something on the main thread.
+ */
+class Job<T>(private val worker: Executor, private val post: (Runnable) -> Unit) {
+    /** What a screen draws. [value] is the latest whole or partial result. */
+    class State<T>(val running: Boolean, val value: T?, val error: String?)
+
+    @Volatile private var stopping: String? = null
+    private var observer: ((State<T>) -> Unit)? = null
+    private var shownAt = 0L
+
+    var state = State<T>(running = false, value = null, error = null)
+        private set
+
+    /** Draws the present state at once, and every later one until [detach]. */
+    fun attach(observer: (State<T>) -> Unit) {
+        this.observer = observer
+        observer(state)
+    }
+
+    fun detach() {
+        observer = null
+    }
+
+    /** Starts the work unless some is running, and says whether it did. */
+    fun start(work: Work<T>.() -> T): Boolean {
+        if (state.running) return false
+        stopping = null
+        show(State(running = true, value = null, error = null))
+        worker.execute {
+            val end = attempt(work)
+            post(Runnable { show(end) })
+        }
+        return true
+    }
+
+    /** Asks running work to end; [why] is then shown. */
+    fun cancel(why: String) {
+        if (state.running) stopping = why
+    }
+
+    /** What the work sees of its job. */
+    inner class Work<R> internal constructor(private val publish: (R) -> Unit) {
+        fun cancelled(): Boolean = stopping != null
+
+        /** Shows a partial result, whatever the rate. */
+        fun show(partial: R) = publish(partial)
+
+        /** Shows a partial result unless one was shown just now: drawing must not disturb what is timed. */
+        fun tick(partial: () -> R) {
+            val now = System.nanoTime()
+            if (now - shownAt < PAUSE_NS) return
+            shownAt = now
+            publish(partial())
+        }
+    }
+
+    private fun attempt(work: Work<T>.() -> T): State<T> {
+        var partial: T? = null
+        val handle = Work<T> { value ->
+            partial = value
+            post(Runnable { if (state.running) show(State(running = true, value = value, error = null)) })
+        }
+        return try {
+            State(running = false, value = handle.work(), error = null)
+        } catch (_: Cancelled) {
+            State(running = false, value = partial, error = stopping)
+        } catch (error: DemoException) {
+            State(running = false, value = partial, error = error.message)
+        } catch (_: OutOfMemoryError) {
+            State(running = false, value = null, error = OUT_OF_MEMORY)
+        } catch (error: SecurityException) {
+            State(running = false, value = partial, error = "The phone does not allow it (${error.message}); choose the photo again.")
+        } catch (error: Exception) {
+            // a fault of this app: the screen stays, and says what to report
+            State(running = false, value = partial, error = "Something unexpected happened (${error.javaClass.simpleName}: ${error.message}).")
+        }
+    }
+
+    private fun show(next: State<T>) {
+        state = next
+        observer?.invoke(next)
+    }
+
+    private companion object {
+        const val PAUSE_NS = 250_000_000L
+        const val OUT_OF_MEMORY = "The phone has too little free memory for this head; close other apps, or use a bundle that is cut earlier."
+    }
+}

@@ -1,0 +1,39 @@
+package org.pripro.demo.ui
+
+import android.os.Bundle
+import android.widget.Button
+import android.widget.TextView
+import org.pripro.demo.R
+import org.pripro.demo.ui.Measurements.parity
+
+/** Replays the bundle's goldens on this phone and writes what `pripro verify --device-report` reads. */
+class ParityActivity : ScreenActivity<ParityResult>(R.layout.parity, R.id.tab_parity) {
+    override val job get() = app.parity
+
+    override fun onCreate(saved: Bundle?) {
+        super.onCreate(saved)
+        find<Button>(R.id.start).setOnClickListener {
+            if (job.state.running) {
+                job.cancel(getString(R.string.stopped))
+            } else {
+                job.parity(app, "device-parity.json") { app.session.heads }
+            }
+        }
+        find<Button>(R.id.share).setOnClickListener { job.state.value?.file?.let { startActivity(app.reports.share(it)) } }
+    }
+
+    override fun draw(state: Job.State<ParityResult>) {
+        find<Button>(R.id.start).setText(if (state.running) R.string.stop else R.string.replay)
+        find<Button>(R.id.share).isEnabled = state.value?.file != null
+        val rows = state.value?.rows?.joinToString("\n") { row ->
+            val top1 = when (row.sameTop1) {
+                null -> getString(R.string.top1_offline)
+                true -> getString(R.string.top1_same)
+                false -> getString(R.string.top1_differs)
+            }
+            "%s  #%d  max |d| %.2e  %s".format(row.head, row.index, row.maxAbs, top1)
+        }
+        val file = state.value?.file?.let { "\n\n" + getString(R.string.parity_next, it.path) } ?: ""
+        find<TextView>(R.id.rows).text = if (rows == null) getString(R.string.parity_hint) else rows + file
+    }
+}

@@ -1,0 +1,75 @@
+package org.pripro.demo.tail
+
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Test
+import org.pripro.demo.Contract
+import org.pripro.demo.bundle.TensorSpec
+import org.pripro.demo.number
+import org.pripro.demo.refused
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/** Kotlin writes the bytes that Python wrote, and reads what Python answers. */
+class WireTest {
+    @Suppress("UNCHECKED_CAST")
+    private val cases = Contract.parse("wire/cases.json") as Map<String, Any?>
+
+    private fun each(list: String): List<Map<*, *>> = (cases.getValue(list) as List<*>).map { it as Map<*, *> }.also { check(it.isNotEmpty()) }
+
+    private fun bytes(case: Map<*, *>, key: String) = File(Contract.folder, "wire/${case[key]}").readBytes()
+
+    private fun floats(data: ByteArray) = FloatArray(data.size / 4).also { ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(it) }
+
+    private fun headerLength(case: Map<*, *>): String? {
+        val headers = (case["headers"] as Map<*, *>).mapKeys { (it.key as String).lowercase() }
+        return headers[Wire.HEADER_LENGTH.lowercase()] as String?
+    }
+
+    private fun encode(case: Map<*, *>): WireRequest {
+        val spec = spec(case["spec"] as Map<*, *>)
+        val id = case["bundle_id"] as String?
+        val values = bytes(case, "values")
+        return if ((case["values"] as String).endsWith(".u8")) Wire.encodeCodes(values, spec, id) else Wire.encode(floats(values), spec, id)
+    }
+
+    @Test
+    fun requestsAreThoseOfPython() {
+        for (case in each("requests")) {
+            val request = encode(case)
+            assertArrayEquals(case["name"] as String, bytes(case, "body"), request.body)
+            assertEquals(headerLength(case), request.headerLength.toString())
+        }
+    }
+
+    @Test
+    fun featuresThatCannotBeSentAreRefused() {
+        for (case in each("refused_requests")) refused<TailFailed.BadFeatures>(case["name"] as String) { encode(case) }
+    }
+
+    @Test
+    fun answersAreRead() {
+        for (case in each("responses")) {
+            val logits = Wire.decode(headerLength(case), bytes(case, "body"))
+            assertEquals((case["shape"] as List<*>).map { it.number().toInt() }, listOf(logits.items, logits.classes))
+            assertArrayEquals(case["name"] as String, floats(bytes(case, "logits")), logits.values, 0f)
+        }
+    }
+
+    @Test
+    fun whatIsNoAnswerIsRefused() {
+        for (case in each("refused_responses")) {
+            refused<TailFailed.BadAnswer>(case["name"] as String) { Wire.decode(headerLength(case), bytes(case, "body")) }
+        }
+    }
+
+    private fun spec(raw: Map<*, *>) = TensorSpec(
+        name = raw["name"] as String,
+        dtype = raw["dtype"] as String,
+        shape = (raw["shape"] as List<*>).map { it.number().toInt() },
+        layout = raw["layout"] as String,
+        scale = (raw["scale"] as List<*>?)?.map { it.number() },
+        zeroPoint = (raw["zero_point"] as List<*>?)?.map { it.number().toInt() },
+    )
+}
