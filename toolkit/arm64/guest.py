@@ -1,0 +1,20 @@
+"""Runs inside the aarch64 system: guest.py ROOM SITE TARGET ENTRY, inputs.npz in ROOM -> smashed.npy in ROOM."""
+
+import importlib
+import sys
+from pathlib import Path
+
+
+def main(room: Path, site: str, target: str, entry: Path) -> None:
+    """Open the head with its converter's own runner and execute it once."""
+    sys.path[:0] = [site, str(room)]
+    import numpy as np
+
+    module = importlib.import_module(f"converters.to_{target}")
+    runner = getattr(module, f"To{target.capitalize()}")().load(entry, threads=1)
+    with np.load(room / "inputs.npz", allow_pickle=False) as inputs:
+        np.save(room / "smashed.npy", runner.run(dict(inputs)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))
