@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .wire import dequantise
-
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -126,7 +124,7 @@ class Batcher:
         self._loop.call_soon_threadsafe(self._deliver, answers, items, time.perf_counter() - started)
 
     def _forward(self, calls: list[Call]) -> Floats:
-        features = [_features(call) for call in calls]
+        features = [call.features() for call in calls]
         batch = features[0] if len(features) == 1 else np.concatenate(features)
         if len(batch) <= self._max_batch:
             return self._engine.run(batch)
@@ -138,10 +136,3 @@ class Batcher:
         self._observe(items, seconds)
         for done, logits in answers:
             done(logits)
-
-
-def _features(call: Call) -> Floats:
-    """Features as float32, C order and aligned (a body's tensor starts wherever its JSON header ends)."""
-    if call.spec.dtype == "uint8":
-        return dequantise(call.array, call.spec)
-    return np.require(call.array, np.float32, ["C", "A"])

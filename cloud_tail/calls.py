@@ -9,7 +9,7 @@ import numpy as np
 
 from .claims import Request, encode_response, from_bytes, parse_request, request_of, tensor_of
 from .errors import BundleMismatch, WireError
-from .wire import BUNDLE_HEADER, HEADER_LENGTH, canonical, check_bundle_id, parse_length
+from .wire import BUNDLE_HEADER, HEADER_LENGTH, canonical, check_bundle_id, dequantise, parse_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +41,12 @@ class Call:
     spec: TensorSpec
     signature: Signature
     request: Request | None
+
+    def features(self) -> Floats:
+        """The features as float32 in C order, aligned (a body's tensor starts wherever its JSON header ends)."""
+        if self.spec.dtype == "uint8":
+            return dequantise(self.array, self.spec)
+        return np.require(self.array, np.float32, ["C", "A"])
 
     def answer(self, logits: Floats) -> tuple[dict[str, str], bytes]:
         """Write logits [n,K] the way the caller asked for.
@@ -143,3 +149,13 @@ def refusal(error: WireError) -> tuple[int, bytes]:
     if isinstance(error, BundleMismatch):
         return 409, canonical({"error": str(error), "expected": error.expected, "got": error.got})
     return 400, canonical({"error": str(error)})
+
+
+def infer_target(path: tuple[str, ...]) -> tuple[str, str] | None:
+    """The model's name and version (empty: any), where the path is one that infers."""
+    match path:
+        case ("predictions", name) | ("v2", "models", name, "infer"):
+            return name, ""
+        case ("predictions", name, version) | ("v2", "models", name, "versions", version, "infer"):
+            return name, version
+    return None

@@ -14,7 +14,6 @@ import onnxruntime
 from pripro_tail.calls import bundle_of, read_call, refusal
 from pripro_tail.errors import WireError
 from pripro_tail.signature import Signature
-from pripro_tail.wire import dequantise
 
 
 class Tail:
@@ -54,7 +53,7 @@ def handle(rows: list[dict[str, Any]] | None, context: Any) -> list[bytes] | Non
         except WireError as error:
             answers[index] = _refuse(context, index, error)
     if calls:
-        batch = np.concatenate([_features(call) for call in calls.values()])
+        batch = np.concatenate([call.features() for call in calls.values()])
         logits = np.split(_tail.forward(batch), np.cumsum([len(call.array) for call in calls.values()])[:-1])
         for (index, call), part in zip(calls.items(), logits, strict=True):
             try:
@@ -66,12 +65,6 @@ def handle(rows: list[dict[str, Any]] | None, context: Any) -> list[bytes] | Non
                 context.set_response_header(index, name, value)
             context.set_response_content_type(index, headers["Content-Type"])
     return answers
-
-
-def _features(call: Any) -> np.ndarray:
-    if call.spec.dtype == "uint8":
-        return dequantise(call.array, call.spec)
-    return call.array.astype(np.float32, copy=False)
 
 
 def _refuse(context: Any, index: int, error: WireError) -> bytes:

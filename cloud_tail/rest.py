@@ -8,7 +8,7 @@ import zlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .calls import bundle_of, pick, read_call, refusal
+from .calls import bundle_of, infer_target, pick, read_call, refusal
 from .errors import WireError
 from .guard import token_fits
 from .http1 import Connection
@@ -73,7 +73,7 @@ class Rest:
         wait = self._rate.wait(head.peer)
         if wait:
             return _error(429, "Too many requests from this address.", Retry_After=str(math.ceil(wait)))
-        target = _infer_target(path)
+        target = infer_target(path)
         if target is None:
             return None
         tails = self._registry.find(*target)
@@ -95,7 +95,7 @@ class Rest:
     def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
         """Answer a whole request, or queue it for its tail."""
         path = _path(head)
-        target = _infer_target(path)
+        target = infer_target(path)
         if target is None:
             return self._read(head, path)
         try:
@@ -263,16 +263,6 @@ def _management(served: Served) -> dict[str, Any]:
 def _path(head: Head) -> tuple[str, ...]:
     target = head.target.partition(b"?")[0].decode("latin-1")
     return tuple(target.strip("/").split("/"))
-
-
-def _infer_target(path: tuple[str, ...]) -> tuple[str, str] | None:
-    """The model's name and version (empty: any), where the path is one that infers."""
-    match path:
-        case ("predictions", name) | ("v2", "models", name, "infer"):
-            return name, ""
-        case ("predictions", name, version) | ("v2", "models", name, "versions", version, "infer"):
-            return name, version
-    return None
 
 
 class _TooLarge(Exception):

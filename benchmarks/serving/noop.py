@@ -1,6 +1,6 @@
 """Serves an archive with an engine that does nothing: what is left is the transport.
 
-python benchmarks/serving/noop.py X.mar READY_FILE
+python benchmarks/serving/noop.py X.mar READY_FILE [PORT]
 """
 
 from __future__ import annotations
@@ -25,4 +25,5 @@ class Nothing:
 
 
 if __name__ == "__main__":
-    serve([Path(sys.argv[1])], Options(port=0, ready_file=Path(sys.argv[2])), load=Nothing)
+    port = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    serve([Path(sys.argv[1])], Options(port=port, ready_file=Path(sys.argv[2])), load=Nothing)

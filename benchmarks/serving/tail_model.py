@@ -8,6 +8,7 @@ weights.pt for the peers that run torch.
 
 from __future__ import annotations
 
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -16,47 +17,12 @@ import numpy as np
 import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from torch import nn
+from net import CLASSES, SHAPE, features, make
 
 from cloud_tail.archive import write_archive
 from cloud_tail.signature import Signature, TensorSpec
 
-SHAPE = (128, 28, 28)
-CLASSES = 1000
 BUNDLE = b"bench".hex().ljust(64, "0")
-
-
-class Block(nn.Module):
-    """ResNet's basic block: two 3x3 convolutions around a shortcut."""
-
-    def __init__(self, inside: int, outside: int, stride: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU(),
-            nn.Conv2d(outside, outside, 3, 1, 1, bias=False), nn.BatchNorm2d(outside),
-        )  # fmt: skip
-        plain = inside == outside and stride == 1
-        self.short = (
-            nn.Identity()
-            if plain
-            else nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.relu(self.body(x) + self.short(x))
-
-
-def make() -> nn.Module:
-    """ResNet-18's layer3, layer4, pooling and classifier; the same weights every time."""
-    torch.manual_seed(0)
-    blocks = [Block(128, 256, 2), Block(256, 256, 1), Block(256, 512, 2), Block(512, 512, 1)]
-    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, CLASSES)).eval()
-
-
-def features(n: int, seed: int = 0) -> np.ndarray:
-    """Smashed data as a ReLU and noise leave it, float32 [n,128,28,28]."""
-    rng = np.random.default_rng(seed)
-    return (np.maximum(rng.standard_normal((n, *SHAPE)), 0) + 0.3 * rng.standard_normal((n, *SHAPE))).astype(np.float32)
 
 
 class _Calibration(CalibrationDataReader):
@@ -92,10 +58,13 @@ def main(out: Path) -> None:
         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
     )  # fmt: skip
     write_archive(out / "bench.mar", signature=signature(), model=out / "tail.onnx", int8_model=out / "tail-int8.onnx")
-    here = Path(__file__).parent
+    here, manifest = Path(__file__).parent, {"modelName": "tail", "handler": "torchserve_eager.py", "modelVersion": "1.0"}
+    settings = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 8\nmaxBatchDelay: 2\n"
     with zipfile.ZipFile(out / "eager.mar", "w") as archive:
+        archive.writestr("model-config.yaml", settings)
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"runtime": "python", "model": {**manifest, "configFile": "model-config.yaml"}}))
         archive.write(out / "weights.pt", "weights.pt")
-        archive.write(here / "tail_model.py", "tail_model.py")
+        archive.write(here / "net.py", "net.py")
         archive.write(here / "peers" / "torchserve_eager.py", "torchserve_eager.py")
 
 
