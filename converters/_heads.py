@@ -44,7 +44,12 @@ def exported(head: HeadProgram) -> ExportedProgram:
     import torch
 
     with torch.no_grad():
-        return torch.export.export(head.module(), head.example())
+        program = torch.export.export(head.module(), head.example())
+    for node in program.graph.nodes:
+        # torch leaves a pooling's stride out where it equals the window; Core ML's converters want it
+        if node.target == torch.ops.aten.max_pool2d.default and len(node.args) == 2:
+            node.args = (*node.args, node.args[1])
+    return program
 
 
 def calibration(head: HeadProgram) -> Sequence[Tensor]:

@@ -19,6 +19,14 @@ from collections.abc import Iterator
 KNOWN_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
     # torch copies its own graph modules through a class that it has itself deprecated
     (FutureWarning, r"`isinstance\(treespec, LeafSpec\)` is deprecated"),
+    # executorch reads its own flatbuffer schemas through importlib's old interface
+    (DeprecationWarning, r"read_binary is deprecated"),
+    # said of executorch's Python runtime as a whole, on first use
+    (DeprecationWarning, r"This API is experimental and subject to change without notice"),
+    # ai-edge-quantizer calibrates through LiteRT's debugging mode
+    (UserWarning, r"Warning: Enabling `experimental_preserve_all_tensors`"),
+    # coremltools leaves the removal of its scratch folders to their finaliser
+    (ResourceWarning, r"Implicitly cleaning up <TemporaryDirectory"),
     # coremltools' own frontend asks its operator registry in a way that it has itself deprecated
     (DeprecationWarning, r"Function _TORCH_OPS_REGISTRY\.\w+ is deprecated"),
     # coremltools imports executorch and torchao to look at their versions; these two use what is deprecated

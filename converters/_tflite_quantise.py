@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from .base import HeadProgram
 
-#: the names of an operator's outputs say which module it comes from; `Head` has a backbone and a block
-_BACKBONE = r"^(?!.*\.Head_head/[^/;]*_block[/;])"
+#: the names of an operator's outputs say which module it comes from: `Head` has a backbone and a block; the last
+#: operator is named for the signature's output instead
+_BACKBONE = r"^(?!serving_default)(?!.*\.Head_head/[^/;]*_block[/;])"
 
 
 def to_fp16(path: Path) -> None:
@@ -48,9 +49,10 @@ def to_int8(path: Path, head: HeadProgram) -> None:
         activation_num_bits=8,
         weight_num_bits=8,
     )
-    for border in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+    # inputs and outputs stay float32, and so do transpositions: those of eps and of the output carry no scope
+    for name in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT, qtyping.TFLOperationName.TRANSPOSE):
         maker.update_quantization_recipe(
-            regex=".*", operation_name=border, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE
+            regex=".*", operation_name=name, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE
         )
     observed = maker.calibrate({"serving_default": feeds}, num_threads=1)
     maker.quantize(observed).export_model(str(path), overwrite=True)

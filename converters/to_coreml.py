@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from torch.export import ExportedProgram
-
     from .base import Array
 
 
@@ -77,7 +75,7 @@ class ToCoreml(Converter):
             import numpy as np
 
             model = coremltools.convert(
-                _explicit_strides(exported(head).run_decompositions({})),
+                exported(head).run_decompositions({}),
                 convert_to="mlprogram",
                 minimum_deployment_target=coremltools.target.iOS16,
                 compute_precision=coremltools.precision.FLOAT32
@@ -112,16 +110,6 @@ def _compress(model: Any, precision: str) -> Any:  # noqa: ANN401 - coremltools 
         palette = optimize.OpPalettizerConfig(mode="kmeans", nbits=int(precision[1]))
         return optimize.palettize_weights(model, optimize.OptimizationConfig(palette))
     return model
-
-
-def _explicit_strides(program: ExportedProgram) -> ExportedProgram:
-    """Spell out a pooling's stride where torch left it out: coremltools wants it."""
-    import torch
-
-    for node in program.graph.nodes:
-        if node.target == torch.ops.aten.max_pool2d.default and len(node.args) == 2:
-            node.args = (*node.args, node.args[1])
-    return program
 
 
 def _shapes(spec: Any) -> dict[str, tuple[int, ...]]:
