@@ -17,13 +17,14 @@ from .wire import V2_NAMES, check_bundle_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import TypeAlias
 
     from .guard import RateLimit
     from .metrics import Metrics
     from .registry import Registry
     from .wire import Floats
 
-    Context = grpc.aio.ServicerContext
+    Context: TypeAlias = Any  # grpc.aio.ServicerContext, which ships no types
 
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -134,7 +135,7 @@ class Service:
             await self._refuse(context, 503, "The queue is full; try again.")
         logits = await answered
         if logits is None:
-            await self._refuse(context, 503, "The engine failed on this batch.")
+            return await self._refuse(context, 503, "The engine failed on this batch.")
         call.need_finite(logits)
         self._metrics.answered(served.signature.name, spec.dtype, asyncio.get_running_loop().time() - started)
         return MESSAGES["ModelInferResponse"](

@@ -25,7 +25,8 @@ def read_token(path: Path) -> bytes:
         raise TailError(f"The token file {path} cannot be read ({error.strerror}); check --token-file.") from None
     if len(token) < _MIN_TOKEN or not all(33 <= byte <= 126 for byte in token):
         raise TailError(
-            f"{path} must hold one token of at least {_MIN_TOKEN} printable characters; make one with: openssl rand -hex 32"
+            f"{path} must hold one token of at least {_MIN_TOKEN} printable characters; "
+            "make one with: openssl rand -hex 32"
         )
     return token
 

@@ -29,13 +29,14 @@ class Tail:
 
     def forward(self, features: np.ndarray) -> np.ndarray:
         """Run features float32 [n,C,h,w] to logits [n,K]."""
-        return self.session.run(["logits"], {"smashed": features})[0]
+        logits: np.ndarray = self.session.run(["logits"], {"smashed": features})[0]
+        return logits
 
 
 _tail: Tail | None = None
 
 
-def handle(rows: list[dict[str, Any]] | None, context: Any) -> list[bytes] | None:
+def handle(rows: list[dict[str, Any]] | None, context: Any) -> list[bytes] | None:  # noqa: ANN401
     """Load on the first call, then answer batches; a bad request never spoils its batch."""
     global _tail
     if _tail is None:
@@ -67,7 +68,9 @@ def handle(rows: list[dict[str, Any]] | None, context: Any) -> list[bytes] | Non
     return answers
 
 
-def _refuse(context: Any, index: int, error: WireError) -> bytes:
+def _refuse(context: Any, index: int, error: WireError) -> bytes:  # noqa: ANN401
+    status: int
+    body: bytes
     status, body = refusal(error)
     context.set_response_status(status, "Refused", index)
     context.set_response_content_type(index, "application/json")

@@ -60,6 +60,7 @@ class Connection(asyncio.BufferedProtocol):
     # what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the client in, or turn it away where there are too many."""
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else "local"
@@ -71,6 +72,7 @@ class Connection(asyncio.BufferedProtocol):
         self._expect_head()
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        """Say where the next bytes go: a body's straight into its place."""
         if self._state is _State.BODY:
             return self._body[self._filled :]
         if self._state in (_State.SKIP, _State.LINGER, _State.CHUNKS):
@@ -78,6 +80,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._view[self._end :]
 
     def buffer_updated(self, nbytes: int) -> None:
+        """Take note of bytes that have landed."""
         state = self._state
         if state is _State.BODY:
             self._filled += nbytes
@@ -102,9 +105,11 @@ class Connection(asyncio.BufferedProtocol):
                 self.transport.pause_reading()
 
     def pause_writing(self) -> None:
-        self._choked = True  # a client that does not read its answers gets no further ones
+        """Stop answering a client that does not read its answers."""
+        self._choked = True
 
     def resume_writing(self) -> None:
+        """Go on once it reads."""
         self._choked = False
         self._resume()
 
@@ -115,6 +120,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._state is _State.BUSY and not secure
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the client."""
         self.app.connections.discard(self)
         self.transport = None
         self._body = memoryview(b"")

@@ -13,7 +13,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 PACKAGE, SERVICE = "inference", "inference.GRPCInferenceService"
 
-_TENSOR = "string name=1; string datatype=2; repeated int64 shape=3; map InferParameter parameters=4; InferTensorContents contents=5"
+_TENSOR = (
+    "string name=1; string datatype=2; repeated int64 shape=3; map InferParameter parameters=4; "
+    "InferTensorContents contents=5"
+)
 _MESSAGES = {
     "ServerLiveRequest": "",
     "ServerLiveResponse": "bool live=1",
@@ -27,15 +30,17 @@ _MESSAGES = {
     "TensorMetadata": "string name=1; string datatype=2; repeated int64 shape=3",
     "ModelMetadataResponse": "string name=1; repeated string versions=2; string platform=3; "
     "repeated TensorMetadata inputs=4; repeated TensorMetadata outputs=5",
-    "InferParameter": "bool bool_param=1; int64 int64_param=2; string string_param=3; double double_param=4; uint64 uint64_param=5",
-    "InferTensorContents": "repeated bool bool_contents=1; repeated int32 int_contents=2; repeated int64 int64_contents=3; "
-    "repeated uint32 uint_contents=4; repeated uint64 uint64_contents=5; repeated float fp32_contents=6; "
+    "InferParameter": "bool bool_param=1; int64 int64_param=2; string string_param=3; double double_param=4; "
+    "uint64 uint64_param=5",
+    "InferTensorContents": "repeated bool bool_contents=1; repeated int32 int_contents=2; "
+    "repeated int64 int64_contents=3; repeated uint32 uint_contents=4; repeated uint64 uint64_contents=5; repeated float fp32_contents=6; "
     "repeated double fp64_contents=7; repeated bytes bytes_contents=8",
     "InferInputTensor": _TENSOR,
     "InferRequestedOutputTensor": "string name=1; map InferParameter parameters=2",
     "InferOutputTensor": _TENSOR,
-    "ModelInferRequest": "string model_name=1; string model_version=2; string id=3; map InferParameter parameters=4; "
-    "repeated InferInputTensor inputs=5; repeated InferRequestedOutputTensor outputs=6; repeated bytes raw_input_contents=7",
+    "ModelInferRequest": "string model_name=1; string model_version=2; string id=3; "
+    "map InferParameter parameters=4; repeated InferInputTensor inputs=5; "
+    "repeated InferRequestedOutputTensor outputs=6; repeated bytes raw_input_contents=7",
     "ModelInferResponse": "string model_name=1; string model_version=2; string id=3; map InferParameter parameters=4; "
     "repeated InferOutputTensor outputs=5; repeated bytes raw_output_contents=6",
 }

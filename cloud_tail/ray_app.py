@@ -67,7 +67,7 @@ class Tail:
         for loaded in self._loaded:
             loaded.check()
 
-    @serve.batch(max_batch_size=8, batch_wait_timeout_s=0.0)
+    @serve.batch(max_batch_size=8, batch_wait_timeout_s=0.0)  # type: ignore[untyped-decorator]
     async def forward(self, work: list[tuple[Call, Loaded]]) -> list[Floats]:
         """Run a batch; calls for different bundles run apart."""
         answers: list[Any] = [None] * len(work)
@@ -126,7 +126,8 @@ def app(arguments: dict[str, Any]) -> Application:
         raise TailError("There is nothing to serve; give archives=/path/x.mar")
     refuse_doubles([open_archive(Path(path)) for path in paths])
     least = int(arguments.get("min_replicas", 1))
-    return Tail.options(  # type: ignore[no-any-return]
+    deployment: Any = Tail  # the decorator has made a Deployment of the class
+    bound: Application = deployment.options(
         user_config={
             "archives": paths,
             "engine": arguments.get("engine", "onnxruntime"),
@@ -141,3 +142,4 @@ def app(arguments: dict[str, Any]) -> Application:
         max_queued_requests=int(arguments.get("queue", 64)),
         ray_actor_options={"num_cpus": float(arguments.get("cpus", 1))},
     ).bind()
+    return bound

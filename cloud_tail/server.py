@@ -88,11 +88,13 @@ def serve(archives: Sequence[Path], options: Options = Options(), *, load: Calla
     """
     if not archives:
         raise TailError("There is nothing to serve; name at least one .mar.")
-    try:
-        from uvloop import run
-    except ImportError:  # Windows
-        run = asyncio.run
-    run(_Server([open_archive(path) for path in archives], options, load).run())
+    server = _Server([open_archive(path) for path in archives], options, load)
+    if sys.platform == "win32":
+        asyncio.run(server.run())
+    else:
+        import uvloop
+
+        uvloop.run(server.run())
 
 
 class _Server:

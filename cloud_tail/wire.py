@@ -36,7 +36,7 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 BUNDLE_HEADER = "Pripro-Bundle-Id"
 
 V2_NAMES = {"float32": "FP32", "float16": "FP16", "uint8": "UINT8"}
-DTYPES = {"FP32": np.dtype("<f4"), "FP16": np.dtype("<f2"), "UINT8": np.dtype("u1")}
+DTYPES: dict[str, np.dtype[Any]] = {"FP32": np.dtype("<f4"), "FP16": np.dtype("<f2"), "UINT8": np.dtype("u1")}
 
 
 def quantise(values: Floats, spec: TensorSpec) -> NDArray[np.uint8]:
@@ -48,7 +48,8 @@ def quantise(values: Floats, spec: TensorSpec) -> NDArray[np.uint8]:
     with np.errstate(over="ignore"):  # what overflows is cut to the last code anyway
         codes = np.rint(values / scale)
     codes += zero
-    return np.clip(codes, 0, 255, out=codes).astype(np.uint8)
+    np.clip(codes, 0, 255, out=codes)
+    return codes.astype(np.uint8)
 
 
 def dequantise(codes: NDArray[np.uint8], spec: TensorSpec, out: Floats | None = None) -> Floats:
@@ -136,6 +137,11 @@ def parse_length(text: str | None) -> int | None:
 
 
 def json_object(text: Buffer) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        WireError: not UTF-8, not JSON, or no object.
+    """
     try:
         raw = json.loads(str(text, "utf-8"))
     except (ValueError, RecursionError):
@@ -146,6 +152,11 @@ def json_object(text: Buffer) -> dict[str, Any]:
 
 
 def parameters_of(of: dict[str, Any]) -> dict[str, Any]:
+    """Return the member `parameters`, empty where there is none.
+
+    Raises:
+        WireError: it is no object.
+    """
     found = of.get("parameters")
     if found is None:
         return {}
@@ -155,6 +166,11 @@ def parameters_of(of: dict[str, Any]) -> dict[str, Any]:
 
 
 def need_finite(array: Array) -> None:
+    """Refuse NaN and infinity.
+
+    Raises:
+        WireError: there is one.
+    """
     if not np.isfinite(array).all():
         raise WireError("The features hold NaN or infinity, or values beyond this encoding's range.")
 

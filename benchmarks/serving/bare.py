@@ -41,7 +41,15 @@ def main() -> None:
         run(array)
         times.append(time.perf_counter() - started)
     cpu = time.process_time() - cpu
-    print(json.dumps({"p50_ms": 1000 * float(np.median(times)), "cpu_ms": 1000 * cpu / len(times), "rps": len(times) / sum(times)}))
+    print(
+        json.dumps(
+            {
+                "p50_ms": 1000 * float(np.median(times)),
+                "cpu_ms": 1000 * cpu / len(times),
+                "rps": len(times) / sum(times),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Counted robustness runs against the real server; prints one JSON object, or writes it with --out.
 
-    python benchmarks/serving/robustness.py fuzz --count 200000
-    python benchmarks/serving/robustness.py leak --count 50000
-    python benchmarks/serving/robustness.py overload --seconds 60
-    python benchmarks/serving/robustness.py term --count 20
-    python benchmarks/serving/robustness.py all --out benchmarks/results/robustness.json
+python benchmarks/serving/robustness.py fuzz --count 200000
+python benchmarks/serving/robustness.py leak --count 50000
+python benchmarks/serving/robustness.py overload --seconds 60
+python benchmarks/serving/robustness.py term --count 20
+python benchmarks/serving/robustness.py all --out benchmarks/results/robustness.json
 """
 
 from __future__ import annotations
@@ -105,47 +105,109 @@ def logits_of(answer: bytes) -> np.ndarray:
 
 def malformed(rng: random.Random) -> tuple[bytes, bool]:
     """One hostile or broken request, and whether the sender then closes its side."""
-    tensor: dict[str, object] = {"name": "smashed", "datatype": "FP32", "shape": [1, *SHAPE], "parameters": {"binary_data_size": 144}}
-    header: dict[str, object] = {"inputs": [tensor], "outputs": [{"name": "logits", "parameters": {"binary_data": True}}]}
+    tensor: dict[str, object] = {
+        "name": "smashed",
+        "datatype": "FP32",
+        "shape": [1, *SHAPE],
+        "parameters": {"binary_data_size": 144},
+    }
+    header: dict[str, object] = {
+        "inputs": [tensor],
+        "outputs": [{"name": "logits", "parameters": {"binary_data": True}}],
+    }
     payload, extra, finish = GOOD.tobytes(), "", False
     path = rng.choice(["/predictions/tail", "/v2/models/tail/infer"])
-    odd = rng.choice([None, True, -1, 0, 1 << 31, 1 << 63, 1e308, "x", "", [], {}, [[]], "FP64", "BYTES", "UINT8", float("nan")])
+    odd = rng.choice(
+        [None, True, -1, 0, 1 << 31, 1 << 63, 1e308, "x", "", [], {}, [[]], "FP64", "BYTES", "UINT8", float("nan")]
+    )
     kind = rng.randrange(14)
     if kind == 0:
-        tensor["shape"] = rng.choice([odd, [odd] * 4, [1, 4, 3, rng.choice([0, -1, 4, 1 << 62])], [1] * rng.randrange(20), [1 << 32, 1 << 32, 1, 1]])
+        tensor["shape"] = rng.choice(
+            [
+                odd,
+                [odd] * 4,
+                [1, 4, 3, rng.choice([0, -1, 4, 1 << 62])],
+                [1] * rng.randrange(20),
+                [1 << 32, 1 << 32, 1, 1],
+            ]
+        )
     elif kind == 1:
         tensor["datatype"] = odd
     elif kind == 2:
-        tensor["parameters"] = rng.choice([odd, {"binary_data_size": odd}, {"binary_data_size": rng.randrange(-9, 999)}])
+        tensor["parameters"] = rng.choice(
+            [odd, {"binary_data_size": odd}, {"binary_data_size": rng.randrange(-9, 999)}]
+        )
     elif kind == 3:
-        header[rng.choice(["inputs", "outputs", "parameters", "id"])] = rng.choice([odd, [odd], [tensor] * rng.randrange(3), {"bundle_id": odd}])
+        header[rng.choice(["inputs", "outputs", "parameters", "id"])] = rng.choice(
+            [odd, [odd], [tensor] * rng.randrange(3), {"bundle_id": odd}]
+        )
     elif kind == 4:
-        payload = struct.pack("<36f", *(rng.choice([float("nan"), float("inf"), -float("inf"), 1.0]) for _ in range(36)))
+        payload = struct.pack(
+            "<36f", *(rng.choice([float("nan"), float("inf"), -float("inf"), 1.0]) for _ in range(36))
+        )
     elif kind == 5:
-        payload = payload[: rng.randrange(144)] if rng.random() < 0.5 else payload + rng.randbytes(rng.randrange(1, 400))
+        payload = (
+            payload[: rng.randrange(144)] if rng.random() < 0.5 else payload + rng.randbytes(rng.randrange(1, 400))
+        )
     text = json.dumps(header).encode()
     length: object = len(text)
     if kind == 6:
-        length = rng.choice([-1, 0, len(text) - 1, len(text) + 1, len(text) + 145, 1 << 31, 1 << 64, "9" * 40, "0x10", "", "1e3"])
+        length = rng.choice(
+            [-1, 0, len(text) - 1, len(text) + 1, len(text) + 145, 1 << 31, 1 << 64, "9" * 40, "0x10", "", "1e3"]
+        )
     elif kind == 7:
         text = bytes(byte if rng.random() > 0.02 else rng.randrange(256) for byte in text)
     elif kind == 8:
         text = rng.choice([b"[" * 30000, b'{"a":' * 9000, rng.randbytes(200), b"", b"null", b"\xff\xfe" + text])
         length = len(text)
     elif kind == 9:
-        extra = rng.choice(["Content-Encoding: gzip", "Content-Encoding: deflate", "Content-Encoding: br", "Pripro-Bundle-Id: x", f"Pripro-Bundle-Id: {'c' * 64}"])
+        extra = rng.choice(
+            [
+                "Content-Encoding: gzip",
+                "Content-Encoding: deflate",
+                "Content-Encoding: br",
+                "Pripro-Bundle-Id: x",
+                f"Pripro-Bundle-Id: {'c' * 64}",
+            ]
+        )
     body = text + payload
-    lines = [f"POST {path} HTTP/1.1", "Host: t", f"Content-Length: {len(body)}", f"Inference-Header-Content-Length: {length}"]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: t",
+        f"Content-Length: {len(body)}",
+        f"Inference-Header-Content-Length: {length}",
+    ]
     if kind == 10:  # the length of the body is a lie
-        lie = rng.choice([len(body) + rng.randrange(1, 500), rng.randrange(len(body)), -5, "x", "5,5", 1 << 40, 1 << 70])
+        lie = rng.choice(
+            [len(body) + rng.randrange(1, 500), rng.randrange(len(body)), -5, "x", "5,5", 1 << 40, 1 << 70]
+        )
         lines[2] = f"Content-Length: {lie}"
         finish = True
     elif kind == 11:
         lines[2] = "Transfer-Encoding: " + rng.choice(["chunked", "chunked, chunked", "gzip", "identity", "chunKed"])
-        body = rng.choice([b"zz\r\n", b"5\r\nab", b"ffffffffffffffffff\r\n", b"-1\r\n", b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n", b"0\r\n\r\n"])
+        body = rng.choice(
+            [
+                b"zz\r\n",
+                b"5\r\nab",
+                b"ffffffffffffffffff\r\n",
+                b"-1\r\n",
+                b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n",
+                b"0\r\n\r\n",
+            ]
+        )
         finish = True
     elif kind == 12:
-        lines[0] = rng.choice(["POST / HTTP/1.1", "GET " + "/a" * 9000 + " HTTP/1.1", "BREW /x HTTP/1.1", "POST /predictions/%00 HTTP/1.1", "\0", "POST  /x", "PRI * HTTP/2.0"])
+        lines[0] = rng.choice(
+            [
+                "POST / HTTP/1.1",
+                "GET " + "/a" * 9000 + " HTTP/1.1",
+                "BREW /x HTTP/1.1",
+                "POST /predictions/%00 HTTP/1.1",
+                "\0",
+                "POST  /x",
+                "PRI * HTTP/2.0",
+            ]
+        )
         finish = True
     if extra:
         lines.append(extra)
@@ -195,7 +257,11 @@ def fuzz(folder: Path, count: int, seed: int = 1) -> dict[str, object]:
                     encoding = rng.choice(["float32", "float32", "float16", "uint8"])
                     answer = link.exchange(good_request(encoding))
                     good[encoding] += 1
-                    close = np.abs(logits_of(answer) - wanted).max() <= (1e-5 if encoding == "float32" else 0.5) if status_of(answer) == 200 else False
+                    close = (
+                        np.abs(logits_of(answer) - wanted).max() <= (1e-5 if encoding == "float32" else 0.5)
+                        if status_of(answer) == 200
+                        else False
+                    )
                     if not close:
                         wrong.append((b"good request", answer[:300]))
 
@@ -209,7 +275,13 @@ def fuzz(folder: Path, count: int, seed: int = 1) -> dict[str, object]:
         for thread in others:
             thread.join()
         alive = server.process.poll() is None
-    return {"malformed": 4 * (count // 4), "answers": dict(statuses), "good": dict(good), "wrong": [str(pair) for pair in wrong[:5]], "alive": alive}
+    return {
+        "malformed": 4 * (count // 4),
+        "answers": dict(statuses),
+        "good": dict(good),
+        "wrong": [str(pair) for pair in wrong[:5]],
+        "alive": alive,
+    }
 
 
 def rss_mb(server: TailServer) -> float:
@@ -230,7 +302,12 @@ def leak(folder: Path, count: int) -> dict[str, object]:
                 link.exchange(request, finish=finish)
             if number in (count // 5, count + count // 5 - 1):
                 marks.append(rss_mb(server))
-    return {"requests": count, "rss_mb_after_warm_up": marks[0], "rss_mb_at_end": marks[1], "growth": marks[1] / marks[0] - 1}
+    return {
+        "requests": count,
+        "rss_mb_after_warm_up": marks[0],
+        "rss_mb_at_end": marks[1],
+        "growth": marks[1] / marks[0] - 1,
+    }
 
 
 def overload(folder: Path, seconds: float) -> dict[str, object]:
@@ -292,7 +369,12 @@ def term(folder: Path, count: int) -> dict[str, object]:
         stop, lock = threading.Event(), threading.Lock()
         with TailServer(folder, archive, "--queue", 64) as server:
 
-            def hammer(server: TailServer = server, stop: threading.Event = stop, lock: threading.Lock = lock, fresh: bool = False) -> None:
+            def hammer(
+                server: TailServer = server,
+                stop: threading.Event = stop,
+                lock: threading.Lock = lock,
+                fresh: bool = False,
+            ) -> None:
                 nonlocal answered, lost, refused
                 mine, request = Link(server), good_request()
                 while not stop.is_set():

@@ -21,8 +21,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from servers import PEERS, ROOT, Peer, Running
 from net import SHAPE, features
+from servers import PEERS, ROOT, Peer, Running
 
 sys.path.insert(0, str(ROOT))
 from cloud_tail.archive import open_archive
@@ -63,7 +63,9 @@ def answers(port: int, peer: Peer, request: tuple[dict[str, str], bytes]) -> boo
         link.close()
 
 
-def load(port: int, peer: Peer, request: tuple[dict[str, str], bytes], concurrency: int, seconds: float, scratch: Path) -> dict[str, float]:
+def load(
+    port: int, peer: Peer, request: tuple[dict[str, str], bytes], concurrency: int, seconds: float, scratch: Path
+) -> dict[str, float]:
     """One measurement by load.py on the other core."""
     (scratch / "body").write_bytes(request[1])
     done = subprocess.run(
@@ -74,7 +76,9 @@ def load(port: int, peer: Peer, request: tuple[dict[str, str], bytes], concurren
     return dict(json.loads(done.stdout))
 
 
-def measure(name: str, data: Path, requests: dict[tuple[bool, str], tuple[dict[str, str], bytes]], seconds: float) -> list[Row]:
+def measure(
+    name: str, data: Path, requests: dict[tuple[bool, str], tuple[dict[str, str], bytes]], seconds: float
+) -> list[Row]:
     """Start one server and load it in every way."""
     peer, rows = PEERS[name], []
     with tempfile.TemporaryDirectory() as folder:
@@ -104,7 +108,15 @@ def measure(name: str, data: Path, requests: dict[tuple[bool, str], tuple[dict[s
 def bare(engine: str, data: Path, seconds: float) -> Row:
     """The engine's batch-1 forward in a process of its own on the server's core, without any server."""
     kind, _, precision = engine.rpartition("-")
-    command = [sys.executable, str(Path(__file__).with_name("bare.py")), kind, precision, str(data), str(seconds), str(SERVER_CORE)]
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("bare.py")),
+        kind,
+        precision,
+        str(data),
+        str(seconds),
+        str(SERVER_CORE),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return {"server": "bare", "engine": engine, "body": "-", "concurrency": 1, **json.loads(done.stdout)}
@@ -145,7 +157,11 @@ def goals(rows: list[Row]) -> dict[str, dict[str, float]]:
     """The figures that the README quotes, goal beside measured."""
 
     def pick(server: str, engine: str, concurrency: int, field: str, body: str = "float32") -> float:
-        found = (r for r in rows if (r["server"], r["engine"], r["concurrency"], r["body"]) == (server, engine, concurrency, body))
+        found = (
+            r
+            for r in rows
+            if (r["server"], r["engine"], r["concurrency"], r["body"]) == (server, engine, concurrency, body)
+        )
         return next((float(row[field]) for row in found), float("nan"))
 
     told = {}
@@ -153,13 +169,31 @@ def goals(rows: list[Row]) -> dict[str, dict[str, float]]:
         ("fp32 onnxruntime", "onnxruntime-f32", 2.5, 2.0), ("fp32 openvino", "openvino-f32", 2.5, 2.0),
         ("bf16 openvino", "openvino-bf16", 4.0, 3.5), ("int8 onnxruntime", "onnxruntime-int8", 6.5, 6.0),
     ):  # fmt: skip
-        told[f"{label}: rps over TorchServe at 1"] = {"goal_at_least": first, "measured": pick("ours", engine, 1, "ratio_to_torchserve")}
-        told[f"{label}: rps over TorchServe at 16"] = {"goal_at_least": last, "measured": pick("ours", engine, 16, "ratio_to_torchserve")}
-        told[f"{label}: CPU over bare at 1"] = {"goal_at_most": 1.05, "measured": pick("ours", engine, 1, "cpu_ratio_to_bare")}
-        told[f"{label}: p50 over bare at 1"] = {"goal_at_most": 1.3, "measured": pick("ours", engine, 1, "p50_ratio_to_bare")}
-        told[f"{label}: rps at 16 over bare batch 1"] = {"goal_at_least": 1.15, "measured": pick("ours", engine, 16, "ratio_to_bare")}
+        told[f"{label}: rps over TorchServe at 1"] = {
+            "goal_at_least": first,
+            "measured": pick("ours", engine, 1, "ratio_to_torchserve"),
+        }
+        told[f"{label}: rps over TorchServe at 16"] = {
+            "goal_at_least": last,
+            "measured": pick("ours", engine, 16, "ratio_to_torchserve"),
+        }
+        told[f"{label}: CPU over bare at 1"] = {
+            "goal_at_most": 1.05,
+            "measured": pick("ours", engine, 1, "cpu_ratio_to_bare"),
+        }
+        told[f"{label}: p50 over bare at 1"] = {
+            "goal_at_most": 1.3,
+            "measured": pick("ours", engine, 1, "p50_ratio_to_bare"),
+        }
+        told[f"{label}: rps at 16 over bare batch 1"] = {
+            "goal_at_least": 1.15,
+            "measured": pick("ours", engine, 16, "ratio_to_bare"),
+        }
         told[f"{label}: RSS MB"] = {"goal_at_most": 250, "measured": pick("ours", engine, 16, "rss_mb")}
-        told[f"{label}: start to first answer s"] = {"goal_at_most": 1.5, "measured": pick("ours", engine, 1, "start_s")}
+        told[f"{label}: start to first answer s"] = {
+            "goal_at_most": 1.5,
+            "measured": pick("ours", engine, 1, "start_s"),
+        }
     told["transport alone p50 ms"] = {"goal_at_most": 0.25, "measured": pick("ours", "none", 1, "p50_ms")}
     return told
 
@@ -174,7 +208,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
     if not (given.data / "bench.mar").exists():
-        subprocess.run([sys.executable, str(Path(__file__).with_name("tail_model.py")), str(given.data)], check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("tail_model.py")), str(given.data)],
+            check=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
     names, requests = given.only.split(","), bodies(given.data)
     rounds = []
     for number in range(given.rounds):
@@ -194,7 +233,9 @@ def main() -> None:
         "tail": f"ResNet-18 from layer3, smashed data {list(SHAPE)}, random weights",
         "command": " ".join(["python", *sys.argv]),
         "machine": f"{_cpu()}, {os.cpu_count()} cores, server on one, load on the other",
-        "versions": {name: version(name) for name in ("onnxruntime", "openvino", "httptools", "uvloop", "numpy", "torch")}
+        "versions": {
+            name: version(name) for name in ("onnxruntime", "openvino", "httptools", "uvloop", "numpy", "torch")
+        }
         | {"torchserve": "0.12.0", "litserve": "0.2.19", "ray": "2.60.0"},
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }

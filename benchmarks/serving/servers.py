@@ -67,7 +67,12 @@ def _torchserve(archive: str) -> Callable[[Path, Path, int], list[str]]:
 
 
 def _script(venv: str, script: str, model: str) -> Callable[[Path, Path, int], list[str]]:
-    return lambda data, scratch, port: [str(VENVS / venv / "bin" / "python"), str(HERE / "peers" / script), str(port), str(data / model)]
+    return lambda data, scratch, port: [
+        str(VENVS / venv / "bin" / "python"),
+        str(HERE / "peers" / script),
+        str(port),
+        str(data / model),
+    ]
 
 
 def _noop(data: Path, scratch: Path, port: int) -> list[str]:
@@ -77,7 +82,9 @@ def _noop(data: Path, scratch: Path, port: int) -> list[str]:
 PEERS = {
     "torchserve": Peer("torchserve", "torch-eager", RAW, False, _torchserve("eager.mar")),
     "torchserve+mar": Peer("torchserve+our .mar", "onnxruntime-f32", RAW, True, _torchserve("bench.mar")),
-    "litserve": Peer("litserve", "onnxruntime-f32", "/predict", False, _script("litserve", "litserve_app.py", "tail.onnx")),
+    "litserve": Peer(
+        "litserve", "onnxruntime-f32", "/predict", False, _script("litserve", "litserve_app.py", "tail.onnx")
+    ),
     "ray": Peer("ray serve", "onnxruntime-f32", V2, True, _script("ray", "ray_serve.py", "bench.mar")),
     "ours-ort": Peer("ours", "onnxruntime-f32", V2, True, _own("onnxruntime", "f32")),
     "ours-openvino": Peer("ours", "openvino-f32", V2, True, _own("openvino", "f32")),
@@ -101,7 +108,12 @@ class Running:
         started = time.perf_counter()
         with (scratch / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                ["taskset", "-c", str(core), *command], cwd=scratch, env=environment, stdout=log, stderr=log, start_new_session=True
+                ["taskset", "-c", str(core), *command],
+                cwd=scratch,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         while not request(self.port):
             if self._process.poll() is not None or time.perf_counter() - started > 120:

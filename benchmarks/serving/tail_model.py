@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from net import CLASSES, SHAPE, features, make
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from net import CLASSES, SHAPE, features, make
 
 from cloud_tail.archive import write_archive
 from cloud_tail.signature import Signature, TensorSpec
@@ -58,11 +58,17 @@ def main(out: Path) -> None:
         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
     )  # fmt: skip
     write_archive(out / "bench.mar", signature=signature(), model=out / "tail.onnx", int8_model=out / "tail-int8.onnx")
-    here, manifest = Path(__file__).parent, {"modelName": "tail", "handler": "torchserve_eager.py", "modelVersion": "1.0"}
+    here, manifest = (
+        Path(__file__).parent,
+        {"modelName": "tail", "handler": "torchserve_eager.py", "modelVersion": "1.0"},
+    )
     settings = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 8\nmaxBatchDelay: 2\n"
     with zipfile.ZipFile(out / "eager.mar", "w") as archive:
         archive.writestr("model-config.yaml", settings)
-        archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"runtime": "python", "model": {**manifest, "configFile": "model-config.yaml"}}))
+        archive.writestr(
+            "MAR-INF/MANIFEST.json",
+            json.dumps({"runtime": "python", "model": {**manifest, "configFile": "model-config.yaml"}}),
+        )
         archive.write(out / "weights.pt", "weights.pt")
         archive.write(here / "net.py", "net.py")
         archive.write(here / "peers" / "torchserve_eager.py", "torchserve_eager.py")

@@ -38,7 +38,9 @@ def main():
     seen["start_s"] = time.monotonic() - started
     url = f"http://127.0.0.1:{port}"
     with TailClient(url, signature=signatures[0]) as client:
-        seen["logits"] = {encoding: client.infer(features, encoding).tolist() for encoding in ("float32", "float16", "uint8")}
+        seen["logits"] = {
+            encoding: client.infer(features, encoding).tolist() for encoding in ("float32", "float16", "uint8")
+        }
     seen["refused"] = {"body": post(port, b"short"), "model": post(port, b"", "/predictions/none")}
     with TailClient(url, signature=signatures[1]) as client:
         try:
@@ -119,7 +121,13 @@ def kill_one(url, signature, features, wanted):
     after = load.good
     time.sleep(2)
     told = load.end()
-    return {**told, "replicas": len(pids), "good_before": before, "good_after": after - before, "late_errors": len(load.errors) - errors_then}
+    return {
+        **told,
+        "replicas": len(pids),
+        "good_before": before,
+        "good_after": after - before,
+        "late_errors": len(load.errors) - errors_then,
+    }
 
 
 def update(deploy, url, signatures, features):

@@ -74,7 +74,9 @@ def exercise(kind, client, arrays, bundle, other, headers):
             "nan": error_of(lambda: infer(nan)),
             "model": error_of(lambda: client.infer("none", [tensor(kind, arrays["FP32"])], headers=copied(headers))),
             "output": error_of(lambda: infer(arrays["FP32"], outputs=[kind.InferRequestedOutput("x")])),
-            "classes": error_of(lambda: infer(arrays["FP32"], outputs=[kind.InferRequestedOutput("logits", class_count=2)])),
+            "classes": error_of(
+                lambda: infer(arrays["FP32"], outputs=[kind.InferRequestedOutput("logits", class_count=2)])
+            ),
             "token": error_of(lambda: client.infer("tail", [tensor(kind, arrays["FP32"])])) if headers else None,
         },
     }

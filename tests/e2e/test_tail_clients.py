@@ -6,7 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tail_tools import BUNDLE_A, BUNDLE_B, TailServer, expected_logits, tiny_archive, tiny_features, tiny_signature, venv_python
+from tail_tools import (
+    BUNDLE_A,
+    BUNDLE_B,
+    TailServer,
+    expected_logits,
+    tiny_archive,
+    tiny_features,
+    tiny_signature,
+    venv_python,
+)
 
 from cloud_tail.wire import dequantise, quantise
 
@@ -38,11 +47,21 @@ def test_tritonclient(tmp_path, token):
     plain = expected_logits(archive, features)
     for name in ("http", "grpc"):
         told = seen[name]
-        assert [told[key] for key in ("live", "ready", "model_ready", "version_ready", "none_ready")] == [True, True, True, True, False]
+        assert [told[key] for key in ("live", "ready", "model_ready", "version_ready", "none_ready")] == [
+            True,
+            True,
+            True,
+            True,
+            False,
+        ]
         assert (told["server"], told["model"]) == ("pripro-tail", "tail")
         np.testing.assert_allclose(told["logits"]["FP32"], plain, atol=1e-5)
-        np.testing.assert_allclose(told["logits"]["FP16"], expected_logits(archive, features.astype(np.float16).astype(np.float32)), atol=1e-5)
-        np.testing.assert_allclose(told["logits"]["UINT8"], expected_logits(archive, dequantise(codes, spec)), atol=1e-5)
+        np.testing.assert_allclose(
+            told["logits"]["FP16"], expected_logits(archive, features.astype(np.float16).astype(np.float32)), atol=1e-5
+        )
+        np.testing.assert_allclose(
+            told["logits"]["UINT8"], expected_logits(archive, dequantise(codes, spec)), atol=1e-5
+        )
         np.testing.assert_allclose(told["named_output"], plain, atol=1e-5)
         np.testing.assert_allclose(told["with_bundle"], plain, atol=1e-5)
         errors = told["errors"]
@@ -54,7 +73,11 @@ def test_tritonclient(tmp_path, token):
         if token:
             expected["token"] = ("401", "UNAUTHENTICATED")
         for kind, (status, code) in expected.items():
-            assert errors[kind]["status"] == (status if name == "http" else f"StatusCode.{code}"), (name, kind, errors[kind])
+            assert errors[kind]["status"] == (status if name == "http" else f"StatusCode.{code}"), (
+                name,
+                kind,
+                errors[kind],
+            )
     extra = seen["http"]["extra"]
     for packing in ("gzip", "deflate"):
         np.testing.assert_allclose(extra[packing], plain[[0, 0]], atol=1e-5)

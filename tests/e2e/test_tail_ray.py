@@ -8,7 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tail_tools import BUNDLE_A, BUNDLE_B, ROOT, expected_logits, tiny_archive, tiny_features, tiny_signature, venv_python
+from tail_tools import (
+    BUNDLE_A,
+    BUNDLE_B,
+    ROOT,
+    expected_logits,
+    tiny_archive,
+    tiny_features,
+    tiny_signature,
+    venv_python,
+)
 
 from cloud_tail.wire import dequantise, quantise
 
@@ -24,7 +33,13 @@ def test_ray_serve(tmp_path):
     with socket.socket() as link:
         link.bind(("127.0.0.1", 0))
         port = link.getsockname()[1]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_SERVE_PORT": str(port), "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "RAY_SERVE_PORT": str(port),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
         [python, Path(__file__).with_name("tail_ray_run.py"), old, new, tmp_path / "features.npy"],
         env=environment, capture_output=True, text=True, timeout=240, cwd=tmp_path,
@@ -33,7 +48,11 @@ def test_ray_serve(tmp_path):
     seen = json.loads((tmp_path / "seen.json").read_text())
     spec = tiny_signature().encoding("uint8")
     half = features.astype(np.float16).astype(np.float32)
-    for encoding, arrived in (("float32", features), ("float16", half), ("uint8", dequantise(quantise(features, spec), spec))):
+    for encoding, arrived in (
+        ("float32", features),
+        ("float16", half),
+        ("uint8", dequantise(quantise(features, spec), spec)),
+    ):
         np.testing.assert_allclose(seen["logits"][encoding], expected_logits(old, arrived), atol=1e-5)
     assert seen["refused"] == {"body": 400, "model": 404}
     assert seen["mismatch"] == [BUNDLE_A, BUNDLE_B]

@@ -58,7 +58,11 @@ def header_of(answer, name):
 @pytest.mark.parametrize("encoding", ["float32", "float16", "uint8"])
 def test_client_and_raw_body(server, archive, encoding):
     features, spec = tiny_features(3), tiny_signature().encoding(encoding)
-    seen = dequantise(quantise(features, spec), spec) if encoding == "uint8" else features.astype(spec.dtype).astype(np.float32)
+    seen = (
+        dequantise(quantise(features, spec), spec)
+        if encoding == "uint8"
+        else features.astype(spec.dtype).astype(np.float32)
+    )
     with TailClient(server.url) as client:
         np.testing.assert_allclose(client.infer(features, encoding), expected_logits(archive, seen), atol=1e-5)
     sent = quantise(features, spec) if encoding == "uint8" else features.astype(spec.dtype)
@@ -94,7 +98,9 @@ def test_compressed_request_and_response(server, archive, packer, name):
 
 
 def test_compression_bomb(server):
-    answer = server.raw(post("/v2/models/tail/infer", gzip.compress(bytes(60_000_000)), **CLOSE, Content_Encoding="gzip"))
+    answer = server.raw(
+        post("/v2/models/tail/infer", gzip.compress(bytes(60_000_000)), **CLOSE, Content_Encoding="gzip")
+    )
     assert status_of(answer) == 413
 
 
@@ -157,7 +163,10 @@ def test_refusals(server, request_bytes, status):
 
 
 def test_chunked_body(server):
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (GOOD[:50], GOOD[50:51], GOOD[51:])) + b"0\r\nAuthorization: late\r\n\r\n"
+    chunks = (
+        b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (GOOD[:50], GOOD[50:51], GOOD[51:]))
+        + b"0\r\nAuthorization: late\r\n\r\n"
+    )
     head = b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
     for step in (1, 7, 10_000):
         with server.connect() as link:
@@ -167,7 +176,10 @@ def test_chunked_body(server):
 
 
 def test_byte_by_byte_and_pipelined(server):
-    whole = post("/predictions/tail", GOOD, Content_Type="application/octet-stream") * 5 + b"GET /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+    whole = (
+        post("/predictions/tail", GOOD, Content_Type="application/octet-stream") * 5
+        + b"GET /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+    )
     answers = server.raw(whole)
     assert answers.count(b"HTTP/1.1 200 OK") == 6
     with server.connect() as link:
@@ -199,20 +211,27 @@ def rss(server):
 
 
 def test_half_closed_client_gets_its_answer(server):
-    assert status_of(server.raw(post("/predictions/tail", GOOD, Content_Type="application/octet-stream"), half_close=True)) == 200
+    assert (
+        status_of(server.raw(post("/predictions/tail", GOOD, Content_Type="application/octet-stream"), half_close=True))
+        == 200
+    )
     assert server.raw(post("/predictions/tail", GOOD)[:-10], half_close=True) == b""
 
 
 def test_expect_continue(server):
     with server.connect() as link:
-        link.sendall(f"POST /predictions/tail HTTP/1.1\r\nHost: t\r\n{FULL}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode())
+        link.sendall(
+            f"POST /predictions/tail HTTP/1.1\r\nHost: t\r\n{FULL}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode()
+        )
         assert link.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
         link.sendall(GOOD)
         assert status_of(read_all(link)) == 200
 
 
 def test_refusal_before_the_body_keeps_the_connection(server):
-    answers = server.raw(post("/predictions/none", bytes(60000)) + b"GET /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+    answers = server.raw(
+        post("/predictions/none", bytes(60000)) + b"GET /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+    )
     assert status_of(answers) == 404
     assert b"Healthy" in answers
 
@@ -221,7 +240,16 @@ def test_metrics_and_lists(server):
     page = server.raw(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").decode()
     assert 'pripro_requests_total{encoding="float32",model="tail"}' in page
     assert 'pripro_queue_items{model="tail"} 0.0' in page
-    for path in ("/models", "/models/tail", "/signatures", "/v2", "/v2/models/tail", "/v2/models/tail/config", "/v2/models/stats", "/openapi.json"):
+    for path in (
+        "/models",
+        "/models/tail",
+        "/signatures",
+        "/v2",
+        "/v2/models/tail",
+        "/v2/models/tail/config",
+        "/v2/models/stats",
+        "/openapi.json",
+    ):
         assert status_of(server.raw(f"GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode())) == 200
     assert server.raw(b"HEAD /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").endswith(b"\r\n\r\n")
 
@@ -240,7 +268,9 @@ def test_two_bundles_under_one_name(archive, tmp_path):
 
 def test_token_rate_and_deadlines(archive, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
-    with TailServer(tmp_path, archive, "--token-file", tmp_path / "token", "--rate", 5, "--head-seconds", 1, "--body-seconds", 1) as server:
+    with TailServer(
+        tmp_path, archive, "--token-file", tmp_path / "token", "--rate", 5, "--head-seconds", 1, "--body-seconds", 1
+    ) as server:
         assert status_of(server.raw(post("/predictions/tail", GOOD, **RAW))) == 401
         assert status_of(server.raw(post("/predictions/tail", GOOD, **RAW, Authorization="Bearer wrong"))) == 401
         assert status_of(server.raw(b"GET /models HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")) == 401
@@ -249,7 +279,9 @@ def test_token_rate_and_deadlines(archive, tmp_path):
             assert client.infer(tiny_features()).shape == (1, 10)
         with TailClient(server.url) as client, pytest.raises(TailError, match="token"):
             client.infer(tiny_features())
-        answers = [server.raw(post("/predictions/tail", GOOD, **RAW, Authorization=f"Bearer {TOKEN}")) for _ in range(14)]
+        answers = [
+            server.raw(post("/predictions/tail", GOOD, **RAW, Authorization=f"Bearer {TOKEN}")) for _ in range(14)
+        ]
         limited = [answer for answer in answers if status_of(answer) == 429]
         assert limited
         assert int(header_of(limited[0], "Retry-After")) >= 1
@@ -281,12 +313,16 @@ def certificate(tmp_path_factory):
 
 
 def test_tls(archive, tmp_path, certificate):
-    with TailServer(tmp_path, archive, "--tls-cert", certificate / "cert.pem", "--tls-key", certificate / "key.pem") as server:
+    with TailServer(
+        tmp_path, archive, "--tls-cert", certificate / "cert.pem", "--tls-key", certificate / "key.pem"
+    ) as server:
         assert server.url.startswith("https://")
         context = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
         with TailClient(server.url, context=context) as client:
             for _ in range(3):
-                np.testing.assert_allclose(client.infer(tiny_features(20)), expected_logits(archive, tiny_features(20)), atol=1e-5)
+                np.testing.assert_allclose(
+                    client.infer(tiny_features(20)), expected_logits(archive, tiny_features(20)), atol=1e-5
+                )
         with TailClient(server.url) as client, pytest.raises(TailError, match="CERTIFICATE_VERIFY_FAILED"):
             client.infer(tiny_features())
         assert b"HTTP/1.1 200" not in server.raw(b"GET /ping HTTP/1.1\r\nHost: t\r\n\r\n")
@@ -350,7 +386,9 @@ def test_overload_and_drain(tmp_path):
 )
 def test_command_line_errors(archive, arguments, sentence):
     given = [argument.format(archive=archive) for argument in arguments]
-    done = subprocess.run([sys.executable, "-m", "cloud_tail", "serve", *given], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "cloud_tail", "serve", *given], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

@@ -47,7 +47,13 @@ def torchserve(tmp_path_factory):
         f"metrics_address=http://127.0.0.1:{metrics}\ngrpc_inference_port={grpc_port}\ngrpc_management_port={grpc_management}\n"
         "load_models=tail.mar\ndisable_token_authorization=true\nmetrics_mode=prometheus\ndisable_system_metrics=true\n"
     )
-    environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", "TMPDIR": str(temporary), "LOG_LOCATION": str(folder), "METRICS_LOCATION": str(folder)}
+    environment = {
+        **os.environ,
+        "PATH": f"{bin_folder}:{os.environ['PATH']}",
+        "TMPDIR": str(temporary),
+        "LOG_LOCATION": str(folder),
+        "METRICS_LOCATION": str(folder),
+    }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [bin_folder / "torchserve", "--start", "--foreground", "--ncs", "--model-store", store, "--ts-config", folder / "config.properties"],
@@ -76,11 +82,17 @@ def ready(port):
 def test_same_logits(torchserve, encoding):
     url, archive = torchserve
     features, spec = tiny_features(3), tiny_signature().encoding(encoding)
-    seen = dequantise(quantise(features, spec), spec) if encoding == "uint8" else features.astype(spec.dtype).astype(np.float32)
+    seen = (
+        dequantise(quantise(features, spec), spec)
+        if encoding == "uint8"
+        else features.astype(spec.dtype).astype(np.float32)
+    )
     with TailClient(url, signature=tiny_signature()) as client:
         np.testing.assert_allclose(client.infer(features, encoding), expected_logits(archive, seen), atol=1e-5)
     raw = quantise(features, spec) if encoding == "uint8" else features.astype(spec.dtype)
-    request = urllib.request.Request(f"{url}/predictions/tail", raw[:1].tobytes(), {"Content-Type": "application/octet-stream"})
+    request = urllib.request.Request(
+        f"{url}/predictions/tail", raw[:1].tobytes(), {"Content-Type": "application/octet-stream"}
+    )
     with urllib.request.urlopen(request, timeout=30) as answer:
         told = json.loads(answer.read())
     np.testing.assert_allclose(told["logits"], expected_logits(archive, seen[:1])[0], atol=1e-5)
@@ -90,7 +102,9 @@ def test_same_logits(torchserve, encoding):
 def test_json(torchserve):
     url, archive = torchserve
     tensor = {"name": "smashed", "datatype": "FP32", "shape": [1, 4, 3, 3], "data": tiny_features().ravel().tolist()}
-    request = urllib.request.Request(f"{url}/predictions/tail", json.dumps({"inputs": [tensor]}).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{url}/predictions/tail", json.dumps({"inputs": [tensor]}).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=30) as answer:
         told = json.loads(answer.read())
     np.testing.assert_allclose(told["outputs"][0]["data"], expected_logits(archive, tiny_features())[0], atol=1e-5)

@@ -37,4 +37,6 @@ class Tail(litserve.LitAPI):
 
 if __name__ == "__main__":
     api = Tail(max_batch_size=8, batch_timeout=0.0)
-    litserve.LitServer(api, accelerator="cpu").run(port=int(sys.argv[1]), host="127.0.0.1", log_level="error", generate_client_file=False)
+    litserve.LitServer(api, accelerator="cpu").run(
+        port=int(sys.argv[1]), host="127.0.0.1", log_level="error", generate_client_file=False
+    )
