@@ -85,7 +85,8 @@ def build_attack(name: str, options: Mapping[str, float] | None = None) -> Attac
         UnknownNameError: no such attack.
     """
     kind: Callable[..., Attack] = plugins.load(attacks, "attack", name, Attack)  # type: ignore[type-abstract]
-    return kind(**(options or {}))
+    # counts come as floats from TOML and JSON
+    return kind(**{key: int(value) if float(value).is_integer() else value for key, value in (options or {}).items()})
 
 
 def attack_victim(

@@ -72,10 +72,12 @@ class Victim:
         """`count` observations [B,n,C,h,w] of unprotected features [B,C,h,w]."""
         if not self.is_random:
             # equal observations: a view is enough
-            return self._protect(smashed, generator).unsqueeze(1).expand(-1, count, *smashed.shape[1:])
+            seen: Tensor = self._protect(smashed, generator).unsqueeze(1)
+            return seen.expand(-1, count, *smashed.shape[1:])
         repeated = smashed.repeat_interleave(count, 0)
         made: Tensor = torch.cat([self._protect(part, generator) for part in repeated.split(self._rows())])
-        return made.unflatten(0, (len(smashed), count))
+        observed: Tensor = made.unflatten(0, (len(smashed), count))
+        return observed
 
     def rows_for(self, count: int) -> int:
         """How many photos' `count` observations fit into memory at a time."""

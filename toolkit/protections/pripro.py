@@ -28,6 +28,9 @@ FLAT = 5e-2
 _OBSERVATIONS = (1, 100)
 #: differences below this share of the features' deviation are not worth hiding
 _LEAST_NOISE = 0.05
+#: share of the training before transparency moves: until mu has learned, the accuracy says nothing about it
+_WARM_UP = 0.4
+_FIRST_TRANSPARENCY = 0.3
 
 
 class AttentionMap(nn.Module):
@@ -144,7 +147,7 @@ class PriPro(Protection):
     basis: Tensor
 
     trains = "the injector; head and tail stay frozen"
-    options: ClassVar[dict[str, float]] = {"grid": 14, "leak_weight": 0.1, "max_drop": 0.004, "learning_rate": 5e-3}
+    options: ClassVar[dict[str, float]] = {"grid": 14, "leak_weight": 0.1, "max_drop": 0.004, "learning_rate": 1e-2}
 
     def __init__(self, features: FeatureShape, *, grid: float = 14) -> None:
         super().__init__(features)
@@ -186,7 +189,7 @@ class PriPro(Protection):
         smashed = _training.in_batches(training.head, training.images)
         if training.resume_from is None:
             _training.reinitialise(self, training.seed)
-            self.transparency.fill_(0.5)
+            self.transparency.fill_(_FIRST_TRANSPARENCY)
             self.moments.start_from(smashed, generator)
             with _training.frozen(training.tail):
                 self.basis.copy_(tolerated_directions(training.tail, smashed[:512])[:, :, None, None])
@@ -212,7 +215,8 @@ class PriPro(Protection):
                 with torch.no_grad():
                     logits = training.tail(self(held[index], *batch.noise_for(self, training.batch_size)))
                 balance.update(logits, held_labels[index])
-            self.transparency.mul_(0.985 if balance.holds else 1.02).clamp_(0.01, 1.0)
+            if schedule.last_epoch > steps * _WARM_UP:
+                self.transparency.mul_(0.98 if balance.holds else 1.02).clamp_(0.01, 1.0)
             return loss.item()
 
         with _training.frozen(training.head, training.tail):
