@@ -33,6 +33,8 @@ from .manifest import SCHEMA_VERSION, FileRef, Manifest
 
 MANIFEST = "manifest.json"
 _STAGING = ".staging"
+#: bytes; with less than this free, a failed write is taken for a full disk
+_NO_SPACE = 256 * 1024
 _OWNED = ("model", "protection", "head", "tail", "golden")
 
 
@@ -235,14 +237,29 @@ def _staging(root: Path) -> Iterator[Stage]:
     folder = Path(tempfile.mkdtemp(dir=root / _STAGING))
     try:
         yield Stage(root, folder)
-    except OSError as error:
+    except Exception as error:
+        _sweep_unnamed(root)
+        # libraries that write files wrap a full disk in errors of their own
+        full = "No space left" in str(error) or shutil.disk_usage(root).free < _NO_SPACE
+        if not full and not isinstance(error, OSError):
+            raise
+        reason = "No space left on the disk" if full else error.strerror if isinstance(error, OSError) else ""
         raise BundleError(
-            f"Writing to {root} failed ({error.strerror}); the bundle is as it was before, "
+            f"Writing to {root} failed ({reason}); the bundle is as it was before, "
             "free some space or rights and try again."
         ) from error
     finally:
         shutil.rmtree(root / _STAGING, ignore_errors=True)
         lock.release()
+
+
+def _sweep_unnamed(root: Path) -> None:
+    """Remove what a failed stage had moved to its final place before its manifest could be written."""
+    try:
+        manifest = parse_manifest((root / MANIFEST).read_bytes(), MANIFEST)
+    except (OSError, BundleError):
+        return
+    _sweep(root, manifest)
 
 
 def _sweep(root: Path, manifest: Manifest) -> None:

@@ -16,6 +16,8 @@ TailError) carry sentences of the same form and the command line treats them ali
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_MOST_LISTED = 20
+
 
 class PriproError(Exception):
     """Root of all errors whose message is meant for a person."""
@@ -33,8 +35,9 @@ class UnknownNameError(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)
         close = get_close_matches(name, choices, n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of: {', '.join(choices)}."
-        super().__init__(f"There is no {kind} named {name!r}; {hint}")
+        listed = f"choose one of: {', '.join(choices)}." if len(choices) <= _MOST_LISTED or not close else ""
+        meant = f"did you mean {' or '.join(close)}?" if close else ""
+        super().__init__(f"There is no {kind} named {name!r}; {' '.join(filter(None, (meant, listed)))}")
 
 
 class MissingExtraError(PriproError):

@@ -20,7 +20,7 @@ from .errors import BundleError, InputError
 from .partition import load_split
 from .protected import Protected, features_of, protection_class, seeded, weights_of
 from .protections._training import in_batches
-from .protections.base import Training
+from .protections.base import Protection, Training
 from .versions import tool_versions
 from .weights import UnsafeFileError, load_tensors_only
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .bundle import Bundle
-    from .protections.base import Protection
 
 Progress = Callable[[int, int, str], None]
 _DRAWS = 5
@@ -69,7 +68,7 @@ def protect(
     kind = protection_class(settings.method)
     halves = load_split(bundle)
     protection = kind.build(features_of(halves.cut.shape), settings.options)
-    data = _data(bundle, settings, needs=kind.trains != "nothing" or settings.max_accuracy_drop is not None)
+    data = _data(bundle, settings, needs=kind.fit is not Protection.fit or settings.max_accuracy_drop is not None)
     with bundle.extending() as stage:
         original_right = None
         if data is not None and kind.trains_head:

@@ -34,8 +34,12 @@ COMMANDS = (
     "serve",
     "verify",
     "measure",
+    "evaluate",
+    "plan",
+    "sweep",
     "run",
     "report",
+    "demo-app",
     "doctor",
 )
 #: what a full disk or missing rights raise

@@ -1,0 +1,228 @@
+"""What a user may get wrong: one sentence each, exit code 2, no traceback, nothing half written."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from require import require
+from safetensors.torch import save_file
+
+from toolkit.cli.main import app, guarded
+from toolkit.families import digits_resnet
+
+pytestmark = pytest.mark.slow
+
+SMALL = ["--input", "1x28x28"]
+
+
+def pripro(capfd, *arguments: object) -> tuple[int, str]:
+    code = guarded(lambda: app([str(argument) for argument in arguments]))
+    told = capfd.readouterr()
+    return code, told.err
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    save_file(digits_resnet.build(1, 10).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, weights) -> Path:
+    root = tmp_path_factory.mktemp("finished") / "bundle"
+    steps = (
+        ["partition", "digits_resnet", *SMALL, "--cut", "layer1", "--weights", weights, "-o", root],
+        ["protect", root, "--method", "gaussian", "--data", "digits"],
+        ["convert", root, "--to", "onnx"],
+        ["package", root],
+    )
+    for step in steps:
+        assert guarded(lambda step=step: app([str(part) for part in step])) == 0
+    return root
+
+
+@pytest.fixture
+def bundle(tmp_path, finished) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "bundle"))
+
+
+def state(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file() and ".staging" not in p.parts}
+
+
+def one_sentence(told: str) -> str:
+    lines = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, told
+    assert "Traceback" not in told
+    assert told.count("error: ") == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cuts", "resnet81"], "resnet18"),
+        (["cuts", "resnet18", "--input", "224"], "3x224x224"),
+        (["cuts", "digits_resnet", "--input", "3x0x28"], "3x224x224"),
+        (["cuts", "no.such.module:net"], "cannot be imported"),
+        (["cuts", "toolkit.errors:PriproError"], "torch.nn.Module"),
+        (["cuts", "nowhere.pt2"], "There is no file"),
+        (["partition", "digits_resnet", *SMALL, "--cut", "layer9", "-o", "OUT"], "layer1"),
+        (["partition", "digits_resnet", *SMALL, "--cut", "layer2.conv1", "-o", "OUT"], "layer1 and layer2"),
+        (["partition", "digits_resnet", "--input", "2x28x28", "--cut", "layer1", "-o", "OUT"], "channels"),
+        (["partition", "digits_resnet", *SMALL, "--cut", "layer1", "--mean", "a", "-o", "OUT"], "numbers"),
+        (["partition", "digits_resnet", *SMALL, "--cut", "layer1", "--weights", "none.pth", "-o", "OUT"], "no weights"),
+        (["partition", "digits_resnet", *SMALL, "--cut", "layer1", "--labels", "none.txt", "-o", "OUT"], "class names"),
+        (["protect", "OUT"], "is not a bundle"),
+        (["convert", "OUT"], "is not a bundle"),
+        (["run", "none.toml"], "There is no file"),
+    ],
+)
+def test_before_there_is_a_bundle(capfd, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    code, told = pripro(capfd, *[str(tmp_path / "out") if part == "OUT" else part for part in arguments])
+    assert code == 2
+    assert words in one_sentence(told)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["protect", "--method", "magic", "--data", "digits"], "gaussian"),
+        (["protect", "--method", "pripro"], "--data"),
+        (["protect", "--method", "gaussian", "--data", "digit"], "folder:DIR"),
+        (["protect", "--method", "gaussian", "--data", "folder:/nowhere"], "There is no folder"),
+        (["protect", "--method", "gaussian", "--option", "loud=1"], "loud"),
+        (["protect", "--method", "gaussian", "--option", "loud"], "NAME=NUMBER"),
+        (["protect", "--method", "gaussian", "--max-accuracy-drop", "101%"], "percentage"),
+        (["convert", "--to", "caffe"], "onnx"),
+        (["convert", "--to", "onnx", "--precision", "fp64"], "fp32"),
+        (["convert", "--to", "onnx", "--backend", "npu"], "cpu"),
+        (["package", "--name", "../x"], "letters"),
+        (["package", "--goldens", "/nowhere"], "holds no photo"),
+        (["verify", "--tail", "http://127.0.0.1:9"], "127.0.0.1:9"),
+        (["verify", "--tail", "no url"], "URL"),
+    ],
+)
+def test_with_a_bundle(capfd, bundle, arguments, words):
+    before = state(bundle)
+    verb, *rest = arguments
+    code, told = pripro(capfd, verb, bundle, *rest)
+    assert code == 2
+    assert words in one_sentence(told)
+    assert state(bundle) == before
+
+
+def test_an_unknown_manifest_key(capfd, bundle):
+    path = bundle / "manifest.json"
+    raw = json.loads(path.read_text()) | {"surprise": 1}
+    path.write_text(json.dumps(raw))
+    code, told = pripro(capfd, "verify", bundle)
+    assert code == 2
+    assert "surprise" in one_sentence(told)
+
+
+@pytest.mark.parametrize("name", ["truncated.safetensors", "truncated.pth", "bomb.pth", "other.safetensors"])
+def test_unusable_weights(capfd, tmp_path, weights, name):
+    path, mark = tmp_path / name, tmp_path / "mark"
+    if name == "truncated.safetensors":
+        path.write_bytes(weights.read_bytes()[:-9])
+    elif name == "truncated.pth":
+        torch.save(digits_resnet.build(1, 10).state_dict(), path)
+        path.write_bytes(path.read_bytes()[:-999])
+    elif name == "bomb.pth":
+
+        class Bomb:
+            def __reduce__(self):
+                return os.system, (f"touch {mark}",)
+
+        torch.save({"x": Bomb()}, path)
+    else:
+        save_file({"x": torch.zeros(1)}, path)
+    out = tmp_path / "out"
+    code, told = pripro(
+        capfd, "partition", "digits_resnet", *SMALL, "--cut", "layer1", "--weights", path, "-o", out
+    )
+    assert code == 2
+    assert name in one_sentence(told)
+    assert not out.exists()
+    assert not mark.exists()
+
+
+@contextlib.contextmanager
+def mounted(place: Path, options: str):
+    require(os.geteuid() == 0 and shutil.which("mount") is not None, "the right to mount a tmpfs", "running as root")
+    place.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["protect", "--method", "none", "--data", "digits"],
+        ["package"],
+        ["convert", "--to", "executorch"],
+        ["convert", "--to", "coreml"],
+        ["convert", "--to", "tflite"],
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+def test_a_full_disk(capfd, tmp_path, finished, arguments):
+    place = tmp_path / "small"
+    with mounted(place, "size=48m"):
+        root = Path(shutil.copytree(finished, place / "bundle"))
+        before = state(root)
+        free = shutil.disk_usage(place).free
+        (place / "filler").write_bytes(bytes(free - 4096))
+        verb, *rest = arguments
+        code, told = pripro(capfd, verb, root, *rest)
+        assert code == 2, told
+        assert "No space left" in one_sentence(told)
+        assert state(root) == before
+        (place / "filler").unlink()
+        assert pripro(capfd, verb, root, *rest)[0] == 0
+
+
+def test_a_read_only_folder(capfd, tmp_path, finished):
+    place = tmp_path / "fixed"
+    with mounted(place, "size=64m"):
+        root = Path(shutil.copytree(finished, place / "bundle"))
+        before = state(root)
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        code, told = pripro(capfd, "package", root)
+        assert code == 2
+        assert "cannot be written" in one_sentence(told)
+        code, told = pripro(capfd, "partition", "digits_resnet", *SMALL, "--cut", "layer1", "-o", place / "new")
+        assert code == 2
+        assert "cannot be made" in one_sentence(told)
+        assert state(root) == before
+
+
+def test_a_missing_extra(tmp_path, finished):
+    hide = tmp_path / "sitecustomize.py"
+    hide.write_text(
+        "import importlib.util as u\n_find = u.find_spec\n"
+        "u.find_spec = lambda name, package=None: None if name == 'coremltools' else _find(name, package)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "toolkit.cli.main", "convert", str(finished), "--to", "coreml"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "pip install 'pripro-toolkit[coreml]'" in one_sentence(done.stderr)

@@ -1,0 +1,115 @@
+"""kill -9 at random moments: a bundle is as before or complete, and the same command then finishes it."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from toolkit.bundle import Bundle
+from toolkit.families import digits_resnet
+
+pytestmark = pytest.mark.slow
+
+#: kills of each stage; 20 for the full claim, fewer in a usual run
+KILLS = int(os.environ.get("PRIPRO_KILLS", "2"))
+STAGES = ("partition", "protect", "convert", "package")
+
+CONFIG = """
+bundle = "bundle"
+[network]
+source = "digits_resnet"
+weights = "w.safetensors"
+input = "1x28x28"
+cut = "layer2"
+[protect]
+method = "pripro"
+data = "digits"
+epochs = 1
+[convert.targets]
+onnx = ["fp32"]
+[package]
+goldens = 2
+[measure]
+quick = true
+"""
+
+
+def command(stage: str, folder: Path) -> list[str]:
+    root = str(folder / "bundle")
+    arguments = {
+        "partition": ["digits_resnet", "--input", "1x28x28", "--cut", "layer2", "-o", root],
+        "protect": [root, "--data", "digits", "--epochs", "1", "--resume"],
+        "convert": [root, "--to", "onnx"],
+        "package": [root, "--goldens-count", "2"],
+        "run": [str(folder / "deploy.toml")],
+    }[stage]
+    return [sys.executable, "-m", "toolkit.cli.main", stage, *arguments]
+
+
+def finish(stage: str, folder: Path) -> float:
+    started = time.monotonic()
+    done = subprocess.run(command(stage, folder), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return time.monotonic() - started
+
+
+def killed(stage: str, folder: Path, after: float) -> None:
+    process = subprocess.Popen(
+        command(stage, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def manifest_of(folder: Path) -> str | None:
+    path = folder / "bundle" / "manifest.json"
+    if not path.exists():
+        return None
+    Bundle.open(folder / "bundle").check_files()
+    return path.read_text()
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory) -> dict[str, Path]:
+    """A folder with the bundle as it is just before each stage."""
+    folder = tmp_path_factory.mktemp("kill") / "start"
+    folder.mkdir()
+    torch.manual_seed(0)
+    save_file(digits_resnet.build(1, 10).state_dict(), folder / "w.safetensors")
+    (folder / "deploy.toml").write_text(CONFIG)
+    states = {"run": folder}
+    for stage in STAGES:
+        states[stage] = folder
+        folder = Path(shutil.copytree(folder, folder.parent / stage))
+        finish(stage, folder)
+    return states
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "run"])
+def test_killed_anywhere(stage, before, tmp_path):
+    folder = Path(shutil.copytree(before[stage], tmp_path / "measured"))
+    whole = finish(stage, folder)
+    stages_when_done = set(Bundle.open(folder / "bundle").manifest.stages)
+    draw = random.Random(0)
+    victim = Path(shutil.copytree(before[stage], tmp_path / "victim"))
+    for _ in range(KILLS):
+        old = manifest_of(victim)
+        killed(stage, victim, draw.uniform(0.2, 1.0) * whole)
+        new = manifest_of(victim)
+        if stage != "run" and new != old:
+            assert new is not None
+            assert set(Bundle.open(victim / "bundle").manifest.stages) == stages_when_done
+            shutil.rmtree(victim)
+            shutil.copytree(before[stage], victim)
+    finish(stage, victim)
+    assert set(Bundle.open(victim / "bundle").manifest.stages) == stages_when_done
+    assert not (victim / "bundle" / ".staging").exists()
