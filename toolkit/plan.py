@@ -241,12 +241,12 @@ def report_of(network: Network, setting: Setting, prediction: Prediction, bundle
 
 def _assumptions(setting: Setting, prediction: Prediction) -> list[str]:
     times = [*prediction.measured_heads.values(), *prediction.measured_tails.values()]
-    flags = sorted({time.flag for time in times} - {""})
+    flags = [time.flag for time in times if time.flag]
     phone = "Head ms are this host's, not a phone's: give --device-report for figures that hold for a phone."
     if setting.device_factor != 1.0:
         phone = (
-            f"Head ms are this host's times {setting.device_factor:.2f}, from the phone's report of one head; "
-            "whether that factor holds for the other cuts is not measured."
+            f"Head ms: this host's, times {setting.device_factor:.3g} at every cut; "
+            "whether one factor holds for all cuts is not measured."
         )
     return [
         phone,
@@ -254,5 +254,5 @@ def _assumptions(setting: Setting, prediction: Prediction) -> list[str]:
         "Head, network and tail follow one another; the answer's few bytes cost the round trip only.",
         "The connection is open and was idle: TCP starts slowly again (RFC 5681).",
         f"Cloud-only uploads {setting.upload.source}; decoding it is not counted.",
-        *(f"Doubt about the measurement: {flag}" for flag in flags),
+        *([f"{len(flags)} of {len(times)} timings are in doubt; the first: {flags[0]}"] if flags else []),
     ]

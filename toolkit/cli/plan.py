@@ -41,6 +41,12 @@ def command(
         list[Path] | None, typer.Option(help="Bundle of this network: its evaluation gives PI and drop; repeatable.")
     ] = None,
     tail: Annotated[str | None, typer.Option(help="URL of a running tail of --bundle, to scale tail times to.")] = None,
+    phone_factor: Annotated[
+        float | None, typer.Option(min=1e-3, help="What if: phone ms = this host's head ms times this.")
+    ] = None,
+    server_factor: Annotated[
+        float | None, typer.Option(min=1e-3, help="What if: server ms = this host's tail ms times this.")
+    ] = None,
     photos: Annotated[Path | None, typer.Option(help="Folder of real photos, for what cloud-only sends.")] = None,
     exposure: Annotated[
         bool, typer.Option("--exposure", help="Also estimate distance correlation per cut, a proxy of privacy.")
@@ -54,19 +60,25 @@ def command(
 ) -> None:
     """Price every cut against edge-only and cloud-only, find where they cross, and recommend one per goal."""
     from ..bundle import write_atomically
+    from ..errors import InputError
     from ..measurement.timing import Effort
     from ..network import load_network, parse_shape
     from ..plan import Setting, predict, report_of
-    from ..planning.known import device_factor, opened, privacy_of, server_factor
+    from ..planning import known
     from ..planning.network import Link, parse_quantity, read_trace
     from ..planning.photos import upload_of
     from ._plan_table import print_plan
     from ._progress import share_bar
 
-    shape, source, bundles = parse_shape(input_shape), network, opened(bundle or [])
+    if (phone_factor and device_report) or (server_factor and tail):
+        raise InputError(
+            "A what-if factor and a measurement contradict each other; "
+            "give either --phone-factor or --device-report, either --server-factor or --tail."
+        )
+    shape, source, bundles = parse_shape(input_shape), network, known.opened(bundle or [])
     own = None
     if (Path(network) / "manifest.json").is_file():
-        own = opened([Path(network)])[0]
+        own = known.opened([Path(network)])[0]
         bundles = [own, *bundles]
         size = own.manifest.split.image.shape[1:]
         shape, source = (size[0], size[1], size[2]), str(own.path(own.manifest.model.program))
@@ -82,22 +94,27 @@ def command(
         effort=Effort(20, 1.0),
         trace=None if trace is None else read_trace(trace),
         power=_power(compute_watts, radio_watts),
-        privacy=privacy_of(bundles, needed=min_pi is not None or max_drop is not None),
+        privacy=known.privacy_of(bundles, needed=min_pi is not None or max_drop is not None),
         min_pi=min_pi,
         max_drop=None if max_drop is None else _share(max_drop),
     )
     loaded = load_network(source, shape, weights)
     with share_bar("planning") as progress:
         prediction = predict(loaded, setting, progress)
-        changes: dict[str, object] = {}
+        changes: dict[str, object] = {
+            "device_factor": 1.0 if phone_factor is None else phone_factor,
+            "server_factor": 1.0 if server_factor is None else server_factor,
+        }
         if exposure:
             from ..planning.exposure import distance_correlations
 
             changes["exposure"] = distance_correlations(loaded, prediction.cuts, setting.upload.photos)
         if device_report is not None:
-            changes["device_factor"] = device_factor(device_report, bundles, prediction.head_ms, target, precision)
+            changes["device_factor"] = known.device_factor(
+                device_report, bundles, prediction.head_ms, target, precision
+            )
         if tail is not None:
-            changes["server_factor"] = server_factor(tail, bundles, prediction.tail_ms)
+            changes["server_factor"] = known.server_factor(tail, bundles, prediction.tail_ms)
     setting = dataclasses.replace(setting, **changes)  # type: ignore[arg-type]
     report = report_of(loaded, setting, prediction, None if own is None else own.manifest.bundle_id)
     if own is not None:
