@@ -12,7 +12,7 @@ from . import manifest as records
 from . import plugins
 from .data import load_data
 from .errors import BundleError, MissingExtraError, UnknownNameError
-from .protected import Protected, load_protected, seeded
+from .protected import load_protected, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,8 +89,7 @@ def convert(
         BundleError: not protected yet, or not writable.
         ConverterError: a head cannot be expressed in a format; heads before it are kept.
     """
-    found = load_protected(bundle)
-    program = _program(bundle, found)
+    program = head_program(bundle)
     made = []
     for number, head in enumerate(wanted):
         progress(number, len(wanted), f"{head}")
@@ -99,7 +98,13 @@ def convert(
     return made
 
 
-def _program(bundle: Bundle, found: Protected) -> HeadProgram:
+def head_program(bundle: Bundle) -> HeadProgram:
+    """What converters are given: the protected head with images to calibrate with.
+
+    Raises:
+        BundleError: not protected yet.
+    """
+    found = load_protected(bundle)
     images = _calibration(bundle)
     eps = found.protection.draw_eps(1, seeded(3))
     return HeadProgram(found.split.head, found.protection, images[:1], eps, [image[None] for image in images])

@@ -13,6 +13,7 @@ from .convert import converter
 from .errors import BundleError, MissingExtraError, UnknownNameError
 from .measurement.condition import this_host
 from .parity.diagnose import diagnose
+from .parity.elsewhere import arm64_rows, old_tflite_rows
 from .parity.numeric import numeric_rows
 from .parity.privacy import noise_row
 from .parity.replay import Goldens, load_goldens
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from . import manifest as records
     from .bundle import Bundle
     from .parity.replay import Array
+    from .reports import Device
 
 
 def verify(
@@ -37,6 +39,8 @@ def verify(
     tail: TailClient | None,
     *,
     targets: Sequence[str] | None = None,
+    arm64: bool = False,
+    tflite_compat: str | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> ParityReport:
     """Compare every head that can run here with eager torch, and its answers through the tail.
@@ -45,6 +49,8 @@ def verify(
         bundle: packaged.
         tail: the running tail, or None to compare heads only.
         targets: only these, or None for all.
+        arm64: also run heads on emulated aarch64 kernels.
+        tflite_compat: also run .tflite heads on that old version of tflite-runtime, such as "2.14".
         progress: called with (heads done, heads in all, text).
 
     Raises:
@@ -63,6 +69,11 @@ def verify(
     for number, head in enumerate(heads):
         progress(number, len(heads), f"{head.target} {head.precision}")
         rows += _verify_head(bundle, head, goldens, task, usable)
+        if arm64:
+            progress(number, len(heads), f"{head.target} {head.precision} on aarch64")
+            rows += arm64_rows(bundle, head, goldens)
+        if tflite_compat is not None:
+            rows += old_tflite_rows(bundle, head, goldens, tflite_compat)
     progress(len(heads), len(heads), "verified")
     return report_of(bundle, rows)
 
@@ -85,14 +96,17 @@ def chosen_heads(bundle: Bundle, targets: Sequence[str] | None) -> list[records.
     return [head for head in every if targets is None or head.target in targets]
 
 
-def report_of(bundle: Bundle, rows: Iterable[ParityRow]) -> ParityReport:
-    """Collect rows; a row that was not run neither passes nor fails, but nothing run at all is no pass."""
+def report_of(bundle: Bundle, rows: Iterable[ParityRow], device: Device | None = None) -> ParityReport:
+    """Collect rows that were made on `device`, this host by default.
+
+    A row that was not run neither passes nor fails, but nothing run at all is no pass.
+    """
     kept = list(rows)
     verdicts = [row.passed for row in kept]
     return ParityReport(
         bundle_id=bundle.manifest.bundle_id,
         created_utc=now_utc(),
-        device=this_host(),
+        device=device or this_host(),
         rows=kept,
         passed=False not in verdicts and True in verdicts,
     )

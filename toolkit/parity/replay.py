@@ -15,6 +15,7 @@ from .cases import PHOTO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from ..bundle import Bundle
 
@@ -62,6 +63,15 @@ class Goldens:
         names = ("image", "eps") if self.noisy else ("image",)
         return {name: self.inputs[name][index : index + 1] for name in names}
 
+    def take(self, indices: Sequence[int]) -> Goldens:
+        """Only these rows, in this order."""
+        rows = list(indices)
+        return Goldens(
+            {name: value[rows] for name, value in self.inputs.items()},
+            {name: value[rows] for name, value in self.expected.items()},
+            [self.rows[index] for index in rows],
+        )
+
     def replay(self, run: Callable[[dict[str, Array]], Array]) -> Array:
         """Answers of a head to every row [n,c,h,w]."""
         return np.concatenate([run(self.feed(index)) for index in range(len(self.rows))])
@@ -76,7 +86,13 @@ def load_goldens(bundle: Bundle) -> Goldens:
     golden = bundle.manifest.golden
     if golden is None:
         raise BundleError(f"{bundle.root} has no goldens yet; run: pripro package {bundle.root}")
-    with safe_open(bundle.path(golden.inputs), "numpy") as stream:
+    return read_goldens(bundle.path(golden.inputs), bundle.path(golden.expected))
+
+
+def read_goldens(inputs: Path, expected: Path) -> Goldens:
+    """Read the two files of some goldens; rows without a name are real images."""
+    with safe_open(inputs, "numpy") as stream:
         metadata = stream.metadata() or {}
-    rows = json.loads(metadata["rows"]) if "rows" in metadata else [PHOTO] * golden.n
-    return Goldens(load_file(bundle.path(golden.inputs)), load_file(bundle.path(golden.expected)), rows)
+    arrays = load_file(inputs)
+    rows = json.loads(metadata["rows"]) if "rows" in metadata else [PHOTO] * len(arrays["image"])
+    return Goldens(arrays, load_file(expected), rows)

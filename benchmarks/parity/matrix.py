@@ -1,0 +1,117 @@
+"""Families x cuts x targets x precisions: is each converted head eager torch's?
+
+    python benchmarks/parity/matrix.py             every cell that is not done yet, then the table
+    python benchmarks/parity/matrix.py --table     the table only, of the cells that are done
+
+A cell is one JSON file in build/parity/, so an interrupted run goes on where it stopped. The table is
+benchmarks/results/parity.md, its data parity.json beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+WORK = Path(os.environ.get("PRIPRO_PARITY_WORK", ROOT / "build" / "parity"))
+TARGETS = {
+    "executorch": ("fp32", "int8"),
+    "tflite": ("fp32", "fp16", "int8"),
+    "onnx": ("fp32", "int8"),
+    "coreml": ("fp32", "fp16", "w8"),
+}
+
+
+def cell_file(family: str, cut: str, target: str, precision: str) -> Path:
+    return WORK / "cells" / f"{family}@{cut}@{target}@{precision}.json"
+
+
+def missing(family: str, cut: str) -> list[tuple[str, str]]:
+    pairs = [(target, precision) for target, kinds in TARGETS.items() for precision in kinds]
+    return [pair for pair in pairs if not cell_file(family, cut, *pair).exists()]
+
+
+def run_group(family: str, cut: str) -> None:
+    """Every cell of one head, in this process."""
+    import torch
+    from heads import make
+
+    torch.set_num_threads(1)
+    todo = missing(family, cut)
+    if not todo:
+        return
+    case = make(family, cut, WORK)
+    for target, precision in todo:
+        record = {"family": family, "cut": cut, "target": target, "precision": precision, "weights": case.weights}
+        path = cell_file(family, cut, target, precision)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record | run_cell(case, target, precision), indent=1))
+        sys.stderr.write(f"{path.stem}\n")
+
+
+def run_cell(case, target: str, precision: str) -> dict:  # noqa: ANN001 (heads.Case, imported late)
+    from converters.base import ConverterError
+    from toolkit.convert import converter
+    from toolkit.goldens import TOLERANCES
+    from toolkit.parity.diagnose import diagnose
+    from toolkit.parity.numeric import numeric_rows
+    from toolkit.parity.privacy import noise_row
+    from toolkit.parity.rows import EVALUATOR, Subject
+
+    made_by = converter(target)
+    backend = made_by.backends[0]
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.monotonic()
+        try:
+            conversion = made_by.convert(case.program, Path(folder), precision=precision, backend=backend)
+        except ConverterError as error:
+            return {"error": str(error), "passed": False}
+        seconds = time.monotonic() - start
+        runner = made_by.load(Path(folder) / conversion.entry)
+        goldens = case.goldens
+        got = goldens.replay(runner.run)
+        runtime = target if runner.is_real_runtime else EVALUATOR
+        subject = Subject(target, precision, backend, runtime)
+        rows = [
+            *numeric_rows(subject, goldens, got, TOLERANCES, lambda: diagnose(runner.run, goldens, got)),
+            noise_row(subject, goldens, got),
+        ]
+        return {
+            "rows": [row.model_dump() for row in rows],
+            "passed": all(row.passed for row in rows),
+            "seconds": round(seconds, 1),
+            "tools": dict(conversion.tools),
+        }
+
+
+def run_all(families: list[str]) -> None:
+    from heads import CUTS
+
+    for position in (1, 0):  # middle cuts first: a table that ends early still has every family
+        for family in families or CUTS:
+            if missing(family, CUTS[family][position]):
+                command = [sys.executable, __file__, "--group", family, CUTS[family][position]]
+                subprocess.run(command, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--group", nargs=2, metavar=("FAMILY", "CUT"))
+    parser.add_argument("--family", action="append", default=[])
+    parser.add_argument("--table", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.group:
+        run_group(*chosen.group)
+    else:
+        if not chosen.table:
+            run_all(chosen.family)
+        from table import write_table
+
+        write_table(WORK / "cells", ROOT / "benchmarks" / "results")

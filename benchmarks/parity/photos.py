@@ -1,0 +1,45 @@
+"""Real photos that scikit-learn and scikit-image ship: some to compare with, others to calibrate with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from toolkit.manifest import Preprocess
+from toolkit.preprocess import apply
+
+COMPARED = ("astronaut.png", "china.jpg", "coffee.png", "motorcycle_left.png")
+CALIBRATING = (
+    *("flower.jpg", "chelsea.png", "rocket.jpg", "retina.jpg", "ihc.png", "camera.png", "hubble_deep_field.jpg"),
+)
+_CROPS = 3
+
+
+def _open(name: str) -> Image.Image:
+    import skimage
+    import sklearn.datasets
+
+    folders = (Path(skimage.__file__).parent / "data", Path(sklearn.datasets.__file__).parent / "images")
+    return Image.open(next(folder / name for folder in folders if (folder / name).is_file()))
+
+
+def compared(how: Preprocess) -> torch.Tensor:
+    """Photos that every cell is judged on [4,C,H,W]."""
+    return torch.from_numpy(np.stack([apply(_open(name), how) for name in COMPARED]))
+
+
+def calibrating(how: Preprocess, seed: int = 0) -> torch.Tensor:
+    """Other photos, whole and three random crops of each [28,C,H,W]."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for name in CALIBRATING:
+        photo = _open(name)
+        made.append(apply(photo, how))
+        for _ in range(_CROPS):
+            side = int(min(photo.size) * rng.uniform(0.5, 0.9))
+            left, top = (int(rng.integers(0, size - side + 1)) for size in photo.size)
+            made.append(apply(photo.crop((left, top, left + side, top + side)), how))
+    return torch.from_numpy(np.stack(made))

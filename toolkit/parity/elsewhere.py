@@ -1,0 +1,88 @@
+"""The same file on other kernels: the phone's instruction set, and runtimes that older devices have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..convert import converter
+from .cases import NO_NOISE, OTHER_DRAW, SATURATED, SPECKLE, SWINGING
+from .compare import max_abs
+from .numeric import numeric_rows
+from .privacy import noise_row
+from .rows import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .. import manifest as records
+    from ..bundle import Bundle
+    from ..reports import ParityRow
+    from .replay import Array, Goldens
+
+    Run = Callable[[dict[str, Array]], Array]
+
+#: an emulated run takes seconds: one photo with every noise, one hard image
+_ROWS = (OTHER_DRAW, NO_NOISE, SWINGING, SATURATED, SPECKLE)
+#: kernels for another processor add in another order
+_ROUNDING = 1e-4
+
+
+def arm64_rows(bundle: Bundle, head: records.Head, goldens: Goldens) -> list[ParityRow]:
+    """Run a head on aarch64 kernels under qemu-user and compare with eager torch and with x86.
+
+    Raises:
+        InputError: the emulated system is not set up; names the command that does it.
+    """
+    from ..arm64 import TARGETS, run_head
+
+    if head.target not in TARGETS:
+        return []
+    entry = bundle.root / head.entry
+    return _rows(bundle, head, goldens, f"{head.target} on aarch64", lambda feed: run_head(head.target, entry, feed))
+
+
+def old_tflite_rows(bundle: Bundle, head: records.Head, goldens: Goldens, version: str) -> list[ParityRow]:
+    """Run a .tflite head on an old tflite-runtime, in an environment of its own, and compare alike.
+
+    Raises:
+        InputError: that version is not known or not set up; names the command that does it.
+    """
+    from ..tflite_compat import run_head
+
+    if head.target != "tflite":
+        return []
+    entry = bundle.root / head.entry
+    return _rows(bundle, head, goldens, f"tflite {version}", lambda feed: run_head(version, entry, feed))
+
+
+def _rows(bundle: Bundle, head: records.Head, goldens: Goldens, runtime: str, run: Run) -> list[ParityRow]:
+    subject = Subject.of(head, runtime)
+    made_by = converter(head.target)
+    if head.not_run or made_by.cannot_run(head.backend):
+        return [subject.not_run(head.not_run or made_by.cannot_run(head.backend) or "")]
+    few = goldens.take([0, *(index for row in _ROWS if (index := goldens.find(row)) is not None)])
+    here = few.replay(made_by.load(bundle.root / head.entry).run)
+    there = few.replay(run)
+    golden = bundle.manifest.golden
+    rows = numeric_rows(subject, few, there, golden.tolerances if golden else {})
+    if few.noisy:
+        rows.append(noise_row(subject, few, there))
+    return [*rows, _against_this_machine(subject, here, there)]
+
+
+def _against_this_machine(subject: Subject, here: Array, there: Array) -> ParityRow:
+    """Bit by bit; other kernels may round, so a difference alone is no failure, a large one is."""
+    worst = max_abs(here, there)
+    same = np.array_equal(here, there)
+    allowed = _ROUNDING * max(1.0, float(np.abs(here).max())) if subject.precision == "fp32" else np.inf
+    return subject.row(
+        "as on x86",
+        "numeric",
+        "bits, or rounding",
+        worst <= allowed and bool(np.isfinite(there).all()),
+        n=len(here),
+        max_abs=worst,
+        note="bit-identical" if same else f"differs by at most {worst:.2g}",
+    )

@@ -1,0 +1,150 @@
+"""Where a converted head departs from eager torch: layer by layer, down to the first operator."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..convert import converter, head_program
+from ..errors import BundleError
+from . import cutting, tensors_coreml, tensors_onnx, tensors_tflite
+from .compare import max_abs, sqnr_db
+from .eager import Pair, eager_layers
+from .relation import relation
+from .replay import load_goldens
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from converters.base import HeadProgram
+
+    from .. import manifest as records
+    from ..bundle import Bundle
+    from .replay import Array, Goldens
+
+#: SQNR in dB below which a layer's result is another one, not a rounded one
+_DEPARTS = {"fp32": 60.0, "fp16": 30.0, "int8": 12.0, "w8": 15.0}
+_DEPARTS_ELSE = 8.0
+#: smaller differences are rounding whatever the SQNR says: the tensor is nearly zero
+_SAME = 1e-6
+#: formats whose files tell every intermediate result
+_READERS = {"onnx": tensors_onnx.read, "coreml": tensors_coreml.read, "tflite": tensors_tflite.read}
+
+
+@dataclass(frozen=True)
+class LayerParity:
+    """One layer, eager torch beside the target.
+
+    Attributes:
+        module: path in the head, such as "backbone.layer1.conv1".
+        operator: what the file computes there; fused ones are joined by " + ".
+        eager_rms, target_rms: root mean squares.
+        departs: whether it is the target's own result that is another one.
+        note: how it departs, where that has a name.
+    """
+
+    module: str
+    operator: str
+    eager_rms: float
+    target_rms: float
+    max_abs: float
+    sqnr_db: float
+    departs: bool
+    note: str
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON: numbers that it cannot hold become null."""
+        return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A table of layers in the head's order and one sentence about the first that departs."""
+
+    target: str
+    precision: str
+    layers: list[LayerParity]
+    first: str
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        layers = [layer.as_dict() for layer in self.layers]
+        return {"target": self.target, "precision": self.precision, "first": self.first, "layers": layers}
+
+
+def explain(bundle: Bundle, head: records.Head, row: int = 0) -> Explanation:
+    """Compare a bundle's head with eager torch layer by layer, on one golden row.
+
+    Raises:
+        BundleError: a head that cannot be run here.
+    """
+    reason = head.not_run or converter(head.target).cannot_run(head.backend)
+    if reason:
+        raise BundleError(f"The {head.target} head cannot be explained here: {reason}.")
+    program = head_program(bundle)
+    entry = bundle.root / head.entry
+    return explain_head(program, head.target, head.precision, head.backend, entry, load_goldens(bundle), row)
+
+
+def explain_head(
+    program: HeadProgram, target: str, precision: str, backend: str, entry: Path, goldens: Goldens, row: int = 0
+) -> Explanation:
+    """Compare one converted file with eager torch layer by layer.
+
+    The files of ONNX, TFLite and Core ML tell their intermediate results. ExecuTorch's delegates do not: there
+    shorter and shorter heads are converted until the first operator is found that departs.
+
+    Args:
+        program: what was converted.
+        target: to which format.
+        precision: in which precision.
+        backend: for which backend.
+        entry: the file or .mlpackage folder.
+        goldens: inputs and eager torch's answers.
+        row: which golden row to run.
+    """
+    feed = goldens.feed(row)
+    threshold = _DEPARTS.get(precision, _DEPARTS_ELSE)
+    if target in _READERS:
+        pairs = _READERS[target](entry, feed, eager_layers(program, feed), threshold)
+    else:
+        pairs = cutting.read(program, converter(target), precision, backend, feed, threshold)
+    layers = [_compare(pair, threshold) for pair in pairs]
+    same = max_abs(goldens.smashed[row : row + 1], converter(target).load(entry).run(feed)) < _SAME
+    return Explanation(target, precision, layers, _first(layers, agrees=same, reconverted=target not in _READERS))
+
+
+def _compare(pair: Pair, threshold: float) -> LayerParity:
+    right, got = pair.chain[-1].value, pair.got
+    sqnr, worst = sqnr_db(right, got), max_abs(right, got)
+    departs = sqnr < threshold and not worst < _SAME
+    return LayerParity(
+        module=pair.chain[0].module,
+        operator=" + ".join(dict.fromkeys(part.operator for part in pair.chain)),
+        eager_rms=_rms(right),
+        target_rms=_rms(got),
+        max_abs=worst,
+        sqnr_db=sqnr,
+        departs=departs,
+        note=relation(right, got) if departs else "",
+    )
+
+
+def _rms(value: Array) -> float:
+    return float((value.astype("float64") ** 2).mean() ** 0.5)
+
+
+def _first(layers: list[LayerParity], *, agrees: bool, reconverted: bool) -> str:
+    broken = next((layer for layer in layers if layer.departs), None)
+    if broken is not None:
+        how = f": {broken.note}" if broken.note else ""
+        return f"the first layer that departs is {broken.operator} at {broken.module} ({broken.sqnr_db:.1f} dB){how}"
+    if reconverted and not agrees:
+        return "every layer agrees when converted anew: this file is not what the converter makes, convert it again"
+    if len(layers) < 2:
+        return "no layer departs"
+    losses = [(before.sqnr_db - after.sqnr_db, after) for before, after in itertools.pairwise(layers)]
+    lost, worst = max(losses, key=lambda pair: pair[0] if math.isfinite(pair[0]) else -math.inf)
+    return f"no single layer departs; most is lost in {worst.operator} at {worst.module} ({lost:.1f} dB)"

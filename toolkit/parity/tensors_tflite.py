@@ -1,0 +1,141 @@
+"""Intermediate results of a .tflite head. The file keeps no operator names, so results are recognised by value.
+
+A result that equals one of eager torch's, in either layout, is that one. One that equals none, while what it was
+computed from does and nothing computed from it does, is where the file departs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .compare import sqnr_db
+from .eager import EagerLayer, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .replay import Array
+
+#: these only move or recode values; where they go wrong, the next operator shows it
+_MOVES = {
+    "TRANSPOSE",
+    "RESHAPE",
+    "PAD",
+    "PADV2",
+    "QUANTIZE",
+    "DEQUANTIZE",
+    "STRIDED_SLICE",
+    "SLICE",
+    "EXPAND_DIMS",
+    "CAST",
+}
+#: how eager torch calls what an operator of the file computes
+_KINDS = {
+    "CONV_2D": "conv",
+    "DEPTHWISE_CONV_2D": "conv",
+    "SOFTMAX": "softmax",
+    "BATCH_MATMUL": "bmm",
+    "FULLY_CONNECTED": "linear",
+    "RESIZE_BILINEAR": "bilinear",
+    "MAX_POOL_2D": "max_pool",
+}
+
+
+def read(entry: Path, feed: Mapping[str, Array], eager: Mapping[str, EagerLayer], threshold: float) -> list[Pair]:
+    """Run once; this file's results beside eager torch's, up to the first that is none of them.
+
+    Args:
+        entry: the .tflite file.
+        feed: image [1,C,H,W] and, where the head takes noise, eps [1,...].
+        eager: what eager torch computes, by name.
+        threshold: results are the same above this SQNR in dB.
+    """
+    operators, values = _run(entry, feed)
+    known: dict[int, str] = {}
+    for operator in operators:
+        for name, value in ((name, values[name]) for name in operator["outputs"] if name in values):
+            match = _recognise(value, eager, threshold)
+            if match is not None:
+                known[name] = match
+    pairs: dict[str, Pair] = {}
+    for position, operator in enumerate(operators):
+        name = operator["outputs"][0]
+        if name in known:
+            layer = eager[known[name]]
+            pairs.setdefault(layer.name, Pair([layer], _as_eager(values[name], layer)))
+        elif name in values and _is_broken(operator, operators[position + 1 :], known):
+            guess = _guess(operator, values[name], eager, pairs)
+            if guess is not None:
+                return [*pairs.values(), Pair([guess], _as_eager(values[name], guess))]
+    return list(pairs.values())
+
+
+def _run(entry: Path, feed: Mapping[str, Array]) -> tuple[list[dict[str, Any]], dict[int, Array]]:
+    """Operators in their order, and every float result by the tensor's number; int8 results are decoded."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_path=str(entry),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+    interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner()
+    runner(**feed)
+    operators = interpreter._get_ops_details()
+    values: dict[int, Array] = {}
+    for detail in interpreter.get_tensor_details():
+        try:
+            value = interpreter.get_tensor(detail["index"])
+        except ValueError:  # a tensor that this run did not compute
+            continue
+        scales = detail["quantization_parameters"]["scales"]
+        if scales.size == 1 and value.dtype == np.int8:
+            value = (value.astype(np.float32) - detail["quantization_parameters"]["zero_points"][0]) * scales[0]
+        if value.dtype == np.float32:
+            values[detail["index"]] = value
+    return operators, values
+
+
+def _as_eager(value: Array, layer: EagerLayer) -> Array:
+    """In eager torch's shape, in the layout that fits better."""
+    shape = layer.value.shape
+    plain = value.reshape(shape)
+    if len(shape) != 4:
+        return plain
+    n, c, h, w = shape
+    turned = value.reshape(n, h, w, c).transpose(0, 3, 1, 2)
+    return turned if sqnr_db(layer.value, turned) > sqnr_db(layer.value, plain) else plain
+
+
+def _recognise(value: Array, eager: Mapping[str, EagerLayer], threshold: float) -> str | None:
+    same_size = [layer for layer in eager.values() if layer.value.size == value.size]
+    scored = [(sqnr_db(layer.value, _as_eager(value, layer)), layer.name) for layer in same_size]
+    best, name = max(scored, key=lambda pair: pair[0], default=(-np.inf, ""))
+    return name if best >= threshold else None
+
+
+def _is_broken(operator: Mapping[str, Any], later: list[dict[str, Any]], known: Mapping[int, str]) -> bool:
+    """Whether nothing that is computed from this result is one of eager torch's."""
+    if operator["op_name"] in _MOVES or operator["op_name"] == "DELEGATE":
+        return False
+    reached = set(operator["outputs"])
+    for each in later:
+        if reached.intersection(each["inputs"]):
+            if known.keys() & set(each["outputs"]):
+                return False
+            reached.update(each["outputs"])
+    return True
+
+
+def _guess(
+    operator: Mapping[str, Any], value: Array, eager: Mapping[str, EagerLayer], found: Mapping[str, Pair]
+) -> EagerLayer | None:
+    """The layer that this operator stands for: not seen yet, of its size and kind, the first such."""
+    open_ = [layer for name, layer in eager.items() if name not in found and layer.value.size == value.size]
+    kind = _KINDS.get(operator["op_name"], re.sub(r"_?\d*D?$", "", operator["op_name"]).lower())
+    return next((layer for layer in open_ if kind in layer.operator), open_[0] if open_ else None)
