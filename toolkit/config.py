@@ -32,11 +32,12 @@ class NetworkTable(Section):
 
 
 class ProtectTable(Section):
-    """[protect]: `max_accuracy_drop` as "1%" or a share."""
+    """[protect]: `max_accuracy_drop` and `min_pi` as "1%" or a share."""
 
     method: str = "pripro"
     data: str | None = None
     max_accuracy_drop: str | None = None
+    min_pi: str | None = None
     epochs: Annotated[int, Field(ge=1)] = 5
     batch_size: Annotated[int, Field(ge=1)] = 64
     seed: int = 0
@@ -110,3 +111,20 @@ def _rooted(config: Deploy, folder: Path) -> Deploy:
     )
     package = config.package.model_copy(update={"photos": place(config.package.photos)})
     return config.model_copy(update={"bundle": folder / config.bundle, "network": network, "package": package})
+
+
+def parse_share(text: str | None) -> float | None:
+    """Read "1%" or "0.01" as 0.01.
+
+    Raises:
+        InputError: not a share between 0 and 1.
+    """
+    if text is None:
+        return None
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise InputError(f"{text!r} is no share; give a percentage such as 1%, or a number from 0 to 1.")
+    return value

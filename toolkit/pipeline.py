@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__, goldens
 from .bundle import MANIFEST, Bundle, sha256_of
-from .cli.protect import parse_share
+from .config import parse_share
 from .convert import convert, plan_heads
 from .network import load_network, parse_shape
 from .package import PackageSettings, package
@@ -51,7 +51,8 @@ def build(config: Deploy, progress: Progress) -> Bundle:
 
     stamp = fingerprint(stamp, config.protect)
     if not _done(bundle, "protect", stamp):
-        chosen = config.protect.model_dump() | {"max_accuracy_drop": parse_share(config.protect.max_accuracy_drop)}
+        shares = {name: parse_share(getattr(config.protect, name)) for name in ("max_accuracy_drop", "min_pi")}
+        chosen = config.protect.model_dump() | shares
         protect(bundle, ProtectSettings(**chosen), progress=_part(progress, "protect"), resume=True, fingerprint=stamp)
     progress("protect", 1.0, "")
 

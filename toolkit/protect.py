@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
@@ -14,7 +15,7 @@ from safetensors.torch import save_file
 
 from . import manifest as records
 from .bundle import write_atomically
-from .calibrate import calibrate_strength
+from .calibrate import calibrate_privacy, calibrate_strength
 from .data import DataSplits, load_data
 from .errors import BundleError, InputError
 from .partition import load_split
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .bundle import Bundle
+    from .partition import Split
 
 Progress = Callable[[int, int, str], None]
 _DRAWS = 5
@@ -40,11 +42,17 @@ _CLIPPED = 0.0005
 
 @dataclass(frozen=True)
 class ProtectSettings:
-    """What a user chooses. `max_accuracy_drop` is a share (0.01 = one percentage point), None = keep as trained."""
+    """What a user chooses. Both searches None: the strength stays as trained.
+
+    Attributes:
+        max_accuracy_drop: a share (0.01 = one percentage point); the strongest noise within it.
+        min_pi: the weakest noise with at least this PI against a retrained attribute attacker.
+    """
 
     method: str
     data: str | None = None
     max_accuracy_drop: float | None = None
+    min_pi: float | None = None
     epochs: int = 5
     batch_size: int = 64
     seed: int = 0
@@ -68,12 +76,13 @@ def protect(
     kind = protection_class(settings.method)
     halves = load_split(bundle)
     protection = kind.build(features_of(halves.cut.shape), settings.options)
-    data = _data(bundle, settings, needs=kind.fit is not Protection.fit or settings.max_accuracy_drop is not None)
+    data = _data(
+        bundle,
+        settings,
+        needs=kind.fit is not Protection.fit or settings.max_accuracy_drop is not None or settings.min_pi is not None,
+    )
     with bundle.extending() as stage:
-        original_right = None
-        if data is not None and kind.trains_head:
-            smashed = in_batches(halves.head, data.victim_val.images)
-            original_right = in_batches(halves.tail, smashed).argmax(1) == data.victim_val.labels
+        original_head = copy.deepcopy(halves.head) if kind.trains_head else halves.head
         before = (
             None
             if data is None
@@ -82,26 +91,9 @@ def protect(
         if data is not None:
             _fit(bundle, protection, halves.head, halves.tail, data, settings, progress, resume)
         protection.eval().requires_grad_(False)
+        if data is not None:
+            _set_strength(protection, original_head, halves, data, bundle, settings, progress)
         found = Protected(halves, protection)
-        if data is not None and settings.max_accuracy_drop is not None:
-            result = calibrate_strength(
-                protection,
-                halves.head,
-                halves.tail,
-                data.victim_val.images,
-                data.victim_val.labels,
-                max_drop=settings.max_accuracy_drop,
-                draws=_DRAWS,
-                seed=settings.seed,
-                unprotected_right=original_right,
-                progress=progress,
-            )
-            if not result.met:
-                raise InputError(
-                    f"{settings.method} cannot keep the accuracy drop within {settings.max_accuracy_drop:.1%} even at "
-                    "its least strength; allow a larger --max-accuracy-drop, train longer, or choose another method "
-                    "or cut."
-                )
         sample = _sample(bundle, data)
         record = _record(found, settings, data, before, sample)
         made = stage.scratch("protection")
@@ -123,6 +115,54 @@ def protect(
         )
     _checkpoint(bundle).unlink(missing_ok=True)
     return record
+
+
+def _set_strength(
+    protection: Protection,
+    original_head: torch.nn.Module,
+    halves: Split,
+    data: DataSplits,
+    bundle: Bundle,
+    settings: ProtectSettings,
+    progress: Progress,
+) -> None:
+    """Search the strength on victim-val, by the user's accuracy or by the attacker's success.
+
+    Raises:
+        InputError: no strength gives what was asked for.
+    """
+    held = data.victim_val
+    if settings.max_accuracy_drop is not None:
+        right = in_batches(halves.tail, in_batches(original_head, held.images)).argmax(1) == held.labels
+        result = calibrate_strength(
+            protection,
+            halves.head,
+            halves.tail,
+            held.images,
+            held.labels,
+            max_drop=settings.max_accuracy_drop,
+            draws=_DRAWS,
+            seed=settings.seed,
+            unprotected_right=right,
+            progress=progress,
+        )
+        if not result.met:
+            raise InputError(
+                f"{settings.method} cannot keep the accuracy drop within {settings.max_accuracy_drop:.1%} even at its "
+                "least strength; allow a larger --max-accuracy-drop, train longer, or choose another method or cut."
+            )
+    if settings.min_pi is not None:
+        from .privacy_meter import pi_meter
+
+        meter = pi_meter(
+            original_head, halves.head, halves.tail, protection, data, bundle.manifest.preprocess, settings.seed
+        )
+        reached = calibrate_privacy(protection, meter, min_pi=settings.min_pi, progress=progress)
+        if reached < settings.min_pi:
+            raise InputError(
+                f"{settings.method} reaches a PI of {reached:.2f} at its greatest strength, not {settings.min_pi:g}; "
+                "ask for less, or choose another method or a later cut."
+            )
 
 
 def _data(bundle: Bundle, settings: ProtectSettings, *, needs: bool) -> DataSplits | None:
@@ -226,6 +266,7 @@ def _record(
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
         "max_accuracy_drop": settings.max_accuracy_drop,
+        "min_pi": settings.min_pi,
         "strength": protection.strength.item(),
     }
     return records.Protection(

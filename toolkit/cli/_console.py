@@ -11,7 +11,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-
 #: tables that go to a file or a pipe are not folded to a terminal's 80 columns
 _WIDE = 160
 

@@ -20,6 +20,9 @@ def command(
     max_accuracy_drop: Annotated[
         str | None, typer.Option(help="Find the strongest noise that costs the user no more, such as 1%.")
     ] = None,
+    min_pi: Annotated[
+        str | None, typer.Option(help="Find the weakest noise that hinders an attacker this much, such as 0.8.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 5,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per training step.")] = 64,
     seed: Annotated[int, typer.Option(help="Seeds the training.")] = 0,
@@ -29,13 +32,18 @@ def command(
 ) -> None:
     """Train a protection on the frozen network, set its strength, and fuse it into the head."""
     from ..bundle import Bundle
+    from ..config import parse_share
+    from ..errors import InputError
     from ..protect import ProtectSettings, protect
 
+    if min_pi is not None and max_accuracy_drop is not None:
+        raise InputError("--min-pi and --max-accuracy-drop are two directions of one search; give one of them.")
     opened = Bundle.open(bundle)
     settings = ProtectSettings(
         method=method,
         data=data,
         max_accuracy_drop=parse_share(max_accuracy_drop),
+        min_pi=parse_share(min_pi),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
@@ -54,25 +62,6 @@ def command(
             rows.append(("test accuracy, protected", f"{record.accuracy.protected:.2%}"))
         show_table((method, ">value"), rows)
     next_command(f"pripro convert {bundle} --to executorch,coreml,tflite,onnx")
-
-
-def parse_share(text: str | None) -> float | None:
-    """Read "1%" or "0.01" as 0.01.
-
-    Raises:
-        InputError: not a share between 0 and 1.
-    """
-    from ..errors import InputError
-
-    if text is None:
-        return None
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise InputError(f"{text!r} is no share; give a percentage such as 1%, or a number from 0 to 1.")
-    return value
 
 
 def parse_options(pairs: list[str]) -> dict[str, float]:
