@@ -94,6 +94,7 @@ class Rest:
 
     def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
         """Answer a whole request, or queue it for its tail."""
+        arrived = time.perf_counter()
         path = _path(head)
         target = infer_target(path)
         if target is None:
@@ -110,14 +111,14 @@ class Rest:
             return _error(413, f"The body inflates to more than {self.limits.body_bytes} bytes.")
 
         def done(logits: Floats | None) -> None:
-            connection.reply(self._answer(head, call, served, logits))
+            connection.reply(self._answer(head, call, served, logits, arrived))
 
         if not served.batcher.submit(call, done):
             self._metrics.refused(503)
             return self._busy()
         return None
 
-    def _answer(self, head: Head, call: Call, served: Served, logits: Floats | None) -> Reply:
+    def _answer(self, head: Head, call: Call, served: Served, logits: Floats | None, arrived: float) -> Reply:
         if logits is None:
             self._metrics.refused(503)
             return _error(503, "The engine failed on this batch.", Retry_After="1")
@@ -126,7 +127,10 @@ class Rest:
         except WireError as error:
             self._metrics.refused(400)
             return Reply(*refusal(error))
-        self._metrics.answered(served.signature.name, call.spec.dtype, time.perf_counter() - head.started)
+        now = time.perf_counter()
+        self._metrics.answered(served.signature.name, call.spec.dtype, now - head.started)
+        # from the whole request to the answer, so that a phone can tell the network's share from ours
+        headers["Server-Timing"] = f"tail;dur={(now - arrived) * 1e3:.3f}"
         return _deflate(Reply(200, body, headers), head.headers.get("accept-encoding"))
 
     # everything but inference
