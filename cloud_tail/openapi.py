@@ -117,14 +117,21 @@ def document(signatures: list[Signature], version: str, *, token: bool) -> dict[
 
 def _request(signatures: list[Signature]) -> dict[str, Any]:
     datatypes = sorted({V2_NAMES[spec.dtype] for item in signatures for spec in item.inputs})
+    shapes = {item.inputs[0].shape[1:] for item in signatures}
+    dimensions = [sorted(set(sizes)) for sizes in zip(*shapes, strict=False)]
     tensor = {
         "type": "object",
         "required": ["name", "datatype", "shape", "data"],
         "properties": {
             "name": {"const": "smashed"},
             "datatype": {"enum": datatypes},
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}},
-            "data": {"type": "array"},
+            "shape": {
+                "type": "array",
+                "prefixItems": [{"type": "integer", "minimum": 1}, *({"enum": sizes} for sizes in dimensions)],
+                "minItems": 1 + len(dimensions),
+                "maxItems": 1 + len(dimensions),
+            },
+            "data": {"type": "array", "description": "flat or nested; as many numbers as the shape says"},
         },
     }
     output = {"type": "object", "required": ["name"], "properties": {"name": {"const": "logits"}}}

@@ -146,6 +146,8 @@ def _specs(raw: Any) -> tuple[TensorSpec, ...]:  # noqa: ANN401
             isinstance(item, dict) and {"name", "dtype", "shape"} <= set(item), "a tensor needs name, dtype and shape"
         )
         _need(set(item) <= set(TensorSpec.__dataclass_fields__), f"a tensor has an unknown key among {sorted(item)}")
+        texts = (item["name"], item["dtype"], item.get("layout", ""))
+        _need(_all(texts, str), "a tensor's name, dtype and layout must be strings")
         _need(_all(item["shape"], int), "a shape must be a list of integers")
         scale, zero = item.get("scale"), item.get("zero_point")
         small = scale is None or (_all(scale, (int, float)) and all(abs(step) < 1e30 for step in scale))

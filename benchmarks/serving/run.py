@@ -34,17 +34,24 @@ ENCODINGS = ("float32", "uint8")
 Row = dict[str, object]
 
 
-def bodies(data: Path) -> dict[tuple[bool, str], tuple[dict[str, str], bytes]]:
-    """(v2?, encoding) -> headers and body of one request."""
+def bodies(data: Path) -> dict[tuple[str, str], tuple[dict[str, str], bytes]]:
+    """(form of the body, encoding) -> headers and body of one request."""
     signature = open_archive(data / "bench.mar").signature
     smashed = features(1, seed=99)
     found = {}
     for encoding in ENCODINGS:
         spec = signature.encoding(encoding)
         raw = quantise(smashed, spec) if encoding == "uint8" else smashed
-        found[True, encoding] = encode_request(smashed, spec, None)
-        found[False, encoding] = {"Content-Type": "application/octet-stream"}, raw.tobytes()
+        found["v2", encoding] = encode_request(smashed, spec, None)
+        found["raw", encoding] = {"Content-Type": "application/octet-stream"}, raw.tobytes()
+        found["form", encoding] = _form(raw.tobytes())
     return found
+
+
+def _form(tensor: bytes) -> tuple[dict[str, str], bytes]:
+    """A multipart form: the only way that LitServe takes bytes."""
+    head = b'--x\r\nContent-Disposition: form-data; name="tensor"; filename="t"\r\n\r\n'
+    return {"Content-Type": "multipart/form-data; boundary=x"}, head + tensor + b"\r\n--x--\r\n"
 
 
 def answers(port: int, peer: Peer, request: tuple[dict[str, str], bytes]) -> bool:
@@ -77,20 +84,20 @@ def load(
 
 
 def measure(
-    name: str, data: Path, requests: dict[tuple[bool, str], tuple[dict[str, str], bytes]], seconds: float
+    name: str, data: Path, requests: dict[tuple[str, str], tuple[dict[str, str], bytes]], seconds: float
 ) -> list[Row]:
     """Start one server and load it in every way."""
     peer, rows = PEERS[name], []
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        first = requests[peer.v2, "float32"]
+        first = requests[peer.body, "float32"]
         running = Running(peer, data, scratch, SERVER_CORE, lambda port: answers(port, peer, first))
         try:
             for encoding in ENCODINGS:
                 for concurrency in CONCURRENCY:
                     cpu = running.cpu_s()
                     # load.py's warm-up of half a second answers requests, too
-                    told = load(running.port, peer, requests[peer.v2, encoding], concurrency, seconds, scratch)
+                    told = load(running.port, peer, requests[peer.body, encoding], concurrency, seconds, scratch)
                     spent = running.cpu_s() - cpu
                     rows.append(
                         {

@@ -25,14 +25,14 @@ class Peer:
     Attributes:
         server, engine: as the result names them; rows of one engine share a bare forward.
         path: where it infers.
-        v2: whether bodies are v2 binary (else the tensor's bytes).
+        body: `v2` binary, `raw` (the tensor's bytes) or `form` (multipart).
         command: from (data folder, scratch folder, port) to the command line.
     """
 
     server: str
     engine: str
     path: str
-    v2: bool
+    body: str
     command: Callable[[Path, Path, int], list[str]]
 
 
@@ -80,17 +80,17 @@ def _noop(data: Path, scratch: Path, port: int) -> list[str]:
 
 
 PEERS = {
-    "torchserve": Peer("torchserve", "torch-eager", RAW, False, _torchserve("eager.mar")),
-    "torchserve+mar": Peer("torchserve+our .mar", "onnxruntime-f32", RAW, True, _torchserve("bench.mar")),
+    "torchserve": Peer("torchserve", "torch-eager", RAW, "raw", _torchserve("eager.mar")),
+    "torchserve+mar": Peer("torchserve+our .mar", "onnxruntime-f32", RAW, "v2", _torchserve("bench.mar")),
     "litserve": Peer(
-        "litserve", "onnxruntime-f32", "/predict", False, _script("litserve", "litserve_app.py", "tail.onnx")
+        "litserve", "onnxruntime-f32", "/predict", "form", _script("litserve", "litserve_app.py", "tail.onnx")
     ),
-    "ray": Peer("ray serve", "onnxruntime-f32", V2, True, _script("ray", "ray_serve.py", "bench.mar")),
-    "ours-ort": Peer("ours", "onnxruntime-f32", V2, True, _own("onnxruntime", "f32")),
-    "ours-openvino": Peer("ours", "openvino-f32", V2, True, _own("openvino", "f32")),
-    "ours-bf16": Peer("ours", "openvino-bf16", V2, True, _own("openvino", "bf16")),
-    "ours-int8": Peer("ours", "onnxruntime-int8", V2, True, _own("onnxruntime", "int8")),
-    "ours-noop": Peer("ours", "none", V2, True, _noop),
+    "ray": Peer("ray serve", "onnxruntime-f32", V2, "v2", _script("ray", "ray_serve.py", "bench.mar")),
+    "ours-ort": Peer("ours", "onnxruntime-f32", V2, "v2", _own("onnxruntime", "f32")),
+    "ours-openvino": Peer("ours", "openvino-f32", V2, "v2", _own("openvino", "f32")),
+    "ours-bf16": Peer("ours", "openvino-bf16", V2, "v2", _own("openvino", "bf16")),
+    "ours-int8": Peer("ours", "onnxruntime-int8", V2, "v2", _own("onnxruntime", "int8")),
+    "ours-noop": Peer("ours", "none", V2, "v2", _noop),
 }
 
 

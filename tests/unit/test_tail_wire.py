@@ -230,6 +230,8 @@ BAD_SIGNATURES = [
     ("name", "a b"), ("name", 5), ("version", ""), ("bundle_id", "xyz"), ("wire_version", 2), ("labels", ["one"]), ("labels", [1]),
     ("inputs", []), ("inputs", "x"), ("outputs", []), ("outputs", [{"name": "logits", "dtype": "float32", "shape": [-1]}]),
     ("inputs", [{"name": "smashed", "dtype": "float64", "shape": [-1, 4, 3, 3]}]),
+    ("inputs", [{"name": "smashed", "dtype": ["float32"], "shape": [-1, 4, 3, 3]}]),
+    ("inputs", [{"name": {}, "dtype": "float32", "shape": [-1, 4, 3, 3]}]),
     ("inputs", [{"name": "smashed", "dtype": "float32", "shape": [1, 4, 3, 3]}]),
     ("inputs", [{"name": "smashed", "dtype": "float32", "shape": [-1, 0, 3, 3]}]),
     ("inputs", [{"name": "smashed", "dtype": "float32", "shape": [-1, 1 << 40, 1 << 40]}]),

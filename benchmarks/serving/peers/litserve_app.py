@@ -16,8 +16,8 @@ class Tail(litserve.LitAPI):
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(sys.argv[2], options, providers=["CPUExecutionProvider"])
 
-    async def decode_request(self, request: Request):
-        body = await request.body()
+    def decode_request(self, request: Request):
+        body = request["tensor"].file.read()
         if len(body) == int(np.prod(SHAPE)):
             return (np.frombuffer(body, np.uint8).reshape(SHAPE).astype(np.float32) - 64) * np.float32(6.0 / 255)
         return np.frombuffer(body, np.float32).reshape(SHAPE)
