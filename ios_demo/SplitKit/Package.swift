@@ -3,7 +3,7 @@ import PackageDescription
 
 let package = Package(
     name: "SplitKit",
-    platforms: [.iOS(.v17), .macOS(.v14), .macCatalyst(.v17)],
+    platforms: [.iOS("17.4"), .macOS("14.4"), .macCatalyst("17.4")],
     products: [
         .library(name: "SplitKit", targets: ["SplitKit"]),
         .library(name: "SplitKitCoreML", targets: ["SplitKitCoreML"]),

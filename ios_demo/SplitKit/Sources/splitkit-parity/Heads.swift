@@ -16,7 +16,7 @@ func heads(for arguments: Arguments, in bundle: ModelBundle) async throws -> [an
             $0.target == "coreml" && (arguments.precision ?? $0.precision) == $0.precision
         }
         guard !found.isEmpty else {
-            throw BundleError("This bundle has no such Core ML head; add one with: pripro convert BUNDLE --target coreml")
+            throw BundleError("This bundle has no such Core ML head; add one with: pripro convert BUNDLE --to coreml")
         }
         var running: [any ParityHead] = []
         for head in found {

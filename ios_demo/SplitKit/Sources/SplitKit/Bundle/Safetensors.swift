@@ -1,7 +1,7 @@
 import Foundation
 
 /// A tensor as it lies in a file, C order.
-public struct Tensor: Sendable, Equatable {
+public struct StoredTensor: Sendable, Equatable {
     public enum Values: Sendable, Equatable {
         case float32([Float])
         case int64([Int64])
@@ -22,7 +22,7 @@ public enum Safetensors {
 
     /// What a file holds.
     public struct Content: Sendable {
-        public var tensors: [String: Tensor]
+        public var tensors: [String: StoredTensor]
         public var metadata: [String: String]
     }
 
@@ -103,8 +103,8 @@ public enum Safetensors {
             guard bytes == end - begin else { throw damaged("\(name) has another size than its shape says") }
         }
 
-        func tensor(_ bytes: Data) -> Tensor {
-            Tensor(
+        func tensor(_ bytes: Data) -> StoredTensor {
+            StoredTensor(
                 shape: shape,
                 values: isFloat
                     ? .float32(LittleEndian.floats(bytes))

@@ -1,0 +1,84 @@
+import PhotosUI
+import SplitKit
+import SwiftUI
+import UIKit
+
+/// A photo, what of it leaves the phone, and the answer.
+struct ClassifyView: View {
+    @Environment(Session.self) private var session
+    @State private var job = Job()
+    @State private var picked: PhotosPickerItem?
+    @State private var showsCamera = false
+    @State private var image: UIImage?
+    @State private var result: HeadRoom.Result?
+
+    var body: some View {
+        ScrollView {
+            VStack(spacing: 16) {
+                HStack {
+                    PhotosPicker("Choose a photo", selection: $picked, matching: .images)
+                    if Camera.isThere { Button("Take one") { showsCamera = true } }
+                }
+                HStack {
+                    if let image { picture(Image(uiImage: image), "stays here") }
+                    if let mosaic = result?.mosaic.image {
+                        picture(Image(decorative: mosaic, scale: 1).interpolation(.none), "leaves the phone")
+                    }
+                }
+                if job.isRunning { ProgressView() }
+                if let error = job.error { Text(error).foregroundStyle(.red) }
+                if let result { answer(result) }
+            }
+            .padding()
+        }
+        .onChange(of: picked) { _, item in
+            if let item { load(item) }
+        }
+        .sheet(isPresented: $showsCamera) {
+            Camera { taken in classify(taken) }
+        }
+    }
+
+    private func picture(_ image: Image, _ caption: String) -> some View {
+        VStack {
+            image.resizable().scaledToFit().frame(maxHeight: 220)
+            Text(caption).font(.caption)
+        }
+    }
+
+    private func answer(_ result: HeadRoom.Result) -> some View {
+        VStack(alignment: .leading, spacing: 8) {
+            ForEach(result.classification.choices) { choice in
+                HStack {
+                    Text(choice.label)
+                    Spacer()
+                    Text(Double(choice.probability), format: .percent.precision(.fractionLength(1)))
+                }
+            }
+            Text(
+                "head \(result.headMs.formatted(.number.precision(.fractionLength(1)))) ms, network and tail \(result.roundTripMs.formatted(.number.precision(.fractionLength(1)))) ms, \(result.bytesSent) bytes sent"
+            )
+            .font(.caption)
+        }
+    }
+
+    private func load(_ item: PhotosPickerItem) {
+        job.start {
+            guard let data = try await item.loadTransferable(type: Data.self), let image = UIImage(data: data) else {
+                throw BundleError("This photo cannot be read; choose another.")
+            }
+            try await run(image)
+        }
+    }
+
+    private func classify(_ image: UIImage) {
+        job.start { try await run(image) }
+    }
+
+    private func run(_ image: UIImage) async throws {
+        self.image = image
+        result = nil
+        guard let photo = Photo(image) else { throw BundleError("This photo cannot be drawn; choose another.") }
+        result = try await session.openRoom().classify(photo, tail: session.tail())
+    }
+}

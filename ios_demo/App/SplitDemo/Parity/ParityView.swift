@@ -1,0 +1,37 @@
+import SplitKit
+import SwiftUI
+
+/// Replays the bundle's goldens on this device and writes the report that `pripro verify --device-report` reads.
+struct ParityView: View {
+    @Environment(Session.self) private var session
+    @State private var job = Job()
+    @State private var withTail = false
+    @State private var rows: [ParityReplay.Comparison] = []
+    @State private var file: URL?
+
+    var body: some View {
+        Form {
+            Toggle("Also through the tail", isOn: $withTail)
+            JobButton(title: "Replay the goldens", job: job, work: replay)
+            if let file { ShareLink("Share the report", item: file) }
+            ForEach(rows, id: \.index) { row in
+                VStack(alignment: .leading) {
+                    Text("Row \(row.index): features differ by at most \(row.smashedMaxAbs)")
+                    if let logits = row.logitsMaxAbs {
+                        Text("logits by \(logits), the same answer: \(row.sameTop1 == true ? "yes" : "no")")
+                    }
+                }
+                .font(.caption.monospaced())
+            }
+        }
+    }
+
+    private func replay() async throws {
+        (rows, file) = ([], nil)
+        let tail = withTail ? try session.tail() : nil
+        let report = try await session.openRoom().parity(tail: tail) { comparison in
+            Task { @MainActor in rows.append(comparison) }
+        }
+        file = try ReportFile.write(report, name: "device-parity")
+    }
+}

@@ -1,0 +1,18 @@
+import SwiftUI
+
+@main
+struct SplitDemoApp: App {
+    @State private var session = Session()
+
+    var body: some Scene {
+        WindowGroup {
+            TabView {
+                ClassifyView().tabItem { Label("Classify", systemImage: "camera") }
+                BenchmarkView().tabItem { Label("Benchmark", systemImage: "stopwatch") }
+                ParityView().tabItem { Label("Parity", systemImage: "equal.circle") }
+                SettingsView().tabItem { Label("Settings", systemImage: "gearshape") }
+            }
+            .environment(session)
+        }
+    }
+}
