@@ -14,6 +14,7 @@ def test_the_app_compiles_links_and_passes_its_jvm_tests() -> None:
     build = android_build()
     log = (build / "check.log").read_text()
     assert "OK (" in log
+    assert "warning:" not in log
     assert (build / "base.apk").stat().st_size > 1000
     for part in ("ui/ClassifyActivity", "head/ExecuTorchRuntime", "head/LiteRtRuntime", "tail/TailClient"):
         assert (build / f"app/org/pripro/demo/{part}.class").is_file()
