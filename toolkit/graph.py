@@ -35,10 +35,12 @@ def _make_functional(module: GraphModule, node: Node) -> bool:
     """Replace one in-place operator by its plain twin; False where that would not be the same."""
     import torch
 
-    target = node.args[0]
-    name = str(node.target.overloadpacket).rpartition(".")[2]
+    target, operator = node.all_input_nodes[0], node.target
+    if not isinstance(operator, torch._ops.OpOverload) or target is not node.args[0]:
+        return False
+    name = str(operator.overloadpacket).rpartition(".")[2]
     packet = getattr(torch.ops.aten, name.removesuffix("_"), None)
-    overload = getattr(packet, node.target._overloadname, None)
+    overload = getattr(packet, operator._overloadname, None)
     if not name.endswith("_") or overload is None or target.op == "get_attr":
         return False
     order = {other: index for index, other in enumerate(module.graph.nodes)}

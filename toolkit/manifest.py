@@ -148,7 +148,7 @@ class Golden(Record):
 class Manifest(Record):
     """A bundle's manifest.json. Later stages are null or empty until they have run."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     bundle_id: Sha256
     created_utc: str
     tools: dict[str, str]

@@ -6,6 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cloud_tail.archive import write_archive
+from cloud_tail.signature import WIRE_VERSION, Signature
+from cloud_tail.signature import TensorSpec as WireSpec
+
 from . import manifest as records
 from .errors import InputError
 from .goldens import TOLERANCES, golden_images, write_goldens
@@ -45,9 +49,6 @@ def package(bundle: Bundle, settings: PackageSettings | None = None, *, fingerpr
         InputError: a name that is none.
         ConverterError: the tail has an operator without ONNX form.
     """
-    from cloud_tail.archive import write_archive
-    from cloud_tail.signature import WIRE_VERSION, Signature
-    from cloud_tail.signature import TensorSpec as WireSpec
     from converters.to_onnx import export_tail
 
     settings = settings or PackageSettings()
@@ -74,8 +75,8 @@ def package(bundle: Bundle, settings: PackageSettings | None = None, *, fingerpr
             version=_VERSION,
             bundle_id=old.compute_id(),
             labels=tuple(old.labels),
-            inputs=tuple(WireSpec(**_wire_fields(spec)) for spec in wire),
-            outputs=(WireSpec(**_wire_fields(old.split.logits)),),
+            inputs=tuple(_wire(spec) for spec in wire),
+            outputs=(_wire(old.split.logits),),
         )
         write_archive(made / f"{settings.name}.mar", signature=signature, model=model)
         (archive,) = stage.keep(made, "tail")
@@ -88,9 +89,7 @@ def package(bundle: Bundle, settings: PackageSettings | None = None, *, fingerpr
             inputs=wire,
             outputs=[old.split.logits],
         )
-        golden = records.Golden(
-            n=rows, seed=settings.seed, inputs=inputs, expected=expected, tolerances=TOLERANCES
-        )
+        golden = records.Golden(n=rows, seed=settings.seed, inputs=inputs, expected=expected, tolerances=TOLERANCES)
         bundle.commit(
             old.model_copy(
                 update={
@@ -112,6 +111,12 @@ def accepted_inputs(manifest: records.Manifest) -> list[records.TensorSpec]:
     return [plain, half, *codes]
 
 
-def _wire_fields(spec: records.TensorSpec) -> dict[str, object]:
-    fields = spec.model_dump()
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+def _wire(spec: records.TensorSpec) -> WireSpec:
+    return WireSpec(
+        name=spec.name,
+        dtype=spec.dtype,
+        shape=tuple(spec.shape),
+        layout=spec.layout,
+        scale=None if spec.scale is None else tuple(spec.scale),
+        zero_point=None if spec.zero_point is None else tuple(spec.zero_point),
+    )

@@ -26,7 +26,7 @@ def load_tensors_only(source: Path | IO[bytes]) -> object:
         UnsafeFileError: it holds other objects.
         EOFError, OSError, RuntimeError, ValueError, KeyError: it is damaged.
     """
-    import pickle  # noqa: S403 (only its exception type)
+    import pickle
 
     import torch
 

@@ -55,7 +55,8 @@ def bundle(tmp_path, finished) -> Path:
 
 
 def state(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file() and ".staging" not in p.parts}
+    files = [path for path in root.rglob("*") if path.is_file() and ".staging" not in path.parts]
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 def one_sentence(told: str) -> str:
@@ -149,9 +150,7 @@ def test_unusable_weights(capfd, tmp_path, weights, name):
     else:
         save_file({"x": torch.zeros(1)}, path)
     out = tmp_path / "out"
-    code, told = pripro(
-        capfd, "partition", "digits_resnet", *SMALL, "--cut", "layer1", "--weights", path, "-o", out
-    )
+    code, told = pripro(capfd, "partition", "digits_resnet", *SMALL, "--cut", "layer1", "--weights", path, "-o", out)
     assert code == 2
     assert name in one_sentence(told)
     assert not out.exists()

@@ -58,12 +58,18 @@ def test_a_new_bundle_opens_and_is_whole(bundle):
     }
 
 
-def test_a_stage_that_fails_leaves_the_bundle_as_it_was(bundle):
-    before = files_of(bundle.root)
-    with pytest.raises(RuntimeError), bundle.extending() as stage:
+def failing_stage(bundle):
+    with bundle.extending() as stage:
         made = stage.scratch("tail")
         (made / "tail.mar").write_bytes(b"half")
+        stage.keep(made, "tail")
         raise RuntimeError
+
+
+def test_a_stage_that_fails_leaves_the_bundle_as_it_was(bundle):
+    before = files_of(bundle.root)
+    with pytest.raises(RuntimeError):
+        failing_stage(bundle)
     assert files_of(bundle.root) == before
 
 

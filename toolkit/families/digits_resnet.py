@@ -16,7 +16,8 @@ class Residual(nn.Module):
         self.bn2 = nn.BatchNorm2d(out)
         self.relu = nn.ReLU()
         same = stride == 1 and channels == out
-        self.skip = nn.Identity() if same else nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+        project = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+        self.skip = nn.Identity() if same else project
 
     def forward(self, x: Tensor) -> Tensor:
         """[B,channels,H,W] -> [B,out,H/stride,W/stride]."""
