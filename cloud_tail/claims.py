@@ -166,7 +166,8 @@ def from_bytes(payload: Buffer, items: int, spec: TensorSpec) -> Array:
     """
     if len(payload) != items * spec.item_bytes:
         raise WireError(
-            f"{items} x {list(spec.shape[1:])} of {spec.dtype} are {items * spec.item_bytes} bytes; {len(payload)} came."
+            f"{items} x {list(spec.shape[1:])} of {spec.dtype} are {items * spec.item_bytes} bytes; "
+            f"{len(payload)} came."
         )
     array = np.frombuffer(payload, DTYPES[V2_NAMES[spec.dtype]]).reshape(items, *spec.shape[1:])
     if spec.dtype != "uint8":

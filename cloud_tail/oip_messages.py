@@ -33,7 +33,8 @@ _MESSAGES = {
     "InferParameter": "bool bool_param=1; int64 int64_param=2; string string_param=3; double double_param=4; "
     "uint64 uint64_param=5",
     "InferTensorContents": "repeated bool bool_contents=1; repeated int32 int_contents=2; "
-    "repeated int64 int64_contents=3; repeated uint32 uint_contents=4; repeated uint64 uint64_contents=5; repeated float fp32_contents=6; "
+    "repeated int64 int64_contents=3; repeated uint32 uint_contents=4; repeated uint64 uint64_contents=5; "
+    "repeated float fp32_contents=6; "
     "repeated double fp64_contents=7; repeated bytes bytes_contents=8",
     "InferInputTensor": _TENSOR,
     "InferRequestedOutputTensor": "string name=1; map InferParameter parameters=2",

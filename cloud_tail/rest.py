@@ -219,13 +219,13 @@ class Rest:
 def metadata(served: Served) -> dict[str, Any]:
     """A model's v2 metadata; the further encodings of `smashed` stand under parameters."""
     signature = served.signature
-    tensors = {kind: [{"name": spec.name, "datatype": V2_NAMES[spec.dtype], "shape": list(spec.shape)}] for kind, spec in (
-        ("inputs", signature.inputs[0]), ("outputs", signature.logits))}  # fmt: skip
+    first, logits = signature.inputs[0], signature.logits
     return {
         "name": signature.name,
         "versions": [signature.version],
         "platform": f"{served.engine}_{served.precision}",
-        **tensors,
+        "inputs": [{"name": first.name, "datatype": V2_NAMES[first.dtype], "shape": list(first.shape)}],
+        "outputs": [{"name": logits.name, "datatype": V2_NAMES[logits.dtype], "shape": list(logits.shape)}],
         "parameters": {
             "bundle_id": signature.bundle_id,
             "encodings": [V2_NAMES[spec.dtype] for spec in signature.inputs],

@@ -46,10 +46,11 @@ def quantise(values: Floats, spec: TensorSpec) -> NDArray[np.uint8]:
     """
     scale, zero = _affine(spec)
     with np.errstate(over="ignore"):  # what overflows is cut to the last code anyway
-        codes = np.rint(values / scale)
+        codes: Floats = np.rint(values / scale)
     codes += zero
     np.clip(codes, 0, 255, out=codes)
-    return codes.astype(np.uint8)
+    result: NDArray[np.uint8] = codes.astype(np.uint8)
+    return result
 
 
 def dequantise(codes: NDArray[np.uint8], spec: TensorSpec, out: Floats | None = None) -> Floats:

@@ -156,7 +156,7 @@ def status_of(answer: bytes) -> int:
 
 
 def venv_python(name: str) -> Path:
-    """The python of one of benchmarks/serving/setup.sh's environments, built on demand where CI or the user asks for it."""
+    """The python of one of benchmarks/serving/setup.sh's environments; CI builds it on demand."""
     from require import require
 
     override = os.environ.get(f"PRIPRO_{name.upper()}_VENV")

@@ -34,6 +34,7 @@ SIGNATURE = Signature(
     (TensorSpec("logits", "float32", (-1, 2), "NC"),),
 )
 
+
 class _Tail:
     signature = SIGNATURE
 

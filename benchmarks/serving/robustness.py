@@ -221,7 +221,7 @@ def malformed(rng: random.Random) -> tuple[bytes, bool]:
 
 
 def fuzz(folder: Path, count: int, seed: int = 1) -> dict[str, object]:
-    """Malformed requests from four connections, a good one after every tenth, slow and vanishing senders beside them."""
+    """Malformed requests from four connections, a good one after every tenth; slow and vanishing senders beside."""
     archive = tiny_archive(folder)
     wanted = expected_logits(archive, GOOD)
     statuses: Counter[str] = Counter()
@@ -355,10 +355,18 @@ def overload(folder: Path, seconds: float) -> dict[str, object]:
             thread.join()
     run_ms = 1000 * float(np.median(single))
     return {
-        "clients": 10 * queue, "queue": queue, "seconds": seconds, "answers": dict(statuses), "wrong": wrong,
-        "p50_ms_alone": run_ms, "p50_ms": 1000 * float(np.median(times)), "p99_ms": 1000 * float(np.percentile(times, 99)),
-        "rss_mb_before": before, "rss_mb_during": during, "recovery_s": recovery,
-    }  # fmt: skip
+        "clients": 10 * queue,
+        "queue": queue,
+        "seconds": seconds,
+        "answers": dict(statuses),
+        "wrong": wrong,
+        "p50_ms_alone": run_ms,
+        "p50_ms": 1000 * float(np.median(times)),
+        "p99_ms": 1000 * float(np.percentile(times, 99)),
+        "rss_mb_before": before,
+        "rss_mb_during": during,
+        "recovery_s": recovery,
+    }
 
 
 def term(folder: Path, count: int) -> dict[str, object]:

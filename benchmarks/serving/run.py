@@ -76,10 +76,28 @@ def load(
     """One measurement by load.py on the other core."""
     (scratch / "body").write_bytes(request[1])
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("load.py")), "--port", str(port), "--path", peer.path, "--headers", json.dumps(request[0]),
-         "--body", str(scratch / "body"), "--concurrency", str(concurrency), "--seconds", str(seconds), "--core", str(LOAD_CORE)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            str(Path(__file__).with_name("load.py")),
+            "--port",
+            str(port),
+            "--path",
+            peer.path,
+            "--headers",
+            json.dumps(request[0]),
+            "--body",
+            str(scratch / "body"),
+            "--concurrency",
+            str(concurrency),
+            "--seconds",
+            str(seconds),
+            "--core",
+            str(LOAD_CORE),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return dict(json.loads(done.stdout))
 
 
@@ -101,12 +119,19 @@ def measure(
                     spent = running.cpu_s() - cpu
                     rows.append(
                         {
-                            "server": peer.server, "engine": peer.engine, "body": encoding, "concurrency": concurrency,
-                            "rps": told["rps"], "p50_ms": told["p50_ms"], "p99_ms": told["p99_ms"],
-                            "cpu_ms": 1000 * spent / (told["rps"] * (seconds + 0.5)), "rss_mb": running.rss_mb(),
-                            "start_s": running.start_s, "bad": sum(n for status, n in told["statuses"].items() if status != "200"),
+                            "server": peer.server,
+                            "engine": peer.engine,
+                            "body": encoding,
+                            "concurrency": concurrency,
+                            "rps": told["rps"],
+                            "p50_ms": told["p50_ms"],
+                            "p99_ms": told["p99_ms"],
+                            "cpu_ms": 1000 * spent / (told["rps"] * (seconds + 0.5)),
+                            "rss_mb": running.rss_mb(),
+                            "start_s": running.start_s,
+                            "bad": sum(n for status, n in told["statuses"].items() if status != "200"),
                         }
-                    )  # fmt: skip
+                    )
         finally:
             running.stop()
     return rows
@@ -130,7 +155,7 @@ def bare(engine: str, data: Path, seconds: float) -> Row:
 
 
 def with_ratios(rows: list[Row]) -> list[Row]:
-    """Add one round's ratios: to the same engine's bare forward, and to TorchServe with the same body and concurrency."""
+    """Add one round's ratios: to the engine's bare forward, and to TorchServe with the same body and concurrency."""
     bares = {row["engine"]: row for row in rows if row["server"] == "bare"}
     torchserve = {(row["body"], row["concurrency"]): row for row in rows if row["server"] == "torchserve"}
     for row in rows:
@@ -173,9 +198,11 @@ def goals(rows: list[Row]) -> dict[str, dict[str, float]]:
 
     told = {}
     for label, engine, first, last in (
-        ("fp32 onnxruntime", "onnxruntime-f32", 2.5, 2.0), ("fp32 openvino", "openvino-f32", 2.5, 2.0),
-        ("bf16 openvino", "openvino-bf16", 4.0, 3.5), ("int8 onnxruntime", "onnxruntime-int8", 6.5, 6.0),
-    ):  # fmt: skip
+        ("fp32 onnxruntime", "onnxruntime-f32", 2.5, 2.0),
+        ("fp32 openvino", "openvino-f32", 2.5, 2.0),
+        ("bf16 openvino", "openvino-bf16", 4.0, 3.5),
+        ("int8 onnxruntime", "onnxruntime-int8", 6.5, 6.0),
+    ):
         told[f"{label}: rps over TorchServe at 1"] = {
             "goal_at_least": first,
             "measured": pick("ours", engine, 1, "ratio_to_torchserve"),

@@ -39,9 +39,20 @@ class Peer:
 def _own(engine: str, precision: str) -> Callable[[Path, Path, int], list[str]]:
     def command(data: Path, scratch: Path, port: int) -> list[str]:
         return [
-            sys.executable, "-m", "cloud_tail", "serve", str(data / "bench.mar"), "--port", str(port),
-            "--engine", engine, "--precision", precision, "--queue", "64",
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "cloud_tail",
+            "serve",
+            str(data / "bench.mar"),
+            "--port",
+            str(port),
+            "--engine",
+            engine,
+            "--precision",
+            precision,
+            "--queue",
+            "64",
+        ]
 
     return command
 
@@ -55,13 +66,20 @@ def _torchserve(archive: str) -> Callable[[Path, Path, int], list[str]]:
         os.link(data / archive, store / "tail.mar")
         (scratch / "config.properties").write_text(
             f"inference_address=http://127.0.0.1:{port}\nmanagement_address=http://127.0.0.1:{port + 1}\n"
-            f"metrics_address=http://127.0.0.1:{port + 2}\ngrpc_inference_port={port + 3}\ngrpc_management_port={port + 4}\n"
+            f"metrics_address=http://127.0.0.1:{port + 2}\n"
+            f"grpc_inference_port={port + 3}\ngrpc_management_port={port + 4}\n"
             "load_models=tail.mar\ndisable_token_authorization=true\nmax_request_size=67108864\nmetrics_mode=prometheus\n"
         )
         return [
-            str(VENVS / "torchserve" / "bin" / "torchserve"), "--start", "--foreground", "--ncs",
-            "--model-store", str(store), "--ts-config", str(scratch / "config.properties"),
-        ]  # fmt: skip
+            str(VENVS / "torchserve" / "bin" / "torchserve"),
+            "--start",
+            "--foreground",
+            "--ncs",
+            "--model-store",
+            str(store),
+            "--ts-config",
+            str(scratch / "config.properties"),
+        ]
 
     return command
 
@@ -101,9 +119,15 @@ class Running:
         self.port = _free_port()
         bin_folder = VENVS / "torchserve" / "bin"
         environment = {
-            **os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PATH": f"{bin_folder}:{os.environ['PATH']}",
-            "TMPDIR": str(scratch), "LOG_LOCATION": str(scratch), "METRICS_LOCATION": str(scratch), "RAY_USAGE_STATS_ENABLED": "0",
-        }  # fmt: skip
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "TMPDIR": str(scratch),
+            "LOG_LOCATION": str(scratch),
+            "METRICS_LOCATION": str(scratch),
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
         command = peer.command(data, scratch, self.port)
         started = time.perf_counter()
         with (scratch / "log").open("wb") as log:
@@ -124,7 +148,7 @@ class Running:
 
     def _tree(self) -> list[int]:
         parents = {}
-        for entry in filter(str.isdigit, os.listdir("/proc")):
+        for entry in filter(str.isdigit, (path.name for path in Path("/proc").iterdir())):
             try:
                 parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
             except OSError:

@@ -13,7 +13,7 @@ python=${PYTHON:-python3.11}
 packages() {
     case $1 in
         torchserve) echo "torch==2.13.0 torchserve==0.12.0 torch-model-archiver==0.12.0 onnxruntime==1.32.0 numpy==2.4.6 pyyaml psutil packaging pillow setuptools<81" ;;
-        litserve) echo "torch==2.13.0 litserve==0.2.19 onnxruntime==1.32.0 numpy==2.4.6 psutil" ;;
+        litserve) echo "torch==2.13.0 litserve==0.2.19 python-multipart onnxruntime==1.32.0 numpy==2.4.6 psutil" ;;
         ray) echo "ray[serve]==2.60.0 onnxruntime==1.32.0 numpy==2.4.6 grpcio httptools" ;;
         clients) echo "tritonclient[http,grpc]==2.73.0 numpy psutil" ;;
         tail) echo "$root[tail]" ;;

@@ -48,15 +48,26 @@ def main(out: Path) -> None:
     model = make()
     torch.save(model.state_dict(), out / "weights.pt")
     program = torch.onnx.export(
-        model, (torch.from_numpy(features(2)),), dynamo=True, opset_version=20, verbose=False,
-        input_names=["smashed"], output_names=["logits"], dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
-    )  # fmt: skip
+        model,
+        (torch.from_numpy(features(2)),),
+        dynamo=True,
+        opset_version=20,
+        verbose=False,
+        input_names=["smashed"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
+    )
     program.save(out / "tail.onnx", external_data=False)
     quant_pre_process(str(out / "tail.onnx"), str(out / "prepared.onnx"))
     quantize_static(
-        str(out / "prepared.onnx"), str(out / "tail-int8.onnx"), _Calibration(), quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
-    )  # fmt: skip
+        str(out / "prepared.onnx"),
+        str(out / "tail-int8.onnx"),
+        _Calibration(),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+    )
     write_archive(out / "bench.mar", signature=signature(), model=out / "tail.onnx", int8_model=out / "tail-int8.onnx")
     here, manifest = (
         Path(__file__).parent,

@@ -95,12 +95,13 @@ class Load:
 def replica_pids():
     """Replicas among this process's own descendants."""
     parents, titles = {}, {}
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{entry}/stat") as stat, open(f"/proc/{entry}/cmdline") as title:
-                parents[int(entry)], titles[int(entry)] = int(stat.read().rpartition(")")[2].split()[1]), title.read()
-        except OSError:
-            continue
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                titles[int(folder.name)] = (folder / "cmdline").read_text()
+            except OSError:
+                continue
 
     def ours(pid):
         while pid in parents and pid != os.getpid():

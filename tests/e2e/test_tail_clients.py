@@ -38,10 +38,21 @@ def test_tritonclient(tmp_path, token):
     script = Path(__file__).with_name("tail_triton_client.py")
     with TailServer(tmp_path, archive, *options) as server:
         done = subprocess.run(
-            [python, script, str(server.port), str(server.grpc_port), tmp_path / "features.npy", tmp_path / "codes.npy", BUNDLE_A, BUNDLE_B,
-             *([token] if token else [])],
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+            [
+                python,
+                script,
+                str(server.port),
+                str(server.grpc_port),
+                tmp_path / "features.npy",
+                tmp_path / "codes.npy",
+                BUNDLE_A,
+                BUNDLE_B,
+                *([token] if token else []),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     plain = expected_logits(archive, features)
@@ -67,9 +78,15 @@ def test_tritonclient(tmp_path, token):
         errors = told["errors"]
         assert BUNDLE_A in errors["bundle"]["message"]
         assert BUNDLE_B in errors["bundle"]["message"]
-        expected = {"bundle": ("409", "FAILED_PRECONDITION"), "shape": ("400", "INVALID_ARGUMENT"), "name": ("400", "INVALID_ARGUMENT"),
-                    "nan": ("400", "INVALID_ARGUMENT"), "model": ("404", "NOT_FOUND"), "output": ("400", "INVALID_ARGUMENT"),
-                    "classes": ("400", "INVALID_ARGUMENT")}  # fmt: skip
+        expected = {
+            "bundle": ("409", "FAILED_PRECONDITION"),
+            "shape": ("400", "INVALID_ARGUMENT"),
+            "name": ("400", "INVALID_ARGUMENT"),
+            "nan": ("400", "INVALID_ARGUMENT"),
+            "model": ("404", "NOT_FOUND"),
+            "output": ("400", "INVALID_ARGUMENT"),
+            "classes": ("400", "INVALID_ARGUMENT"),
+        }
         if token:
             expected["token"] = ("401", "UNAUTHENTICATED")
         for kind, (status, code) in expected.items():

@@ -112,6 +112,7 @@ def test_cut_or_padded_gzip(server, tail):
 
 
 GOOD = tiny_features().tobytes()
+CHUNKED = b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
 FULL = "Content-Length: 144\r\nContent-Type: application/octet-stream\r\n"
 
 
@@ -135,7 +136,7 @@ FULL = "Content-Length: 144\r\nContent-Type: application/octet-stream\r\n"
         (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400),
         (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\n", 400),
-        (b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + b"4000\r\n" + (bytes(0x4000) + b"\r\n4000\r\n") * 5, 413),
+        (CHUNKED + b"4000\r\n" + (bytes(0x4000) + b"\r\n4000\r\n") * 5, 413),
         (b"PUT /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", 405),
         (b"GET /predictions/tail HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", 405),
         (b"GET /../../etc/passwd HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", 404),
@@ -167,7 +168,7 @@ def test_chunked_body(server):
         b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (GOOD[:50], GOOD[50:51], GOOD[51:]))
         + b"0\r\nAuthorization: late\r\n\r\n"
     )
-    head = b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = CHUNKED.replace(b"Host: t", b"Host: t\r\nContent-Type: application/octet-stream")
     for step in (1, 7, 10_000):
         with server.connect() as link:
             for at in range(0, len(head + chunks), step):
@@ -221,7 +222,9 @@ def test_half_closed_client_gets_its_answer(server):
 def test_expect_continue(server):
     with server.connect() as link:
         link.sendall(
-            f"POST /predictions/tail HTTP/1.1\r\nHost: t\r\n{FULL}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode()
+            b"POST /predictions/tail HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nConnection: close\r\n"
+            + FULL.encode()
+            + b"\r\n"
         )
         assert link.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
         link.sendall(GOOD)
@@ -295,10 +298,15 @@ def test_token_rate_and_deadlines(archive, tmp_path):
             link.sendall(b"GET /ping HTTP/1.1\r\n")
             started = time.monotonic()
             with pytest.raises(OSError, match=r"reset|Broken pipe|closed"):
-                while time.monotonic() - started < 8:
-                    link.sendall(b"X: y\r\n")
-                    time.sleep(0.2)
+                drip(link, seconds=8)
             assert time.monotonic() - started < 5
+
+
+def drip(link, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        link.sendall(b"X: y\r\n")
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,22 @@ def torchserve(tmp_path_factory):
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [bin_folder / "torchserve", "--start", "--foreground", "--ncs", "--model-store", store, "--ts-config", folder / "config.properties"],
-            cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            [
+                bin_folder / "torchserve",
+                "--start",
+                "--foreground",
+                "--ncs",
+                "--model-store",
+                store,
+                "--ts-config",
+                folder / "config.properties",
+            ],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
         until = time.monotonic() + 90
         while not ready(management):

@@ -227,8 +227,17 @@ def test_response_both_ways():
 
 
 BAD_SIGNATURES = [
-    ("name", "a b"), ("name", 5), ("version", ""), ("bundle_id", "xyz"), ("wire_version", 2), ("labels", ["one"]), ("labels", [1]),
-    ("inputs", []), ("inputs", "x"), ("outputs", []), ("outputs", [{"name": "logits", "dtype": "float32", "shape": [-1]}]),
+    ("name", "a b"),
+    ("name", 5),
+    ("version", ""),
+    ("bundle_id", "xyz"),
+    ("wire_version", 2),
+    ("labels", ["one"]),
+    ("labels", [1]),
+    ("inputs", []),
+    ("inputs", "x"),
+    ("outputs", []),
+    ("outputs", [{"name": "logits", "dtype": "float32", "shape": [-1]}]),
     ("inputs", [{"name": "smashed", "dtype": "float64", "shape": [-1, 4, 3, 3]}]),
     ("inputs", [{"name": "smashed", "dtype": ["float32"], "shape": [-1, 4, 3, 3]}]),
     ("inputs", [{"name": {}, "dtype": "float32", "shape": [-1, 4, 3, 3]}]),
@@ -239,9 +248,12 @@ BAD_SIGNATURES = [
     ("inputs", [{"name": "smashed", "dtype": "uint8", "shape": [-1, 4, 3, 3], "scale": [0.0], "zero_point": [0]}]),
     ("inputs", [{"name": "smashed", "dtype": "uint8", "shape": [-1, 4, 3, 3], "scale": [10**400], "zero_point": [0]}]),
     ("inputs", [{"name": "smashed", "dtype": "uint8", "shape": [-1, 4, 3, 3], "scale": [1.0], "zero_point": [256]}]),
-    ("inputs", [{"name": "smashed", "dtype": "uint8", "shape": [-1, 4, 3, 3], "scale": [1.0, 1.0], "zero_point": [0, 0]}]),
+    (
+        "inputs",
+        [{"name": "smashed", "dtype": "uint8", "shape": [-1, 4, 3, 3], "scale": [1.0, 1.0], "zero_point": [0, 0]}],
+    ),
     ("inputs", [{"name": "smashed", "dtype": "float32", "shape": [-1, 4, 3, 3], "extra": 1}]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("key", "value"), BAD_SIGNATURES)

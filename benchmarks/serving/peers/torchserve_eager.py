@@ -8,7 +8,7 @@ torch.set_num_threads(1)
 _model = None
 
 
-def handle(rows, context):
+def handle(rows: list[dict[str, bytes]] | None, context: object) -> list[bytes] | None:
     global _model
     if _model is None:
         _model = make()
@@ -20,7 +20,7 @@ def handle(rows, context):
     return [row.numpy().tobytes() for row in logits]
 
 
-def _decode(body):
+def _decode(body: bytes) -> torch.Tensor:
     if len(body) == int(np.prod(SHAPE)):
         return (torch.from_numpy(np.frombuffer(body, np.uint8).reshape(SHAPE).astype(np.float32)) - 64) * (6.0 / 255)
     return torch.from_numpy(np.frombuffer(body, np.float32).reshape(SHAPE).copy())

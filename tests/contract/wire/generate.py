@@ -74,11 +74,25 @@ def _requests() -> list[dict[str, object]]:
         ("uint8-per-channel", three, _spec("uint8", (-1, 2, 2, 2), (0.0372549019607843, 0.05), (128, 3)), BUNDLE),
         ("uint8-halves-to-even", halves, _spec("uint8", (-1, 2, 2, 4), (1.0, 0.5), (128, 0)), BUNDLE),
         ("uint8-float32-division", traps, _spec("uint8", (-1, 1, 1, traps.size), (0.1,), (128,)), BUNDLE),
-        ("uint8-real-size", rng.standard_normal((1, 64, 8, 8)).astype(np.float32),
-         _spec("uint8", (-1, 64, 8, 8), tuple(float(x) for x in rng.uniform(0.01, 0.06, 64)), tuple(int(x) for x in rng.integers(0, 256, 64))), BUNDLE),
-        ("uint8-codes-of-the-head", rng.integers(0, 256, (1, 2, 2, 2), dtype=np.uint8), _spec("uint8", (-1, 2, 2, 2), (0.1,), (7,)), BUNDLE),
+        (
+            "uint8-real-size",
+            rng.standard_normal((1, 64, 8, 8)).astype(np.float32),
+            _spec(
+                "uint8",
+                (-1, 64, 8, 8),
+                tuple(float(x) for x in rng.uniform(0.01, 0.06, 64)),
+                tuple(int(x) for x in rng.integers(0, 256, 64)),
+            ),
+            BUNDLE,
+        ),
+        (
+            "uint8-codes-of-the-head",
+            rng.integers(0, 256, (1, 2, 2, 2), dtype=np.uint8),
+            _spec("uint8", (-1, 2, 2, 2), (0.1,), (7,)),
+            BUNDLE,
+        ),
         ("fp16-rounding", subnormal.reshape(1, 2, 2, 2), _spec("float16", (-1, 2, 2, 2)), BUNDLE),
-    ]  # fmt: skip
+    ]
     found = []
     for name, values, spec, bundle in rows:
         headers, body = encode_request(values, spec, bundle)
@@ -150,7 +164,10 @@ def _responses() -> list[dict[str, object]]:
                 "shape": list(logits.shape),
             }
         )
-    reordered = b'{ "outputs": [ {"shape":[1,2], "parameters":{"binary_data_size":8}, "datatype":"FP32", "name":"logits"} ], "more": {"a":[1]} }\n'
+    reordered = (
+        b'{ "outputs": [ {"shape":[1,2], "parameters":{"binary_data_size":8}, "datatype":"FP32", "name":"logits"} ]'
+    )
+    reordered += b', "more": {"a":[1]} }\n'
     logits = np.array([[1.5, -2.0]], np.float32)
     (HERE / "response-other-order.bin").write_bytes(reordered + logits.tobytes())
     found.append(
