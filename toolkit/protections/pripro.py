@@ -11,7 +11,6 @@ max-pool, softplus is relu(x) + log(exp(-|x|) + 1).
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -28,9 +27,6 @@ FLAT = 5e-2
 _OBSERVATIONS = (1, 100)
 #: differences below this share of the features' deviation are not worth hiding
 _LEAST_NOISE = 0.05
-#: share of the training before transparency moves: until mu has learned, the accuracy says nothing about it
-_WARM_UP = 0.4
-_FIRST_TRANSPARENCY = 0.3
 
 
 class AttentionMap(nn.Module):
@@ -147,7 +143,9 @@ class PriPro(Protection):
     basis: Tensor
 
     trains = "the injector; head and tail stay frozen"
-    options: ClassVar[dict[str, float]] = {"grid": 14, "leak_weight": 0.1, "max_drop": 0.004, "learning_rate": 1e-2}
+    options: ClassVar[dict[str, float]] = {
+        "grid": 14, "leak_weight": 0.1, "transparency": 0.1, "least_blend": 0.5, "learning_rate": 1e-2,
+    }  # fmt: skip
 
     def __init__(self, features: FeatureShape, *, grid: float = 14) -> None:
         super().__init__(features)
@@ -181,48 +179,38 @@ class PriPro(Protection):
 
         Loss: cross-entropy of the tail + leak_weight * leak, where leak is how much the noise-free features vary
         inside a class beside the noise, for one observation and for a hundred (a bound on the conditional entropy
-        of the photo given what is sent, as in cem). Apart from the gradient, transparency falls while the
-        user's accuracy holds and rises while it does not, on a fifth of the images that the gradient never sees.
+        of the photo given what is sent, as in cem). Every step draws the blend anew between least_blend and 1, so
+        that the injector has learned for whatever strength the user's accuracy allows in the end.
         """
         options = self.settings(training.options)
         generator = torch.Generator().manual_seed(training.seed)
-        smashed = _training.in_batches(training.head, training.images)
         if training.resume_from is None:
+            smashed = _training.in_batches(training.head, training.images)
             _training.reinitialise(self, training.seed)
-            self.transparency.fill_(_FIRST_TRANSPARENCY)
+            self.transparency.fill_(options["transparency"])
             self.moments.start_from(smashed, generator)
             with _training.frozen(training.tail):
                 self.basis.copy_(tolerated_directions(training.tail, smashed[:512])[:, :, None, None])
-        learn = max(len(training.images) * 4 // 5, 1)
-        held, held_labels = smashed[learn:], training.labels[learn:]
-        balance = _training.balance_for(training, 1.0, options["max_drop"])
         optimizer = torch.optim.Adam(self.parameters(), lr=options["learning_rate"])
-        steps = training.epochs * -(-learn // training.batch_size)
+        steps = training.epochs * -(-len(training.images) // training.batch_size)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1), options["learning_rate"] / 20)
         classes = int(training.labels.max()) + 1
+        least = options["least_blend"]
 
         def step(batch: _training.Step) -> float:
+            self.set_strength(least + (1.0 - least) * torch.rand((), generator=batch.generator).item())
             protected = self(batch.smashed, *batch.noise_for(self))
-            logits = training.tail(protected)
-            loss = functional.cross_entropy(logits, batch.labels)
+            loss = functional.cross_entropy(training.tail(protected), batch.labels)
             loss = loss + options["leak_weight"] * self._leak(batch.smashed, batch.labels, classes)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
-            if len(held):
-                index = torch.randint(len(held), (training.batch_size,), generator=batch.generator)
-                with torch.no_grad():
-                    logits = training.tail(self(held[index], *batch.noise_for(self, training.batch_size)))
-                balance.update(logits, held_labels[index])
-            if schedule.last_epoch > steps * _WARM_UP:
-                self.transparency.mul_(0.98 if balance.holds else 1.02).clamp_(0.01, 1.0)
             return loss.item()
 
         with _training.frozen(training.head, training.tail):
-            modules = {"injector": self, "balance": balance}
-            part = replace(training, images=training.images[:learn], labels=training.labels[:learn])
-            _training.run(part, modules, {"adam": optimizer, "schedule": schedule}, step, "pripro")
+            _training.run(training, {"injector": self}, {"adam": optimizer, "schedule": schedule}, step, "pripro")
+        self.set_strength(1.0)
 
     def _leak(self, smashed: Tensor, labels: Tensor, classes: int) -> Tensor:
         weight = self.share_of_noise(smashed)
