@@ -12,7 +12,7 @@ if [ -n "${PRIPRO_SWIFT:-}" ]; then PATH=$PRIPRO_SWIFT:$PATH; fi
 command -v swiftc > /dev/null || { echo "check.sh: swiftc is not on PATH; install Swift 6 from swift.org or set PRIPRO_SWIFT" >&2; exit 2; }
 if [ $# -ge 1 ]; then out=$1; mkdir -p "$out"; else out=$(mktemp -d); trap 'rm -rf "$out"' EXIT; fi
 out=$(cd "$out" && pwd)
-app=${PRIPRO_APP:-$here/App/SplitDemo}
+app=$here/App/SplitDemo
 flags=(-swift-version 6 -warnings-as-errors -I "$out" -module-cache-path "$out/cache")
 
 echo "== parse"

@@ -10,7 +10,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 Value = "str | list[Value] | dict[str, Value]"
-_TOKEN = re.compile(r'\s+|//[^\n]*|/\*.*?\*/|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<word>[A-Za-z0-9_.$/]+)|(?P<mark>[{}()=;,])', re.S)
+_TOKEN = re.compile(
+    r'\s+|//[^\n]*|/\*.*?\*/|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<word>[A-Za-z0-9_.$/]+)|(?P<mark>[{}()=;,])', re.S
+)
 
 
 class LintError(Exception):
@@ -43,8 +45,8 @@ def _expect(tokens: list[str], mark: str) -> None:
 
 
 def _value(tokens: list[str]) -> Value:
-    token = tokens.pop() if tokens else ""
-    if token == "{":
+    word = tokens.pop() if tokens else ""
+    if word == "{":
         record: dict[str, Value] = {}
         while tokens and tokens[-1] != "}":
             key = _value(tokens)
@@ -55,7 +57,7 @@ def _value(tokens: list[str]) -> Value:
             _expect(tokens, ";")
         _expect(tokens, "}")
         return record
-    if token == "(":
+    if word == "(":
         items: list[Value] = []
         while tokens and tokens[-1] != ")":
             items.append(_value(tokens))
@@ -63,9 +65,9 @@ def _value(tokens: list[str]) -> Value:
                 _expect(tokens, ",")
         _expect(tokens, ")")
         return items
-    if not token or token in "})=;,":
-        raise LintError(f"project.pbxproj: a value is missing before {token!r}")
-    return re.sub(r"\\(.)", r"\1", token[1:-1]) if token.startswith('"') else token
+    if not word or word in "})=;,":
+        raise LintError(f"project.pbxproj: a value is missing before {word!r}")
+    return re.sub(r"\\(.)", r"\1", word[1:-1]) if word.startswith('"') else word
 
 
 def lint(folder: Path = HERE) -> list[str]:
@@ -96,7 +98,9 @@ def lint(folder: Path = HERE) -> list[str]:
     for path in paths:
         if not path.exists():
             raise LintError(f"the project references {path.relative_to(folder)}, which does not exist")
-    plists = [path for pattern in ("*.plist", "*.entitlements", "*.xcprivacy") for path in (folder / "App").rglob(pattern)]
+    plists = [
+        path for pattern in ("*.plist", "*.entitlements", "*.xcprivacy") for path in (folder / "App").rglob(pattern)
+    ]
     for path in plists:
         try:
             plistlib.loads(path.read_bytes())

@@ -20,6 +20,7 @@ struct Arguments {
           --precision NAME     which Core ML head of the bundle, e.g. fp16; default: all of them
           --units NAME         processors that Core ML may use: all (default), cpu, cpu+gpu, cpu+ane
           --smashed FILE       no head runs here; take the features that another runtime made of the goldens
+          --rows N             replay only the first N golden rows
           --out FILE           where the report goes; default: BUNDLE/reports/device-parity-TIME.json
         """
 
@@ -30,6 +31,7 @@ struct Arguments {
     var precision: String?
     var units = "all"
     var smashed: URL?
+    var rows: Int?
     var out: URL?
 
     init(_ words: [String]) throws {
@@ -66,6 +68,9 @@ struct Arguments {
         case "--precision": precision = value
         case "--units": units = value
         case "--smashed": smashed = URL(fileURLWithPath: value)
+        case "--rows":
+            guard let count = Int(value), count > 0 else { throw UsageError(message: "--rows takes a number above 0, not \(value)") }
+            rows = count
         case "--out": out = URL(fileURLWithPath: value)
         default: throw UsageError(message: "There is no option \(option); see splitkit-parity --help")
         }

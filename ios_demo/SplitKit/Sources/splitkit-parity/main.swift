@@ -9,7 +9,7 @@ func say(_ text: String) {
 func run() async throws {
     let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
     let bundle = try ModelBundle(at: arguments.bundle)
-    let rows = try bundle.golden().rows
+    let rows = Array(try bundle.golden().rows.prefix(arguments.rows ?? .max))
     let tail = try arguments.tail.map {
         try TailClient(
             url: $0, manifest: bundle.manifest, dtype: arguments.encoding, options: .init(token: arguments.token))

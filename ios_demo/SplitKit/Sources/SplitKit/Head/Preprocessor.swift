@@ -1,8 +1,9 @@
-/// From a photo's pixels to the head's input, value for value what toolkit/preprocess.py computes on the host.
+/// From a photo's pixels to the head's input, as toolkit/preprocess.py computes it on the host.
 ///
 /// The host resizes with Pillow's bilinear filter, which averages over all source pixels when it shrinks a photo. Image
 /// frameworks of phones sample four of them, so their result differs visibly; this is the same arithmetic instead: two
-/// passes, 22-bit fixed-point weights, rounded to 8 bits after each.
+/// passes, rows first, with 22-bit fixed-point weights, rounded to 8 bits after each. (Some versions of Pillow take the
+/// columns of tall photos first, which moves a value by one grey level at most.)
 public struct Preprocessor: Sendable {
     private let how: Manifest.Preprocess
 

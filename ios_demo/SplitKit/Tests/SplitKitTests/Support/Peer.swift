@@ -8,7 +8,7 @@ import XCTest
 /// The Python side: PRIPRO_PYTHON names an interpreter with the toolkit installed.
 enum Peer {
     private static let script = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().appendingPathComponent("../../Peer/peer.py").standardizedFileURL.path
+        .deletingLastPathComponent().appendingPathComponent("../../../../../tests/ios_peer.py").standardizedFileURL.path
 
     static func python() throws -> String {
         let environment = ProcessInfo.processInfo.environment

@@ -1,8 +1,8 @@
 """The Python side of SplitKit's tests: a small real bundle, and a network that misbehaves.
 
-    peer.py bundle OUT        a bundle with an ONNX head, a served tail, goldens; OUT/slow.mar beside it
-    peer.py record BUNDLE OUT features that onnxruntime makes of the goldens, as splitkit-parity --smashed reads them
-    peer.py proxy PORT MODE   stands between client and server, prints its own port, and misbehaves
+peer.py bundle OUT        a bundle with an ONNX head, a served tail, goldens; OUT/slow.mar beside it
+peer.py record BUNDLE OUT features that onnxruntime makes of the goldens, as splitkit-parity --smashed reads them
+peer.py proxy PORT MODE   stands between client and server, prints its own port, and misbehaves
 """
 
 import hashlib
@@ -86,21 +86,28 @@ def make_bundle(out: Path) -> None:
     golden.mkdir(parents=True)
     save_file({"image": image, "eps": eps, "eps_other": other}, golden / "inputs.safetensors")
     label = logits.argmax(1).astype(np.int64)
-    save_file({"smashed": smashed.astype(np.float32), "logits": logits.astype(np.float32), "label": label}, golden / "expected.safetensors")
+    save_file(
+        {"smashed": smashed.astype(np.float32), "logits": logits.astype(np.float32), "label": label},
+        golden / "expected.safetensors",
+    )
     for stand_in in ("model/0/program.pt2", "protection/0/weights.safetensors"):
         (out / stand_in).parent.mkdir(parents=True)
         (out / stand_in).write_bytes(stand_in.encode())
 
     def ref(path: Path) -> m.FileRef:
         data = path.read_bytes()
-        return m.FileRef(path=path.relative_to(out).as_posix(), sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        return m.FileRef(
+            path=path.relative_to(out).as_posix(), sha256=hashlib.sha256(data).hexdigest(), bytes=len(data)
+        )
 
     def spec(name, shape, dtype="float32", **more):
         return m.TensorSpec(name=name, dtype=dtype, shape=shape, **more)
 
     wire = [spec("smashed", [-1, *SMASHED])]
     wire.append(spec("smashed", [-1, *SMASHED], "float16"))
-    wire.append(spec("smashed", [-1, *SMASHED], "uint8", scale=[0.03, 0.025, 0.04, 0.0311], zero_point=[128, 120, 131, 127]))
+    wire.append(
+        spec("smashed", [-1, *SMASHED], "uint8", scale=[0.03, 0.025, 0.04, 0.0311], zero_point=[128, 120, 131, 127])
+    )
     answer = spec("logits", [-1, CLASSES], layout="NC")
     image_spec, eps_spec = spec("image", [1, *IMAGE]), spec("eps", [1, *SMASHED])
 
@@ -125,7 +132,14 @@ def make_bundle(out: Path) -> None:
     def archive(path: Path, model: Path) -> m.FileRef:
         path.parent.mkdir(parents=True, exist_ok=True)
         inputs = tuple(
-            WireSpec(s.name, s.dtype, tuple(s.shape), s.layout, s.scale and tuple(s.scale), s.zero_point and tuple(s.zero_point))
+            WireSpec(
+                s.name,
+                s.dtype,
+                tuple(s.shape),
+                s.layout,
+                s.scale and tuple(s.scale),
+                s.zero_point and tuple(s.zero_point),
+            )
             for s in wire
         )
         outputs = (WireSpec("logits", "float32", (-1, CLASSES), "NC"),)
@@ -149,7 +163,8 @@ def make_bundle(out: Path) -> None:
                 inputs=wire, outputs=[answer],
             ),
             "golden": m.Golden(
-                n=rows, seed=7, inputs=ref(golden / "inputs.safetensors"), expected=ref(golden / "expected.safetensors"),
+                n=rows, seed=7, inputs=ref(golden / "inputs.safetensors"),
+                expected=ref(golden / "expected.safetensors"),
                 tolerances={"fp32": 1e-3},
             ),
         }
@@ -218,7 +233,9 @@ def _serve(client: socket.socket, port: int, mode: str) -> None:
             return
         if mode == "redirect":
             _read_request(client)
-            client.sendall(b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:%d/elsewhere\r\nContent-Length: 0\r\n\r\n" % port)
+            client.sendall(
+                b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:%d/elsewhere\r\nContent-Length: 0\r\n\r\n" % port
+            )
             return
         if mode == "flood":
             _read_request(client)
