@@ -81,7 +81,8 @@ def test_the_system_is_built_once(root):
 def test_runs_are_aarch64(root, tmp_path):
     """The runner is not this machine's code, and the Python in there says the same."""
     assert (root / "opt/pte_run").read_bytes()[18:20] == b"\xb7\x00"  # EM_AARCH64 of the ELF header
-    from toolkit.arm64.root import call, emulated
+    from toolkit.arm64.root import emulated
+    from toolkit.subsystem import call
 
     said = call(
         [*emulated(root), str(root / "usr/bin/python3.11"), "-I", "-c", "import platform; print(platform.machine())"],
@@ -92,11 +93,11 @@ def test_runs_are_aarch64(root, tmp_path):
 
 def test_what_cannot_run_says_why(root, tmp_path):
     image = {"image": np.zeros((1, 3, 32, 32), np.float32)}
-    with pytest.raises(UnknownNameError, match="choose one of: executorch, onnx, tflite"):
+    with pytest.raises(UnknownNameError, match=r"choose one of: executorch, onnx, tflite"):
         arm64.run_head("coreml", tmp_path, image, root=root)
-    with pytest.raises(InputError, match="float32; it was given image float64"):
+    with pytest.raises(InputError, match=r"float32; it was given image float64"):
         arm64.run_head("onnx", tmp_path, {"image": image["image"].astype(float)}, root=root)
-    with pytest.raises(InputError, match="set it up with"):
+    with pytest.raises(InputError, match=r"set it up with"):
         arm64.run_head("onnx", tmp_path, image, root=tmp_path / "nowhere")
     for target, name in (("executorch", "head.pte"), ("tflite", "head.tflite"), ("onnx", "head.onnx")):
         (tmp_path / name).write_bytes(b"this is no head")

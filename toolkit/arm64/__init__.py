@@ -1,6 +1,7 @@
 """Heads on the phone's instruction set, without a phone: aarch64 builds of the real runtimes under qemu-user.
 
     prepare()    once: a small aarch64 system with ExecuTorch, LiteRT and onnxruntime in a cache folder
+                 (as a command: python -m toolkit.arm64)
     run_head()   a .pte, .tflite or .onnx head, on the aarch64 kernels that phones use
 
 What it tells is whether those kernels compute the same. It never tells a time: an emulator's speed says nothing

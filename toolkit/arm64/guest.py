@@ -11,9 +11,12 @@ def main(room: Path, site: str, target: str, entry: Path) -> None:
     import numpy as np
 
     module = importlib.import_module(f"converters.to_{target}")
-    runner = getattr(module, f"To{target.capitalize()}")().load(entry, threads=1)
-    with np.load(room / "inputs.npz", allow_pickle=False) as inputs:
-        np.save(room / "smashed.npy", runner.run(dict(inputs)))
+    try:
+        runner = getattr(module, f"To{target.capitalize()}")().load(entry, threads=1)
+        with np.load(room / "inputs.npz", allow_pickle=False) as inputs:
+            np.save(room / "smashed.npy", runner.run(dict(inputs)))
+    except Exception as error:  # the runtimes' exceptions share no root; the host makes a sentence of it
+        sys.exit(" ".join(str(error).split()) or type(error).__name__)
 
 
 if __name__ == "__main__":

@@ -9,20 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
-
-from ..errors import InputError, NetworkError
-
-Progress = Callable[[int, int, str], None]
+from .. import subsystem
+from ..errors import InputError
 
 _HERE = Path(__file__).parent
 _SUITE = "bookworm"
@@ -44,8 +37,7 @@ CPU = "cortex-a76"
 
 def default_root() -> Path:
     """Where the system is kept: $XDG_CACHE_HOME/pripro/arm64, by default ~/.cache/pripro/arm64."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "pripro" / "arm64"
+    return subsystem.cache_folder("arm64")
 
 
 def emulator() -> str | None:
@@ -60,7 +52,9 @@ def missing(root: Path | None = None) -> str | None:
         tools = {"aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu", "debootstrap": "debootstrap", "dpkg-deb": "dpkg"}
         if os.geteuid() != 0:
             tools["fakeroot"] = "fakeroot"
-        packages += [package for tool, package in tools.items() if shutil.which(tool, path=_search_path()) is None]
+        packages += [
+            package for tool, package in tools.items() if shutil.which(tool, path=subsystem.search_path()) is None
+        ]
         packages += [] if _KEYRING.is_file() else ["debian-archive-keyring"]
         absent = [name for name in ("executorch", *_WHEELS) if not _installed(name)]
         if absent and not packages:
@@ -77,14 +71,10 @@ def missing(root: Path | None = None) -> str | None:
 
 def is_ready(root: Path) -> bool:
     """Tell whether the system is there, in the versions that are installed here."""
-    try:
-        found = json.loads((root / "pripro.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return bool(found == _recipe())
+    return subsystem.is_built(root, _recipe())
 
 
-def prepare(root: Path | None = None, progress: Progress = lambda done, total, text: None) -> Path:
+def prepare(root: Path | None = None, progress: subsystem.Progress = lambda done, total, text: None) -> Path:
     """Build the system unless it is there; needs the network once (about 150 MB).
 
     Args:
@@ -99,50 +89,35 @@ def prepare(root: Path | None = None, progress: Progress = lambda done, total, t
         NetworkError: a step failed; nothing is left behind.
     """
     final = root or default_root()
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(final.parent / f".{final.name}.lock"):
-        if is_ready(final):
-            return final
-        lack = missing(final)
-        if lack:
-            raise InputError(lack)
-        with tempfile.TemporaryDirectory(
-            dir=final.parent, prefix=f".{final.name}-", ignore_cleanup_errors=True
-        ) as room:
-            made = _build(Path(room), progress)
-            shutil.rmtree(final, ignore_errors=True)
-            made.rename(final)
+    if is_ready(final):
+        return final
+    lack = missing(final)
+    if lack:
+        raise InputError(lack)
+
+    def steps(made: Path) -> list[subsystem.Step]:
+        return [
+            ("Debian's C library and Python", lambda: _debian(made)),
+            ("wheels of onnxruntime and LiteRT", lambda: _wheels(made)),
+            ("ExecuTorch", lambda: _executorch(made)),
+            ("first start under emulation", lambda: _try(made)),
+        ]
+
+    subsystem.build(final, _recipe(), steps, progress)
     return final
 
 
-def _build(room: Path, progress: Progress) -> Path:
-    root = room / "root"
-    steps: list[tuple[str, Callable[[], None]]] = [
-        ("Debian's C library and Python", lambda: _debian(room, root)),
-        ("wheels of onnxruntime and LiteRT", lambda: _wheels(root)),
-        ("ExecuTorch", lambda: _executorch(room, root)),
-        ("first start under emulation", lambda: _try(root)),
-    ]
-    for done, (text, step) in enumerate(steps):
-        progress(done, len(steps), text)
-        step()
-    (root / "pripro.json").write_text(json.dumps(_recipe(), indent=2) + "\n")
-    progress(len(steps), len(steps), "ready")
-    return root
-
-
-def _debian(room: Path, root: Path) -> None:
+def _debian(root: Path) -> None:
     """Fetch packages whose signatures debootstrap checks, and unpack the few that are needed."""
-    fetched = room / "debian"
+    fetched = root.parent / "debian"
     prefix = [] if os.geteuid() == 0 else ["fakeroot"]
-    call([
+    subsystem.call([
         *prefix, "debootstrap", "--foreign", "--arch=arm64", "--variant=minbase", "--force-check-gpg",
         f"--keyring={_KEYRING}", "--include=python3.11-minimal,libpython3.11-stdlib,libstdc++6", _SUITE, str(fetched),
     ], "Fetching Debian packages")  # fmt: skip
-    root.mkdir()
     for name in _DEBIAN:
         for package in (fetched / "var/cache/apt/archives").glob(f"{name}_*.deb"):
-            call(["dpkg-deb", "-x", str(package), str(root)], f"Unpacking {name}")
+            subsystem.call(["dpkg-deb", "-x", str(package), str(root)], f"Unpacking {name}")
     shutil.rmtree(root / "usr/share", ignore_errors=True)
     (root / "proc").mkdir()
     shutil.copy(_HERE / "cpuinfo.a76", root / "proc/cpuinfo")
@@ -153,14 +128,15 @@ def _wheels(root: Path) -> None:
     _pip("install", "--target", str(root / "opt/site"), *wanted)
 
 
-def _executorch(room: Path, root: Path) -> None:
+def _executorch(root: Path) -> None:
     """Unpack the wheel's libraries and build the runner against its headers."""
     version = importlib.metadata.version("executorch")
-    _pip("install", "--no-deps", "--target", str(room / "wheel"), f"executorch=={version}")
-    package = room / "wheel/executorch"
+    wheel = root.parent / "wheel"
+    _pip("install", "--no-deps", "--target", str(wheel), f"executorch=={version}")
+    package = wheel / "executorch"
     headers = package / "include"
     shutil.copytree(package / "lib", root / "opt/executorch/lib")
-    call([
+    subsystem.call([
         "aarch64-linux-gnu-g++", "-std=c++17", "-O1", "-w",
         "-DC10_USING_CUSTOM_GENERATED_MACROS", "-DET_USE_THREADPOOL",
         f"-I{headers}", f"-I{headers / 'executorch/runtime/core/portable_type/c10'}", str(_HERE / "pte_run.cpp"),
@@ -172,8 +148,8 @@ def _executorch(room: Path, root: Path) -> None:
 def _try(root: Path) -> None:
     """Start both once; this also leaves Python's compiled files behind, which makes later starts faster."""
     code = f"import sys; sys.path.insert(0, {str(root / 'opt/site')!r}); import onnxruntime, ai_edge_litert.interpreter"
-    call([*emulated(root), str(root / f"usr/bin/python{_PYTHON}"), "-I", "-c", code], "Starting the runtimes")
-    call([*emulated(root), str(root / "opt/pte_run"), "--version"], "Starting the runner for .pte files")
+    subsystem.call([*emulated(root), str(root / f"usr/bin/python{_PYTHON}"), "-I", "-c", code], "Starting the runtimes")
+    subsystem.call([*emulated(root), str(root / "opt/pte_run"), "--version"], "Starting the runner for .pte files")
 
 
 def emulated(root: Path) -> list[str]:
@@ -186,36 +162,11 @@ def emulated(root: Path) -> list[str]:
 
 def _pip(*arguments: str) -> None:
     platforms = [f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 24, 17)] + ["manylinux2014_aarch64"]
-    call([
+    subsystem.call([
         sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments, "--quiet",
         "--root-user-action=ignore", "--only-binary=:all:", "--implementation=cp", f"--python-version={_PYTHON}",
         *(f"--platform={name}" for name in platforms),
     ], "Fetching aarch64 wheels")  # fmt: skip
-
-
-def call(command: list[str], what: str, timeout_s: float = 900) -> str:
-    """Run a program and return what it printed.
-
-    Raises:
-        NetworkError: it failed or took too long; the message carries its last line.
-    """
-    environment = {**os.environ, "PATH": _search_path(), "LC_ALL": "C.UTF-8"}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False)
-    except subprocess.TimeoutExpired:
-        raise NetworkError(
-            f"{what} took longer than {timeout_s:.0f} s ({command[0]}); try again on a quieter machine."
-        ) from None
-    if done.returncode != 0:
-        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        reason = lines[-1].rstrip(".") if lines else f"exit status {done.returncode}"
-        raise NetworkError(f"{what} failed ({Path(command[0]).name}: {reason}).")
-    return done.stdout
-
-
-def _search_path() -> str:
-    """PATH with the folders that hold debootstrap and are not on every user's PATH."""
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def _installed(name: str) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, NetworkError, UnknownNameError
-from .root import call, default_root, emulated, is_ready
+from ..subsystem import call
+from .root import default_root, emulated, is_ready
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
+COMMAND = f"{sys.executable} -m toolkit.arm64"
 #: what can be executed; Core ML cannot
 TARGETS = ("executorch", "onnx", "tflite")
 #: a .pte keeps the order of its inputs, not their names
@@ -41,9 +44,7 @@ def run_head(target: str, entry: Path, inputs: Mapping[str, Array], *, root: Pat
         raise UnknownNameError("target for ARM64", target, TARGETS)
     home = root or default_root()
     if not is_ready(home):
-        raise InputError(
-            f"The ARM64 system is not in {home} in the versions in use; set it up with: pripro doctor --arm64"
-        )
+        raise InputError(f"The ARM64 system is not in {home} in the versions in use; set it up with: {COMMAND}")
     if not set(inputs) <= set(_ORDER) or any(value.dtype != "float32" for value in inputs.values()):
         given = ", ".join(f"{name} {value.dtype}" for name, value in inputs.items())
         raise InputError(f"A head takes image and eps as float32; it was given {given}.")
@@ -83,7 +84,7 @@ def _python(target: str, root: Path, entry: Path, inputs: Mapping[str, Array], r
     made = room / "smashed.npy"
     if not made.is_file():
         raise NetworkError(
-            f"Running {entry.name} on ARM64 gave no result; set the system up again with: pripro doctor --arm64"
+            f"Running {entry.name} on ARM64 gave no result; remove {root} and set it up again with: {COMMAND}"
         )
     result: Array = np.load(made, allow_pickle=False)
     return result
