@@ -128,8 +128,18 @@ def test_a_plan_labels_every_option() -> None:
     rows = [row.model_dump(mode="json") for row in price(choices, Link(20, 40), None, None)]
     drawn = plan.pareto(rows)
     for choice in choices:
-        assert f">{choice.name}</text>" in drawn
+        assert re.search(rf"<text [^>]*>[^<]*{re.escape(choice.name)}\b[^<]*</text>", drawn), choice.name
     labels = [(float(x), float(y)) for x, y in re.findall(r'<text x="(\d+)" y="(\d+)" style', drawn)]
     close = [(a, b) for i, a in enumerate(labels) for b in labels[:i] if abs(a[0] - b[0]) < 60 and abs(a[1] - b[1]) < 9]
     assert close == []
     assert plan.timeline(rows).count("<rect") == 18
+
+
+def test_cuts_that_coincide_share_a_label_and_keep_their_tooltips() -> None:
+    choices = [
+        Choice("split", f"features.{i}", (8, 4, 4), 5.0, "measured", 20.0, "measured", 9000, 2250) for i in range(5)
+    ]
+    choices.append(Choice("edge-only", "all on the phone", None, 90.0, "measured", 0.0, "none", 0))
+    drawn = plan.pareto([row.model_dump(mode="json") for row in price(choices, Link(20, 40), None, None)])
+    assert "features.0 … features.4 (5)" in drawn
+    assert all(f"<title>features.{i}: " in drawn for i in range(5))

@@ -67,6 +67,9 @@ def command(
             unprotected,
             profile,
         )
+    if profile:
+        for name in sorted({row.target for row in report.rows} - {row.target for row in report.operators}):
+            say(f"no operator profile of {name}: its Python package opens no profiler (benchmark_model has one)")
     path = save_report(opened, report)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))

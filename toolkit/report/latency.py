@@ -8,7 +8,8 @@ from typing import Any
 from ..bundle import Bundle
 from .page import table
 
-_LEFT, _WIDTH, _ROW = 6, 600, 44
+# a phone's width, so that text keeps its size there
+_LEFT, _WIDTH, _ROW = 6, 380, 44
 
 
 def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:

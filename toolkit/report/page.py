@@ -108,6 +108,6 @@ main{max-width:60rem;margin:0 auto;padding:1rem}h1{font-size:1.5rem}h2{font-size
 h3{font-size:1rem}dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem 1rem}dt,.note{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}.n{text-align:right;white-space:nowrap}
-.bad{color:var(--bad);font-weight:600}svg{display:block;width:100%;height:auto;max-width:100%}svg text{fill:var(--fg);font:12px system-ui,sans-serif}
+.bad{color:var(--bad);font-weight:600}svg{display:block;width:100%;height:auto;max-width:34rem}svg text{fill:var(--fg);font:12px system-ui,sans-serif}
 svg .dim{fill:var(--dim)}svg line,svg polyline{stroke:var(--fg);fill:none}img{max-width:100%;height:auto}
 """  # noqa: E501 - style sheets read best a rule a line

@@ -9,7 +9,9 @@ from typing import Any
 from ..bundle import Bundle
 from .page import table
 
-_WIDTH, _HEIGHT, _MARGIN = 640, 400, 48
+# a phone's width, so that text keeps its size there
+_WIDTH, _HEIGHT, _MARGIN = 380, 460, 40
+_LINE = 11
 
 
 def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
@@ -48,21 +50,17 @@ def pareto(rows: list[dict[str, Any]]) -> str:
     xs = [math.log10(max(row["bytes_sent"], 100)) for row in rows]
     ys = [math.log10(max(row["total_ms"], 0.01)) for row in rows]
     points = []
-    taken: list[tuple[float, float]] = []
-    for row, x, y in zip(rows, xs, ys, strict=True):
-        left = _scale(x, xs, _MARGIN, _WIDTH - 110)
-        top = _scale(y, ys, _HEIGHT - _MARGIN, 20)
-        label_top = top
-        while any(abs(label_top - other) < 11 and abs(left - at) < 90 for at, other in taken):
-            label_top -= 11  # labels of neighbours climb instead of covering each other
-        taken.append((left, label_top))
+    spots: dict[tuple[int, int], list[str]] = {}
+    for row, x, y in sorted(zip(rows, xs, ys, strict=True), key=lambda item: item[2]):
+        left = _scale(x, xs, _MARGIN, _WIDTH - 20)
+        top = _scale(y, ys, _HEIGHT - _MARGIN, 40)
+        near = next((spot for spot in spots if math.dist(spot, (left, top)) < 6), (round(left), round(top)))
+        spots.setdefault(near, []).append(row["name"])
         colour = {"split": "--a", "edge-only": "--c", "cloud-only": "--b"}[row["option"]]
         fill = f"fill:var({colour})" if row["on_pareto_front"] else f"fill:none;stroke:var({colour});stroke-width:1.5"
         title = f"{row['name']}: {row['total_ms']:.1f} ms, {row['bytes_sent']:,} bytes"
-        points.append(
-            f"<g><title>{escape(title)}</title>{_mark(row['option'], left, top, fill)}"
-            f'<text x="{left + 9:.0f}" y="{label_top + 4:.0f}" style="font-size:10px">{escape(row["name"])}</text></g>'
-        )
+        points.append(f"<g><title>{escape(title)}</title>{_mark(row['option'], left, top, fill)}</g>")
+    points.extend(_labels(spots))
     axis = (
         f'<line x1="{_MARGIN}" y1="{_HEIGHT - 30}" x2="{_WIDTH - 10}" y2="{_HEIGHT - 30}"/>'
         f'<line x1="{_MARGIN - 14}" y1="10" x2="{_MARGIN - 14}" y2="{_HEIGHT - 30}"/>'
@@ -79,6 +77,25 @@ def pareto(rows: list[dict[str, Any]]) -> str:
         f"{axis}{texts}{''.join(points)}</svg><p class=note>Circle: split; square: all on the phone; diamond: photo "
         "uploaded. Filled: no other option is better in latency, bytes and exposure together.</p>"
     )
+
+
+def _labels(spots: dict[tuple[int, int], list[str]]) -> list[str]:
+    """Write each spot's names beside it: all of them, or first and last where cuts coincide; none over another."""
+    texts: list[str] = []
+    taken: list[tuple[float, float, float]] = []
+    for (left, top), names in spots.items():
+        text = ", ".join(names) if len(names) < 3 else f"{names[0]} … {names[-1]} ({len(names)})"
+        width = 5.6 * len(text)
+        start = left + 9 if left + 9 + width < _WIDTH else max(2.0, left - 9 - width)
+        step = -_LINE
+        line = top + 4
+        while any(abs(line - at) < _LINE and start < to and begin < start + width for begin, to, at in taken):
+            line += step
+            if line < _LINE:
+                line, step = top + 4, _LINE
+        taken.append((start, start + width, line))
+        texts.append(f'<text x="{start:.0f}" y="{line:.0f}" style="font-size:10px">{escape(text)}</text>')
+    return texts
 
 
 def _scale(value: float, values: list[float], low: float, high: float) -> float:
@@ -102,7 +119,7 @@ def timeline(rows: list[dict[str, Any]], most: int = 6) -> str:
         top, left = index * 46, 6.0
         parts_ms = " + ".join(f"{row[key]:.1f}" for key in ("head_ms", "network_ms", "tail_ms"))
         text = f"{row['option']} {row['name']}: {parts_ms} = {row['total_ms']:.1f} ms"
-        parts.append(f'<text x="6" y="{top + 15}">{escape(text)}</text>')
+        parts.append(f'<text x="6" y="{top + 15}" style="font-size:10.5px">{escape(text)}</text>')
         for key, colour in (("head_ms", "--a"), ("network_ms", "--b"), ("tail_ms", "--c")):
             width = row[key] * scale
             parts.append(
