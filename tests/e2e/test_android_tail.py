@@ -14,9 +14,14 @@ from tail_tools import TailServer
 
 from toolkit import arm64
 from toolkit.bundle import Bundle
+from toolkit.manifest import Head
+from toolkit.parity.device import device_rows, read_device_report
 from toolkit.parity.limits import largest_difference
+from toolkit.parity.replay import load_goldens
+from toolkit.reports import DeviceParityReport
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+HEAD = ("executorch", "fp32", "xnnpack")
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
@@ -118,31 +123,62 @@ def test_kotlin_and_python_clients_get_the_same_bits(
             np.testing.assert_allclose(kotlin, wanted, atol=5e-7, rtol=0)  # reports carry six decimals
 
 
-@pytest.mark.parametrize(("precision", "count"), [("fp32", 5), ("int8", 3)])
-def test_a_phones_instruction_set_gets_the_golden_answers(
-    build: Path, bundle: Bundle, plain: TailServer, tmp_path: Path, precision: str, count: int
-) -> None:
-    """Golden photo -> the bundle's own .pte on ARM64 kernels under qemu -> Kotlin's client -> served tail."""
+@pytest.fixture(scope="module")
+def arm64_features(bundle: Bundle) -> np.ndarray:
+    """What the bundle's own fp32 .pte gives for every golden row on ARM64 kernels, under qemu."""
     lack = arm64.missing()
     require(lack is None, str(lack), "the command above")
     root = arm64.prepare()
     rows = goldens(bundle)
-    head = next(h for h in bundle.manifest.heads if (h.target, h.precision) == ("executorch", precision))
+    head = find(bundle, *HEAD)
     names = [tensor.name for tensor in head.inputs]
-    feeds = [{name: rows[name][i : i + 1] for name in names} for i in range(count)]
-    smashed = np.concatenate(
-        [arm64.run_head("executorch", bundle.root / head.entry, feed, root=root) for feed in feeds]
+    feeds = [{name: rows[name][i : i + 1] for name in names} for i in range(len(rows["image"]))]
+    return np.concatenate([arm64.run_head("executorch", bundle.root / head.entry, feed, root=root) for feed in feeds])
+
+
+def test_a_phones_instruction_set_gets_the_golden_answers(
+    build: Path, bundle: Bundle, plain: TailServer, arm64_features: np.ndarray, tmp_path: Path
+) -> None:
+    """Golden photo -> the bundle's own .pte on ARM64 kernels under qemu -> Kotlin's client -> served tail."""
+    rows = goldens(bundle)
+    got = send(build, bundle, plain, arm64_features, tmp_path, "float32")
+    print(f"largest difference of a logit: {np.abs(got - rows['logits']).max():.2e}")
+    assert (np.argmax(got, axis=1) == np.argmax(rows["logits"], axis=1)).all()
+    np.testing.assert_allclose(got, rows["logits"], atol=tolerance(bundle, rows), rtol=0)
+
+
+def test_the_parity_screens_report_is_judged_by_verify(
+    build: Path, bundle: Bundle, plain: TailServer, arm64_features: np.ndarray, tmp_path: Path
+) -> None:
+    """Kotlin's replay of all goldens writes the report; `pripro verify --device-report` reads and passes it."""
+    features, report = tmp_path / "smashed.f32", tmp_path / "device-parity.json"
+    features.write_bytes(arm64_features.astype("<f4").tobytes())
+    done = java(
+        build,
+        "org.pripro.demo.tools.ReplayRecordedKt",
+        str(bundle.root),
+        " ".join(HEAD),
+        str(features),
+        plain.url,
+        str(report),
     )
-    got = send(build, bundle, plain, smashed, tmp_path, "float32")
-    assert (np.argmax(got, axis=1) == np.argmax(rows["logits"][:count], axis=1)).all()
-    if precision == "fp32":
-        np.testing.assert_allclose(got, rows["logits"][:count], atol=tolerance(bundle, rows), rtol=0)
+    assert done.returncode == 0, done.stderr
+    told = DeviceParityReport.model_validate_json(report.read_bytes())
+    assert told.bundle_id == bundle.manifest.bundle_id
+    rows = device_rows(read_device_report(report, bundle), bundle, load_goldens(bundle))
+    assert {row.where for row in rows} >= {"head", "end-to-end", "noise"}
+    assert all(row.passed for row in rows), rows
+    assert rows[0].target == "executorch"
+
+
+def find(bundle: Bundle, target: str, precision: str, backend: str) -> Head:
+    return next(h for h in bundle.manifest.heads if (h.target, h.precision, h.backend) == (target, precision, backend))
 
 
 def onnx_head(bundle: Bundle, rows: dict[str, np.ndarray]) -> np.ndarray:
     import onnxruntime
 
-    head = next(h for h in bundle.manifest.heads if (h.target, h.precision) == ("onnx", "fp32"))
+    head = find(bundle, "onnx", "fp32", "cpu")
     session = onnxruntime.InferenceSession(bundle.root / head.entry, providers=["CPUExecutionProvider"])
     names = [tensor.name for tensor in head.inputs]
     outputs = [session.run(None, {name: rows[name][i : i + 1] for name in names})[0] for i in range(len(rows["image"]))]

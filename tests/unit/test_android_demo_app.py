@@ -1,11 +1,16 @@
-"""`pripro demo-app`: a bundle goes into an app as a whole, or not at all."""
+"""`pripro demo-app`: a bundle goes into an app as a whole, or not at all; and the app's own gradlew."""
 
 import hashlib
 import json
+import os
+import shutil
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 import typer
+from require import require_tool
 from typer.testing import CliRunner
 
 from toolkit.bundle import Bundle
@@ -152,3 +157,48 @@ def test_the_command_says_what_to_run_next(bundle, app):
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["copied"][0] == "manifest.json"
     assert f"cd {app} && ./gradlew installDebug" in done.stderr
+
+
+@pytest.fixture
+def gradle(tmp_path: Path) -> Path:
+    """The app's gradlew beside a properties file that names a distribution on this disk."""
+    project, content = tmp_path / "project", b'#!/bin/sh\necho ran "$@"\n'
+    (project / "gradle" / "wrapper").mkdir(parents=True)
+    shutil.copy(Path(__file__).parents[2] / "android_demo" / "gradlew", project / "gradlew")
+    entry = zipfile.ZipInfo("gradle-9.9/bin/gradle")
+    entry.external_attr = 0o755 << 16
+    with zipfile.ZipFile(tmp_path / "gradle-9.9-bin.zip", "w") as archive:
+        archive.writestr(entry, content)
+    digest = hashlib.sha256((tmp_path / "gradle-9.9-bin.zip").read_bytes()).hexdigest()
+    (project / "gradle/wrapper/gradle-wrapper.properties").write_text(
+        f"distributionUrl=file\\:{tmp_path}/gradle-9.9-bin.zip\ndistributionSha256Sum={digest}\n"
+    )
+    return project / "gradlew"
+
+
+def run_gradlew(gradlew: Path) -> subprocess.CompletedProcess[str]:
+    for tool in ("curl", "unzip", "sha256sum"):
+        require_tool(tool, f"apt-get install {tool}")
+    return subprocess.run(
+        [gradlew, "assembleDebug"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "GRADLE_USER_HOME": str(gradlew.parent / "home")},
+    )
+
+
+def test_gradlew_runs_the_gradle_that_its_properties_name(gradle):
+    for _ in range(2):  # got once, then kept
+        done = run_gradlew(gradle)
+        assert done.stdout == f"ran --project-dir {gradle.parent} assembleDebug\n", done.stderr
+        (gradle.parents[1] / "gradle-9.9-bin.zip").unlink(missing_ok=True)
+
+
+def test_gradlew_runs_nothing_whose_hash_differs(gradle):
+    with (gradle.parents[1] / "gradle-9.9-bin.zip").open("ab") as archive:
+        archive.write(b"x")
+    done = run_gradlew(gradle)
+    assert done.returncode == 1
+    assert "SHA-256" in done.stderr
+    assert done.stdout == ""
