@@ -24,7 +24,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -93,7 +96,7 @@ def convert_both(arguments: argparse.Namespace, folder: Path) -> dict[str, Path]
     return files
 
 
-def photo(pixels: int, index: int) -> Any:
+def photo(pixels: int, index: int) -> torch.Tensor:
     """One of scikit-learn's two photos as [1,3,pixels,pixels], normalised as torchvision's classifiers expect."""
     import torch
     from sklearn.datasets import load_sample_images
@@ -166,7 +169,7 @@ def memory(files: dict[str, Path], repeats: int) -> dict[str, float | int]:
 def activation_bytes(path: Path) -> int:
     """Rise of this process's peak resident memory over the first execution of a head."""
     runner, shapes = load(path)
-    draw({name: (1,) for name in shapes})  # loads the generator's code
+    draw(dict.fromkeys(shapes, (1,)))  # loads the generator's code
     Path("/proc/self/clear_refs").write_text("5")  # peak = what is resident now
     before = _resident("VmRSS")
     runner.run(draw(shapes))
@@ -182,11 +185,15 @@ def table(report: dict[str, Any]) -> str:
     """Lay the report out for people."""
     speed, space = report["latency"], report["activation_memory"]
     rows = [
-        f"{report['network']}@{report['cut']}, {report['pixels']} px, XNNPACK {report['precision']}, 1 thread, this host",
+        f"{report['network']}@{report['cut']}, {report['pixels']} px, XNNPACK {report['precision']}, 1 thread, host",
         f"{'':22}{'plain':>12}{'protected':>12}{'ratio':>8}",
-        f"{'latency, ms':22}{speed['plain_ms']:>12.2f}{speed['protected_ms']:>12.2f}{speed['ratio']:>8.3f}",
-        f"{'activation memory, MB':22}{space['plain_bytes'] / 1e6:>12.2f}{space['protected_bytes'] / 1e6:>12.2f}{space['ratio']:>8.3f}",
     ]
+    for label, unit, figures, factor in (
+        ("latency, ms", "ms", speed, 1.0),
+        ("activation memory, MB", "bytes", space, 1e-6),
+    ):
+        plain, protected = (factor * figures[f"{side}_{unit}"] for side in ("plain", "protected"))
+        rows.append(f"{label:22}{plain:>12.2f}{protected:>12.2f}{figures['ratio']:>8.3f}")
     return "\n".join(rows)
 
 

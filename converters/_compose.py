@@ -15,7 +15,7 @@ class Head(nn.Module):
         self.block = block
 
     def forward(self, image: Tensor, eps: Tensor | None = None) -> Tensor:
-        """image [B,C,H,W], eps [B,...] or None -> smashed features [B,c,h,w]."""
+        """Map image [B,C,H,W] and eps [B,...] or None -> smashed features [B,c,h,w]."""
         smashed: Tensor = self.backbone(image)
         if self.block is None:
             return smashed

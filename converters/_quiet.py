@@ -19,12 +19,16 @@ from collections.abc import Iterator
 KNOWN_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
     # torch copies its own graph modules through a class that it has itself deprecated
     (FutureWarning, r"`isinstance\(treespec, LeafSpec\)` is deprecated"),
-    # executorch reads its own flatbuffer schemas through importlib's old interface
-    (DeprecationWarning, r"read_binary is deprecated"),
+    # executorch reads its own schemas and tables through importlib's old interface
+    (DeprecationWarning, r"read_(binary|text) is deprecated"),
     # said of executorch's Python runtime as a whole, on first use
     (DeprecationWarning, r"This API is experimental and subject to change without notice"),
     # ai-edge-quantizer calibrates through LiteRT's debugging mode
     (UserWarning, r"Warning: Enabling `experimental_preserve_all_tensors`"),
+    # a layer with fewer distinct weights than a palette has room for
+    (UserWarning, r"Number of distinct clusters"),
+    # a channel whose weights are all zero has no scale; its codes are zero too
+    (RuntimeWarning, r"invalid value encountered in (divide|cast)"),
     # coremltools leaves the removal of its scratch folders to their finaliser
     (ResourceWarning, r"Implicitly cleaning up <TemporaryDirectory"),
     # coremltools' own frontend asks its operator registry in a way that it has itself deprecated

@@ -29,8 +29,9 @@ class CoremlRunner(Runner):
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
         check_feed(inputs, self.shapes)
-        result: Array = self._model.predict(dict(inputs))[SMASHED]
-        return result
+        result: Any = self._model.predict(dict(inputs))[SMASHED]
+        array: Array = result
+        return array
 
 
 class ReferenceRunner(Runner):
@@ -63,6 +64,7 @@ class ToCoreml(Converter):
     backends = ("mlprogram",)
 
     def missing(self) -> str | None:
+        """Name the first package that is not installed; see the base class."""
         return absent({"torch": "torch", "coremltools": "coremltools"})
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
@@ -90,6 +92,7 @@ class ToCoreml(Converter):
         return Conversion(entry.name, inputs, outputs, None, None, versions("coremltools"))
 
     def cannot_run(self, backend: str) -> str | None:
+        """Say what keeps this backend from running here; see the base class."""
         return None
 
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
@@ -100,17 +103,24 @@ class ToCoreml(Converter):
 
 
 def _compress(model: Any, precision: str) -> Any:  # noqa: ANN401 - coremltools ships no types
-    """Compress the weights: w8 linear per channel, w6 and w4 as palettes; activations stay float32."""
+    """Compress the backbone's weights: w8 linear per channel, w6 and w4 as palettes.
+
+    Activations and the whole block stay float: the noise is worth more than the block's few kilobytes.
+    """
     from coremltools.optimize import coreml as optimize
 
+    if precision not in {"w8", "w6", "w4"}:
+        return model
+    scheme: Any
     if precision == "w8":
-        scheme = optimize.OptimizationConfig(optimize.OpLinearQuantizerConfig(mode="linear_symmetric"))
-        return optimize.linear_quantize_weights(model, scheme)
-    if precision in {"w6", "w4"}:
-        palette = optimize.OpPalettizerConfig(mode="kmeans", nbits=int(precision[1]))
-        return optimize.palettize_weights(model, optimize.OptimizationConfig(palette))
-    return model
+        scheme, compress = optimize.OpLinearQuantizerConfig(mode="linear_symmetric"), optimize.linear_quantize_weights
+    else:
+        scheme = optimize.OpPalettizerConfig(mode="kmeans", nbits=int(precision[1]))
+        compress = optimize.palettize_weights
+    names = optimize.get_weights_metadata(model, weight_threshold=0)
+    kept = {name: None for name in names if name.startswith("block_")}
+    return compress(model, optimize.OptimizationConfig(scheme, op_name_configs=kept))
 
 
-def _shapes(spec: Any) -> dict[str, tuple[int, ...]]:
+def _shapes(spec: Any) -> dict[str, tuple[int, ...]]:  # noqa: ANN401 - the library ships no types
     return {entry.name: tuple(entry.type.multiArrayType.shape) for entry in spec.description.input}

@@ -45,7 +45,7 @@ class Lowering:
         return self.delegated + sum(self.outside.values())
 
 
-def count_operators(graph_module: Any) -> Lowering:
+def count_operators(graph_module: Any) -> Lowering:  # noqa: ANN401 - the library ships no types
     """Count the operators of a lowered program's graph, inside and outside its delegates."""
     calls = [node for node in graph_module.graph.nodes if node.op == "call_function" and not _is_plumbing(node)]
     delegates = [node for node in calls if "executorch_call_delegate" in str(node.target)]
@@ -57,11 +57,11 @@ def count_operators(graph_module: Any) -> Lowering:
     return Lowering(len(delegates), inside, dict(outside))
 
 
-def _is_plumbing(node: Any) -> bool:
+def _is_plumbing(node: Any) -> bool:  # noqa: ANN401 - the library ships no types
     return "getitem" in str(node.target)
 
 
-def _operator_name(node: Any) -> str:
+def _operator_name(node: Any) -> str:  # noqa: ANN401 - the library ships no types
     name = getattr(node.target, "name", None)
     return str(name() if callable(name) else node.target)
 
@@ -127,6 +127,7 @@ class ToExecutorch(Converter):
     backends = ("xnnpack", "portable", "coreml", "vulkan")
 
     def missing(self) -> str | None:
+        """Name the first package that is not installed; see the base class."""
         return absent({"torch": "torch", "executorch": "executorch", "torchao": "torchao"})
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
@@ -151,9 +152,11 @@ class ToExecutorch(Converter):
         )
 
     def cannot_run(self, backend: str) -> str | None:
+        """Say what keeps this backend from running here; see the base class."""
         return _NOT_HERE.get(backend)
 
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
+        """Open a converted file; see the base class."""
         return ExecutorchRunner(entry, threads)
 
 

@@ -64,6 +64,7 @@ class ToOnnx(Converter):
     backends = ("cpu",)
 
     def missing(self) -> str | None:
+        """Name the first package that is not installed; see the base class."""
         return absent({"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"})
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
@@ -92,9 +93,11 @@ class ToOnnx(Converter):
         return Conversion(entry.name, inputs, outputs, None, None, versions("onnx", "onnxscript", "onnxruntime"))
 
     def cannot_run(self, backend: str) -> str | None:
+        """Say what keeps this backend from running here; see the base class."""
         return None
 
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
+        """Open a converted file; see the base class."""
         return OnnxRunner(entry, threads)
 
 

@@ -49,6 +49,7 @@ class ToTflite(Converter):
     backends = ("cpu",)
 
     def missing(self) -> str | None:
+        """Name the first package that is not installed; see the base class."""
         return absent(
             {
                 "torch": "torch",
@@ -81,7 +82,9 @@ class ToTflite(Converter):
         )
 
     def cannot_run(self, backend: str) -> str | None:
+        """Say what keeps this backend from running here; see the base class."""
         return None
 
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
+        """Open a converted file; see the base class."""
         return TfliteRunner(entry, threads)

@@ -1,0 +1,98 @@
+"""What only one target promises: the whole head in one delegate, float blocks in int8 files, tails of any batch."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from converter_cases import small_head
+from torch import nn
+
+from converters.base import HeadProgram
+from converters.to_executorch import ToExecutorch, count_operators, lower
+from converters.to_onnx import ToOnnx, export_tail
+
+pytestmark = pytest.mark.slow
+
+
+class Gate(nn.Module):
+    """What MobileNetV3 and EfficientNet are made of: hardswish, silu, and a hardsigmoid gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 16, 3, stride=2, padding=1)
+        self.squeeze = nn.Conv2d(16, 16, 1)
+
+    def forward(self, image):
+        features = nn.functional.hardswish(self.first(image))
+        gate = nn.functional.hardsigmoid(self.squeeze(features.mean((2, 3), keepdim=True)))
+        return nn.functional.silu(features * gate) * 2
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("backbone", [small_head().backbone, Gate().eval()], ids=["residual", "gated"])
+def test_executorch_puts_the_whole_protected_head_in_one_delegate(backbone, precision):
+    from converters._quiet import quiet
+
+    base = small_head()
+    head = HeadProgram(backbone, base.block, base.image, base.eps, base.calibration)
+    with quiet():
+        counts = count_operators(lower(head, precision, "xnnpack").exported_program().graph_module)
+    assert counts.delegates == 1
+    assert counts.outside == {}
+    assert counts.total > 40
+
+
+def test_executorch_counts_what_stays_outside(tmp_path):
+    head = small_head()
+    portable = ToExecutorch().convert(head, tmp_path, precision="fp32", backend="portable")
+    assert portable.ops_delegated == 0
+    assert portable.ops_total is not None
+    assert portable.ops_total > 40
+
+
+def test_executorch_heads_survive_a_change_of_the_thread_pool(tmp_path):
+    head = small_head()
+    made = ToExecutorch().convert(head, tmp_path, precision="fp32", backend="xnnpack")
+    feed = {"image": head.image.numpy(), "eps": head.eps.numpy()}
+    one = ToExecutorch().load(tmp_path / made.entry, threads=1)
+    before = one.run(feed)
+    two = ToExecutorch().load(tmp_path / made.entry, threads=2)
+    assert np.allclose(two.run(feed), before, atol=1e-5)
+    assert np.array_equal(one.run(feed), before)
+
+
+def test_onnx_int8_keeps_the_block_in_float(tmp_path):
+    ToOnnx().convert(small_head(), tmp_path, precision="int8", backend="cpu")
+    graph = onnx.load(tmp_path / "head.onnx").graph
+    makers = {output: node for node in graph.node for output in node.output}
+    fed_by = {node.op_type: [makers[name].op_type for name in node.input if name in makers] for node in graph.node}
+    assert "DequantizeLinear" in fed_by["MaxPool"] or "DequantizeLinear" in fed_by["Relu"]
+    for operator in ("Softmax", "MatMul", "Exp"):
+        assert "DequantizeLinear" not in fed_by[operator]
+
+
+@pytest.mark.parametrize(
+    "flatten", [lambda x: torch.flatten(x, 1), lambda x: x.view(x.shape[0], -1)], ids=["flatten", "view"]
+)
+def test_a_tail_takes_any_batch_size_in_one_file(flatten, tmp_path):
+    class Tail(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(16, 32, 3, stride=2)
+            self.linear = nn.Linear(32 * 6 * 6, 10)
+
+        def forward(self, smashed):
+            return self.linear(flatten(torch.relu(self.conv(smashed))))
+
+    torch.manual_seed(0)
+    tail = Tail().eval()
+    path = export_tail(tail, torch.randn(1, 16, 14, 14), tmp_path / "tail.onnx")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tail.onnx"]
+    session = onnxruntime.InferenceSession(str(path))
+    assert [entry.name for entry in session.get_inputs()] == ["smashed"]
+    assert [entry.name for entry in session.get_outputs()] == ["logits"]
+    for batch in (1, 5):
+        smashed = torch.randn(batch, 16, 14, 14)
+        (logits,) = session.run(None, {"smashed": smashed.numpy()})
+        assert np.abs(logits - tail(smashed).detach().numpy()).max() <= 1e-4
