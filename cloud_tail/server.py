@@ -131,8 +131,7 @@ class _Server:
             ) from None
         service, grpc_server, grpc_port = await self._start_grpc(rate)
         self._announce(server.sockets[0].getsockname()[1], grpc_port)
-        gc.collect()
-        gc.freeze()  # what is loaded stays; collections look at requests only
+        _settle()
         sweeper = asyncio.create_task(_sweep(rest))
         await self._stop.wait()
         log("draining", connections=len(rest.connections))
@@ -213,6 +212,17 @@ class _Server:
             if time.monotonic() > quiet:
                 for connection in list(rest.connections):
                     connection.close_if_idle()
+
+
+def _settle() -> None:
+    """Tidy up after loading: what is loaded stays, what loading took goes back to the system.
+
+    An engine's load leaves freed copies of its weights with the allocator: 254 -> 174 MB for 44 MB of weights.
+    """
+    gc.collect()
+    gc.freeze()  # collections look at requests only
+    with contextlib.suppress(AttributeError, OSError):  # glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _ignore_newcomers(server: asyncio.Server) -> None:
