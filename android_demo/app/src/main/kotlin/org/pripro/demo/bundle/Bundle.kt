@@ -52,12 +52,15 @@ class Bundle private constructor(val manifest: Manifest, private val source: Bun
             throw BundleRefused("${ref.path} cannot be read (${error.message}); copy the bundle into the app again.", error)
         }
         if (left != 0L || BundleId.hex(digest.digest()) != ref.sha256) {
-            throw BundleRefused("${ref.path} is not the file that the bundle was made with (its SHA-256 differs); copy the bundle into the app again.")
+            throw BundleRefused(
+                "${ref.path} is not the file that the bundle was made with (its SHA-256 differs); copy the bundle into the app again.",
+            )
         }
     }
 
     /** The golden inputs and what is expected of them. */
-    fun golden(): Golden = manifest.golden ?: throw BundleRefused("The bundle has no golden rows; run pripro protect or package on it and copy it again.")
+    fun golden(): Golden =
+        manifest.golden ?: throw BundleRefused("The bundle has no golden rows; run pripro package on it and copy it again.")
 
     companion object {
         private const val MANIFEST = "manifest.json"

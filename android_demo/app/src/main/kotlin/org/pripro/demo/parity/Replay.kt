@@ -82,7 +82,14 @@ class Replay(
         return DeviceParityReport(bundle.manifest.bundleId, phone.nowUtc(), phone.device, outputs)
     }
 
-    private fun output(index: Int, head: Head, image: FloatArray, eps: FloatArray?, smashed: FloatArray, logits: FloatArray?) = DeviceOutput(
+    private fun output(
+        index: Int,
+        head: Head,
+        image: FloatArray,
+        eps: FloatArray?,
+        smashed: FloatArray,
+        logits: FloatArray?,
+    ) = DeviceOutput(
         index = index,
         source = RowSource(head, runtime(head)),
         imageSha256 = sha256(image),
@@ -91,7 +98,13 @@ class Replay(
         logits = logits?.map { it.toDouble() },
     )
 
-    private fun compare(head: Head, index: Int, smashed: FloatArray, logits: FloatArray?, expected: Map<String, GoldenTensor>): ReplayedRow {
+    private fun compare(
+        head: Head,
+        index: Int,
+        smashed: FloatArray,
+        logits: FloatArray?,
+        expected: Map<String, GoldenTensor>,
+    ): ReplayedRow {
         val wanted = expected.getValue("smashed").row(index)
         val largest = smashed.indices.maxOf { Math.abs(smashed[it].toDouble() - wanted[it]) }
         val same = logits?.let { argmax(it) == argmax(expected.getValue("logits").row(index)) }

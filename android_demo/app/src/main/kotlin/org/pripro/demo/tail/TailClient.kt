@@ -62,7 +62,9 @@ class TailClient(
                 is Reply.Answer -> {
                     val elapsed = (System.nanoTime() - start) / 1e6
                     val logits = Wire.decode(reply.headerLength, reply.body)
-                    if (logits.items != request.items) throw TailFailed.BadAnswer("it answers ${logits.items} items, ${request.items} were sent")
+                    if (logits.items != request.items) {
+                        throw TailFailed.BadAnswer("it answers ${logits.items} items, ${request.items} were sent")
+                    }
                     return TailAnswer(logits.values, elapsed, reply.tailMs, request.body.size, attempt)
                 }
                 is Reply.Busy -> if (attempt < patience.attempts) {
@@ -91,7 +93,8 @@ class TailClient(
         try {
             return exchange(connection, request)
         } catch (error: HttpRetryException) {
-            throw if (error.responseCode() == 401) TailFailed.Unauthorised() else TailFailed.Status(error.responseCode(), "it wants another request")
+            if (error.responseCode() == 401) throw TailFailed.Unauthorised()
+            throw TailFailed.Status(error.responseCode(), "it wants another request")
         } catch (error: IOException) {
             if (late.get() || error is SocketTimeoutException) throw TailFailed.TooSlow(patience.answerMs, error)
             throw TailFailed.Unreachable("${url.host}:${portOf(url)}", error.message ?: error.javaClass.simpleName, error)
@@ -108,7 +111,10 @@ class TailClient(
         val stream = if (status == 200) connection.inputStream else connection.errorStream
         val body = stream?.use { it.readAtMost(MAX_ANSWER) ?: throw TailFailed.BadAnswer("it is longer than any answer") } ?: ByteArray(0)
         return when (status) {
-            200 -> Reply.Answer(connection.getHeaderField(Wire.HEADER_LENGTH), body, ServerTiming.milliseconds(connection.getHeaderField("Server-Timing")))
+            200 -> {
+                val tailMs = ServerTiming.milliseconds(connection.getHeaderField("Server-Timing"))
+                Reply.Answer(connection.getHeaderField(Wire.HEADER_LENGTH), body, tailMs)
+            }
             503 -> Reply.Busy(retryAfterMs(connection))
             401 -> throw TailFailed.Unauthorised()
             409 -> throw TailFailed.OtherBundle(bundleId, member(body, "expected"))
@@ -138,7 +144,8 @@ class TailClient(
         return if (seconds > 0) (seconds * 1000).coerceAtMost(patience.longestPauseMs.toDouble()).toLong() else 0
     }
 
-    private fun said(body: ByteArray): String = (member(body, "error") ?: String(body, Charsets.UTF_8)).take(300).ifEmpty { "it says nothing more" }
+    private fun said(body: ByteArray): String =
+        (member(body, "error") ?: String(body, Charsets.UTF_8)).take(300).ifEmpty { "it says nothing more" }
 
     /** One text of a JSON answer, or null where it is no JSON or has none. */
     private fun member(body: ByteArray, key: String): String? = try {

@@ -35,5 +35,6 @@ sealed class TailFailed(message: String, cause: Throwable? = null) : DemoExcepti
     class BadFeatures(why: String) : TailFailed("The head's features cannot be sent: $why")
 
     /** The address itself. */
-    class BadAddress(why: String) : TailFailed("The tail's address does not fit: $why; expected https://host:port, or http for this phone itself.")
+    class BadAddress(why: String) :
+        TailFailed("The tail's address does not fit: $why; expected https://host:port, or http for this phone itself.")
 }

@@ -47,7 +47,8 @@ object Wire {
     }
 
     /** Writes one request of codes that the head itself made, as they are. */
-    fun encodeCodes(codes: ByteArray, spec: TensorSpec, bundleId: String?): WireRequest = request(codes, items(codes.size, spec), spec, bundleId)
+    fun encodeCodes(codes: ByteArray, spec: TensorSpec, bundleId: String?): WireRequest =
+        request(codes, items(codes.size, spec), spec, bundleId)
 
     /** Affine codes: round half to even of x / scale, plus zero point, cut to 0..255; all in float32, as the tail's Python does. */
     fun quantise(smashed: FloatArray, spec: TensorSpec): ByteArray {
@@ -106,7 +107,9 @@ object Wire {
 
     private fun items(values: Int, spec: TensorSpec): Int {
         val items = values / spec.values
-        if (items < 1 || items * spec.values != values) throw TailFailed.BadFeatures("they are $values values, the tail takes ${spec.values} for each item.")
+        if (items < 1 || items * spec.values != values) {
+            throw TailFailed.BadFeatures("they are $values values, the tail takes ${spec.values} for each item.")
+        }
         return items
     }
 
@@ -120,8 +123,8 @@ object Wire {
         )
         val bundle = if (bundleId == null) emptyMap() else mapOf("parameters" to mapOf("bundle_id" to bundleId))
         val wanted = mapOf("name" to "logits", "parameters" to mapOf("binary_data" to true))
-        val header = CanonicalJson.write(bundle + mapOf("inputs" to listOf(input), "outputs" to listOf(wanted))).toByteArray(Charsets.US_ASCII)
-        return WireRequest(header + payload, header.size, items)
+        val header = CanonicalJson.write(bundle + mapOf("inputs" to listOf(input), "outputs" to listOf(wanted)))
+        return WireRequest(header.toByteArray(Charsets.US_ASCII) + payload, header.length, items)
     }
 
     private fun whole(value: Any?): Long? = (value as? JsonNumber)?.toLongOrNull()

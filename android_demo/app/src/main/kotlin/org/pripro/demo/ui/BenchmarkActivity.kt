@@ -46,7 +46,7 @@ class BenchmarkActivity : ScreenActivity<BenchResult>(R.layout.benchmark, R.id.t
             this.progress = progress?.round ?: 0
         }
         find<TextView>(R.id.figures).text = when {
-            progress != null -> getString(R.string.live, progress.name, progress.soFar.n, progress.soFar.p50, progress.soFar.p90, progress.soFar.p99)
+            progress != null -> progress.soFar.run { getString(R.string.live, progress.name, n, p50, p90, p99) }
             state.value?.summary != null -> state.value.summary + "\n\n" + state.value.file
             state.running -> getString(R.string.head_loads)
             else -> getString(R.string.bench_hint)

@@ -21,7 +21,7 @@ class ClassifyActivity : ScreenActivity<Classified>(R.layout.classify, R.id.tab_
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
         find<Button>(R.id.camera).setOnClickListener { ask(cameraIntent(), CAMERA) }
-        find<Button>(R.id.gallery).setOnClickListener { ask(Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*"), GALLERY) }
+        find<Button>(R.id.gallery).setOnClickListener { ask(galleryIntent(), GALLERY) }
         find<Button>(R.id.tail_settings).setOnClickListener { editTail() }
     }
 
@@ -48,8 +48,10 @@ class ClassifyActivity : ScreenActivity<Classified>(R.layout.classify, R.id.tab_
     }
 
     private fun timing(shown: Classified): String {
-        val head = shown.headMs?.let { getString(R.string.head_ms, it, (shown.bytes ?: 0) / 1000.0) } ?: return getString(R.string.head_runs)
-        val answer = shown.answer ?: return head + "\n" + getString(if (app.settings.url.isEmpty()) R.string.no_tail else R.string.tail_asked)
+        val headMs = shown.headMs ?: return getString(R.string.head_runs)
+        val head = getString(R.string.head_ms, headMs, (shown.bytes ?: 0) / 1000.0)
+        val waiting = if (app.settings.url.isEmpty()) R.string.no_tail else R.string.tail_asked
+        val answer = shown.answer ?: return head + "\n" + getString(waiting)
         val tail = answer.tailMs
         val rest = if (tail == null) {
             getString(R.string.round_trip_ms, answer.roundTripMs)
@@ -58,6 +60,9 @@ class ClassifyActivity : ScreenActivity<Classified>(R.layout.classify, R.id.tab_
         }
         return head + "\n" + rest
     }
+
+    private fun galleryIntent(): Intent =
+        Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
 
     private fun cameraIntent(): Intent {
         val target = SharedFiles.uri(SharedFiles.PHOTO)

@@ -85,9 +85,10 @@ class CommandActivity : Activity() {
 
     private fun wanted(what: String) = intent.getStringExtra(what) ?: "all"
 
-    private fun outName(): String = intent.getStringExtra("out")?.takeIf { Regex("[A-Za-z0-9][A-Za-z0-9_-]{0,63}").matches(it) } ?: "command"
+    private fun outName(): String = intent.getStringExtra("out")?.takeIf(NAME::matches) ?: "command"
 
     private companion object {
+        val NAME = Regex("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
         const val TAG = "PriproDemo"
         const val BENCH = "bench"
         const val PARITY = "parity"

@@ -82,7 +82,8 @@ class Job<T>(private val worker: Executor, private val post: (Runnable) -> Unit)
             State(running = false, value = partial, error = "The phone does not allow it (${error.message}); choose the photo again.")
         } catch (error: Exception) {
             // a fault of this app: the screen stays, and says what to report
-            State(running = false, value = partial, error = "Something unexpected happened (${error.javaClass.simpleName}: ${error.message}).")
+            val what = "${error.javaClass.simpleName}: ${error.message}"
+            State(running = false, value = partial, error = "Something unexpected happened ($what).")
         }
     }
 
@@ -93,6 +94,7 @@ class Job<T>(private val worker: Executor, private val post: (Runnable) -> Unit)
 
     private companion object {
         const val PAUSE_NS = 250_000_000L
-        const val OUT_OF_MEMORY = "The phone has too little free memory for this head; close other apps, or use a bundle that is cut earlier."
+        const val OUT_OF_MEMORY =
+            "The phone has too little free memory for this head; close other apps, or use a bundle that is cut earlier."
     }
 }

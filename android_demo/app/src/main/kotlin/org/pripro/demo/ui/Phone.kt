@@ -49,7 +49,11 @@ class Phone(private val context: Context) : PhoneState {
         null
     }
 
-    override fun nowUtc(): String = SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT).apply { timeZone = TimeZone.getTimeZone("UTC") }.format(Date())
+    override fun nowUtc(): String {
+        val format = SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT)
+        format.timeZone = TimeZone.getTimeZone("UTC")
+        return format.format(Date())
+    }
 
     private fun thermalStatus(): String? {
         if (Build.VERSION.SDK_INT < Build.VERSION_CODES.Q) return null

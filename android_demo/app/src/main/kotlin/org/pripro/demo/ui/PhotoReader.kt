@@ -18,7 +18,7 @@ class PhotoReader(private val context: Context) {
         val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
         open(uri) { BitmapFactory.decodeStream(it, null, bounds) }
         val options = BitmapFactory.Options().apply { inSampleSize = sampleSize(bounds.outWidth, bounds.outHeight) }
-        val bitmap = open(uri) { BitmapFactory.decodeStream(it, null, options) } ?: throw PhotoFailed("This file is no picture; choose another.")
+        val bitmap = open(uri) { BitmapFactory.decodeStream(it, null, options) } ?: throw PhotoFailed(NO_PICTURE)
         upright(bitmap, open(uri) { orientation(it) })
     } catch (error: IOException) {
         throw PhotoFailed("The photo cannot be read (${error.message}); choose it again.", error)
@@ -32,7 +32,7 @@ class PhotoReader(private val context: Context) {
     }
 
     private fun sampleSize(width: Int, height: Int): Int {
-        if (width <= 0 || height <= 0) throw PhotoFailed("This file is no picture; choose another.")
+        if (width <= 0 || height <= 0) throw PhotoFailed(NO_PICTURE)
         var size = 1
         while ((width / size).toLong() * (height / size) > MAX_PIXELS) size *= 2
         return size
@@ -52,6 +52,7 @@ class PhotoReader(private val context: Context) {
 
     companion object {
         private const val MAX_PIXELS = 2_000_000L
+        private const val NO_PICTURE = "This file is no picture; choose another."
 
         fun pixels(bitmap: Bitmap): Pixels {
             val argb = IntArray(bitmap.width * bitmap.height)

@@ -69,9 +69,11 @@ class Session(private val context: Context, private val settings: Settings) {
             ?: throw BundleRefused("The tail takes no encoding that this app speaks; make the bundle anew.")
     }
 
-    /** Runtimes open files, assets are none: each is copied once, under a folder named by the bundle, and checked each time. */
+    /** Runtimes open files and assets are none: a head is copied, and checked on the way, each time it is opened. */
     private fun install(head: Head): File {
         val folder = File(context.noBackupFilesDir, "bundle-${bundle.manifest.bundleId.take(16)}")
+        val others = context.noBackupFilesDir.listFiles { file -> file.name.startsWith("bundle-") && file != folder }
+        others?.forEach { it.deleteRecursively() }
         try {
             head.files.forEach { copy(it, File(folder, it.path)) }
         } catch (error: IOException) {

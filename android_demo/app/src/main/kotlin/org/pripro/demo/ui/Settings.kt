@@ -1,6 +1,7 @@
 package org.pripro.demo.ui
 
 import android.content.Context
+import kotlin.reflect.KProperty
 
 /** What a person sets: where the tail listens, its token, the head in use. Private to this app and never backed up. */
 class Settings(context: Context) {
@@ -15,9 +16,10 @@ class Settings(context: Context) {
         set(value) = store.edit().putInt("threads", value).apply()
 
     private fun text(otherwise: String) = object {
-        operator fun getValue(owner: Settings, property: kotlin.reflect.KProperty<*>): String = store.getString(property.name, otherwise) ?: otherwise
+        operator fun getValue(owner: Settings, property: KProperty<*>): String =
+            store.getString(property.name, otherwise) ?: otherwise
 
-        operator fun setValue(owner: Settings, property: kotlin.reflect.KProperty<*>, value: String) =
+        operator fun setValue(owner: Settings, property: KProperty<*>, value: String) =
             store.edit().putString(property.name, value.trim()).apply()
     }
 }

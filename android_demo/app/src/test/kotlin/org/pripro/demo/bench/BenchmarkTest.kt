@@ -50,8 +50,11 @@ class BenchmarkTest {
     @Test
     fun theReportIsTheContractsByteForByte() {
         val source = RowSource("executorch", "fp32", "xnnpack", "ExecuTorch 1.5.1")
-        val common = LatencyRow("head", source, 2, 41.25, 12.0, 5, Statistics(100, 8.1234567, 0.000001, 7.5, 8.0, 9.125, 10.0000005), 1.0, 123456789, "")
-        val network = LatencyRow("network", source, 2, null, null, 0, Statistics(1, 1234567.5, 0.0, 1e-07, 0.1, 100.0, 1e6), null, null, "throttled: \"severe\" \\ 45 °C\n")
+        val of = Statistics(100, 8.1234567, 0.000001, 7.5, 8.0, 9.125, 10.0000005)
+        val common = LatencyRow("head", source, 2, 41.25, 12.0, 5, of, 1.0, 123456789, "")
+        val one = Statistics(1, 1234567.5, 0.0, 1e-07, 0.1, 100.0, 1e6)
+        val hot = "throttled: \"severe\" \\ 45 °C\n"
+        val network = LatencyRow("network", source, 2, null, null, 0, one, null, null, hot)
         val report = LatencyReport(
             bundleId = Contract.of("latency").first { it.accept }.bundleId!!,
             createdUtc = "2026-01-02T03:04:05Z",

@@ -27,7 +27,13 @@ class ReportTest {
         val report = DeviceParityReport(
             bundleId = raw["bundle_id"] as String,
             createdUtc = raw["created_utc"] as String,
-            device = Device(device["kind"] as String, device["model"] as String, device["os"] as String, device["cpu"] as String, device["cores"].number().toInt()),
+            device = Device(
+                kind = device["kind"] as String,
+                model = device["model"] as String,
+                os = device["os"] as String,
+                cpu = device["cpu"] as String,
+                cores = device["cores"].number().toInt(),
+            ),
             outputs = outputs,
         )
         assertEquals(String(entry.bytes), report.write())

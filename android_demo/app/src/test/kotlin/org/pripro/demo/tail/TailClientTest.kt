@@ -79,7 +79,8 @@ class TailClientTest {
         assertEquals(10, got.logits.size)
         assertEquals(1.5, got.tailMs!!, 0.0)
         val text = String(requests.single(), Charsets.ISO_8859_1).lowercase()
-        for (header in listOf("content-type: application/octet-stream", "pripro-bundle-id: $id", "authorization: bearer secret")) assertTrue(header, header in text)
+        val headers = listOf("content-type: application/octet-stream", "pripro-bundle-id: $id", "authorization: bearer secret")
+        for (header in headers) assertTrue(header, header in text)
         val sent = requests.single()
         val expected = Wire.encode(features, spec, id)
         assertArrayEquals(expected.body, sent.copyOfRange(sent.size - expected.body.size, sent.size))
@@ -106,11 +107,20 @@ class TailClientTest {
 
     @Test
     fun onlyBusyIsAskedAgain() {
-        for ((status, kind) in listOf("500 Oops" to TailFailed.Status::class, "429 Slow" to TailFailed.Status::class, "401 No" to TailFailed.Unauthorised::class, "409 No" to TailFailed.OtherBundle::class)) {
+        val kinds = listOf(
+            "500 Oops" to TailFailed.Status::class,
+            "429 Slow" to TailFailed.Status::class,
+            "401 No" to TailFailed.Unauthorised::class,
+            "409 No" to TailFailed.OtherBundle::class,
+        )
+        val body = """{"error":"no","expected":"${"f".repeat(64)}"}""".toByteArray()
+        for ((status, kind) in kinds) {
             requests.clear()
             ServerSocket(0, 5, InetAddress.getByName("127.0.0.1")).use { own ->
-                thread(isDaemon = true) { repeat(3) { runCatching { own.accept().use(reply(status, """{"error":"no","expected":"${"f".repeat(64)}"}""".toByteArray(), "WWW-Authenticate: Bearer")) } } }
-                val client = TailClient(URL("http://127.0.0.1:${own.localPort}/"), id, patience = Patience(1000, 700), sleep = { pauses.add(it) })
+                val answer = reply(status, body, "WWW-Authenticate: Bearer")
+                thread(isDaemon = true) { repeat(3) { runCatching { own.accept().use(answer) } } }
+                val url = URL("http://127.0.0.1:${own.localPort}/")
+                val client = TailClient(url, id, patience = Patience(1000, 700), sleep = { pauses.add(it) })
                 val error = runCatching { client.infer(features, spec) }.exceptionOrNull()
                 assertEquals("$status gave $error", kind, error!!::class)
                 if (error is TailFailed.OtherBundle) assertEquals("f".repeat(64), error.theirs)
