@@ -105,7 +105,8 @@ class ToCoreml(Converter):
 def _compress(model: Any, precision: str) -> Any:  # noqa: ANN401 - coremltools ships no types
     """Compress the backbone's weights: w8 linear per channel, w6 and w4 as palettes.
 
-    Activations and the whole block stay float: the noise is worth more than the block's few kilobytes.
+    Everything is computed in half precision, as Apple's accelerators do, and the block's weights stay as they
+    are: the noise is worth more than the block's few kilobytes.
     """
     from coremltools.optimize import coreml as optimize
 
@@ -118,8 +119,10 @@ def _compress(model: Any, precision: str) -> Any:  # noqa: ANN401 - coremltools 
         scheme = optimize.OpPalettizerConfig(mode="kmeans", nbits=int(precision[1]))
         compress = optimize.palettize_weights
     names = optimize.get_weights_metadata(model, weight_threshold=0)
-    kept = {name: None for name in names if name.startswith("block_")}
-    return compress(model, optimize.OptimizationConfig(scheme, op_name_configs=kept))
+    kept = {name: None for name in names if name.startswith(("p_block_", "b_block_"))}
+    return compress(
+        model, optimize.OptimizationConfig(op_type_configs={"conv": scheme, "linear": scheme}, op_name_configs=kept)
+    )
 
 
 def _shapes(spec: Any) -> dict[str, tuple[int, ...]]:  # noqa: ANN401 - the library ships no types
