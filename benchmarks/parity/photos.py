@@ -37,9 +37,17 @@ def calibrating(how: Preprocess, seed: int = 0) -> torch.Tensor:
     made = []
     for name in CALIBRATING:
         photo = _open(name)
-        made.append(apply(photo, how))
-        for _ in range(_CROPS):
-            side = int(min(photo.size) * rng.uniform(0.5, 0.9))
-            left, top = (int(rng.integers(0, size - side + 1)) for size in photo.size)
-            made.append(apply(photo.crop((left, top, left + side, top + side)), how))
+        made += [apply(photo, how), *(apply(_crop(photo, rng), how) for _ in range(_CROPS))]
     return torch.from_numpy(np.stack(made))
+
+
+def crops(how: Preprocess, count: int, rng: np.random.Generator) -> torch.Tensor:
+    """Random crops of all of the photos [count,C,H,W]."""
+    photos = [_open(name) for name in (*COMPARED, *CALIBRATING)]
+    return torch.from_numpy(np.stack([apply(_crop(photos[i % len(photos)], rng), how) for i in range(count)]))
+
+
+def _crop(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
+    side = int(min(photo.size) * rng.uniform(0.5, 0.9))
+    left, top = (int(rng.integers(0, size - side + 1)) for size in photo.size)
+    return photo.crop((left, top, left + side, top + side))

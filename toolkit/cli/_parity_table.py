@@ -69,6 +69,6 @@ def show_explanation(found: Explanation) -> None:
         )
         for layer in found.layers
     ]
-    title = f"{found.target} {found.precision}"
+    title = f"{found.target} {found.precision}, golden row: {found.row}"
     show_table(("layer", "operator", ">eager rms", ">target rms", ">max_abs", ">SQNR dB", ""), rows, title)
     say(f"{title}: {found.first}")

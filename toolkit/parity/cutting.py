@@ -13,7 +13,7 @@ from torch.fx import Graph, GraphModule, Node
 from converters.base import ConverterError
 
 from .compare import max_abs, sqnr_db
-from .eager import EagerLayer, Pair
+from .eager import EagerLayer, Pair, exporting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,7 +175,7 @@ class _Search:
 
 
 def _graph(module: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> GraphModule:
-    with torch.no_grad():
+    with torch.no_grad(), exporting():
         return torch.export.export(module, example).module(check_guards=False)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx import Interpreter, Node
 
+from .compare import sqnr_db
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from torch.export import ExportedProgram
 
@@ -52,12 +57,47 @@ class Pair:
     got: Array
 
 
-def pairs_by_name(found: Mapping[str, Array], eager: Mapping[str, EagerLayer]) -> list[Pair]:
-    """Pair results that carry the operators' names."""
+def pairs_by_name(found: Mapping[str, Array], eager: Mapping[str, EagerLayer], threshold: float) -> list[Pair]:
+    """Pair results that carry the operators' names.
+
+    An exporter that rewrites the graph may count its names anew. A result that is not what its name says but is
+    another operator's, above `threshold` dB, is therefore that one's.
+    """
+    named: dict[str, Array] = {}
+    for name, value in found.items():
+        layer = eager[name]
+        fits = value.size == layer.value.size
+        if fits and sqnr_db(layer.value, value.reshape(layer.value.shape)) >= threshold:
+            named[name] = value
+            continue
+        other = recognise(value, eager, threshold)
+        if other is not None:
+            named.setdefault(other, value)
+        elif fits:
+            named.setdefault(name, value)
     return [
-        Pair([*_fused(eager, found, eager[name]), eager[name]], value.reshape(eager[name].value.shape))
-        for name, value in found.items()
+        Pair([*_fused(eager, named, eager[name]), eager[name]], as_eager(value, eager[name]))
+        for name, value in named.items()
     ]
+
+
+def as_eager(value: Array, layer: EagerLayer) -> Array:
+    """In eager torch's shape, in the layout that fits better."""
+    shape = layer.value.shape
+    plain = value.reshape(shape)
+    if len(shape) != 4:
+        return plain
+    n, c, h, w = shape
+    turned = value.reshape(n, h, w, c).transpose(0, 3, 1, 2)
+    return turned if sqnr_db(layer.value, turned) > sqnr_db(layer.value, plain) else plain
+
+
+def recognise(value: Array, eager: Mapping[str, EagerLayer], threshold: float) -> str | None:
+    """Name of the operator whose result this is, in either layout, above `threshold` dB; None if of none."""
+    same_size = [layer for layer in eager.values() if layer.value.size == value.size]
+    scored = [(sqnr_db(layer.value, as_eager(value, layer)), layer.name) for layer in same_size]
+    best, name = max(scored, key=lambda pair: pair[0], default=(-math.inf, ""))
+    return name if best >= threshold else None
 
 
 def _fused(eager: Mapping[str, EagerLayer], known: Mapping[str, Array], layer: EagerLayer) -> list[EagerLayer]:
@@ -78,7 +118,7 @@ def eager_layers(head: HeadProgram, feed: Mapping[str, Array]) -> dict[str, Eage
         head: as it is given to converters.
         feed: image [1,C,H,W] and, where the head takes noise, eps [1,...].
     """
-    with torch.no_grad():
+    with torch.no_grad(), exporting():
         program = torch.export.export(head.module(), head.example()).run_decompositions({})
         recorder = _Recorder(program)
         recorder.run(*recorder.states, *(torch.from_numpy(feed[name]) for name in ("image", "eps") if name in feed))
@@ -91,6 +131,14 @@ def eager_layers(head: HeadProgram, feed: Mapping[str, Array]) -> dict[str, Eage
             operator = _operator(node)
             found[node.name] = EagerLayer(node.name, operator, modules[node.name], inputs, tensor.numpy())
     return found
+
+
+@contextlib.contextmanager
+def exporting() -> Iterator[None]:
+    """Silence what torch's exporter says of torch's own code."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
+        yield
 
 
 class _Recorder(Interpreter):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -61,21 +60,36 @@ class LayerParity:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A table of layers in the head's order and one sentence about the first that departs."""
+    """A table of layers in the head's order and one sentence about the first that departs.
+
+    Attributes:
+        target: of the head.
+        precision: of the head.
+        row: what golden row was run.
+        layers: those that can be told apart.
+        first: the sentence.
+    """
 
     target: str
     precision: str
+    row: str
     layers: list[LayerParity]
     first: str
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
         layers = [layer.as_dict() for layer in self.layers]
-        return {"target": self.target, "precision": self.precision, "first": self.first, "layers": layers}
+        return {
+            "target": self.target,
+            "precision": self.precision,
+            "row": self.row,
+            "first": self.first,
+            "layers": layers,
+        }
 
 
-def explain(bundle: Bundle, head: records.Head, row: int = 0) -> Explanation:
-    """Compare a bundle's head with eager torch layer by layer, on one golden row.
+def explain(bundle: Bundle, head: records.Head) -> Explanation:
+    """Compare a bundle's head with eager torch layer by layer, on the golden row that it answers worst.
 
     Raises:
         BundleError: a head that cannot be run here.
@@ -85,11 +99,11 @@ def explain(bundle: Bundle, head: records.Head, row: int = 0) -> Explanation:
         raise BundleError(f"The {head.target} head cannot be explained here: {reason}.")
     program = head_program(bundle)
     entry = bundle.root / head.entry
-    return explain_head(program, head.target, head.precision, head.backend, entry, load_goldens(bundle), row)
+    return explain_head(program, head.target, head.precision, head.backend, entry, load_goldens(bundle))
 
 
 def explain_head(
-    program: HeadProgram, target: str, precision: str, backend: str, entry: Path, goldens: Goldens, row: int = 0
+    program: HeadProgram, target: str, precision: str, backend: str, entry: Path, goldens: Goldens
 ) -> Explanation:
     """Compare one converted file with eager torch layer by layer.
 
@@ -103,8 +117,10 @@ def explain_head(
         backend: for which backend.
         entry: the file or .mlpackage folder.
         goldens: inputs and eager torch's answers.
-        row: which golden row to run.
     """
+    answers = goldens.replay(converter(target).load(entry).run)
+    sqnrs = [sqnr_db(goldens.smashed[row], answers[row]) for row in range(len(goldens.rows))]
+    row = min(range(len(sqnrs)), key=lambda index: sqnrs[index])
     feed = goldens.feed(row)
     threshold = _DEPARTS.get(precision, _DEPARTS_ELSE)
     if target in _READERS:
@@ -112,8 +128,8 @@ def explain_head(
     else:
         pairs = cutting.read(program, converter(target), precision, backend, feed, threshold)
     layers = [_compare(pair, threshold) for pair in pairs]
-    same = max_abs(goldens.smashed[row : row + 1], converter(target).load(entry).run(feed)) < _SAME
-    return Explanation(target, precision, layers, _first(layers, agrees=same, reconverted=target not in _READERS))
+    first = _first(layers, agrees=sqnrs[row] >= threshold, reconverted=target not in _READERS)
+    return Explanation(target, precision, goldens.rows[row], layers, first)
 
 
 def _compare(pair: Pair, threshold: float) -> LayerParity:
@@ -143,8 +159,7 @@ def _first(layers: list[LayerParity], *, agrees: bool, reconverted: bool) -> str
         return f"the first layer that departs is {broken.operator} at {broken.module} ({broken.sqnr_db:.1f} dB){how}"
     if reconverted and not agrees:
         return "every layer agrees when converted anew: this file is not what the converter makes, convert it again"
-    if len(layers) < 2:
+    if not layers:
         return "no layer departs"
-    losses = [(before.sqnr_db - after.sqnr_db, after) for before, after in itertools.pairwise(layers)]
-    lost, worst = max(losses, key=lambda pair: pair[0] if math.isfinite(pair[0]) else -math.inf)
-    return f"no single layer departs; most is lost in {worst.operator} at {worst.module} ({lost:.1f} dB)"
+    worst = min(layers, key=lambda layer: layer.sqnr_db)
+    return f"no layer departs; least precise is {worst.operator} at {worst.module} ({worst.sqnr_db:.1f} dB)"

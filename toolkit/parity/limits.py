@@ -11,7 +11,8 @@ int8: 20 dB, w8: 25 dB. An 8-bit code over a range of 4 to 6 times the signal's 
 w6, w4: the same arithmetic for 64 and 16 levels.
 
 Hard inputs leave what an int8 head was calibrated for, so it clips there rightly: of them it must keep the coarse
-picture only. Noise is computed in float by every converter here, so its strength may only follow the features.
+picture only. Noise is computed in float by every converter here, so its strength may only follow the features:
+measured on int8 heads of trained networks, by up to 9 %.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _HARD_MARGIN = 10.0
 #: what an int8 head must keep of inputs that it was not calibrated for, in dB
 _HARD_CALIBRATED = 6.0
 #: largest relative departure of the noise's strength: overall, and in its weakest channel or position
-_STRENGTH = {"fp32": (1e-3, 1e-2), "fp16": (1e-2, 0.05), "int8": (0.1, 0.3), "w8": (0.1, 0.3)}
+_STRENGTH = {"fp32": (1e-3, 1e-2), "fp16": (1e-2, 0.05), "int8": (0.15, 0.4), "w8": (0.1, 0.3)}
 _STRENGTH_ELSE = (0.25, 0.5)
 #: least top-1 agreement with eager torch
 _AGREEMENT = {"fp32": 1.0, "fp16": 0.99, "int8": 0.95, "w8": 0.95}

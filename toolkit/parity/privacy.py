@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 _AUDIBLE = 1e-2
 #: an output that changes by less than this share of the expected change has no noise
 _SILENT = 0.01
-#: the deterministic part counts as untouched above this SQNR, or this little below what the precision allows
+#: a channel or position with less than this share of the overall strength is a fault of its own
+_LOCAL = 0.7
+#: the part without noise counts as right above this SQNR
 _SAME_DB = 25.0
 
 
@@ -69,7 +71,7 @@ def noise_row(subject: Subject, goldens: Goldens, got: Array) -> ParityRow:
         n=len(twins),
         max_abs=max_abs(wanted, mine),
         sqnr_db=sqnr_db(wanted, mine),
-        note=f"strength {found.overall:.4g}" if passed else _name(found, same_base=same_base, weakest=weakest),
+        note=f"strength {found.overall:.4g}" if passed else _name(found, same_base=same_base),
     )
 
 
@@ -90,13 +92,13 @@ def _least(product: Array, power: Array) -> float:
     return float((product[audible] / power[audible]).min())
 
 
-def _name(found: NoiseStrength, *, same_base: bool, weakest: float) -> str:
+def _name(found: NoiseStrength, *, same_base: bool) -> str:
     if not np.isfinite(found.overall):
         return "the answers are not finite"
     if abs(found.overall) < _SILENT:
         return "eps is ignored: every eps gives the same answer"
     least = min(found.weakest_channel, found.weakest_position)
-    if abs(found.overall - 1.0) < weakest and least < 1.0 - weakest:
+    if least < _LOCAL * found.overall:
         where = "channel (sigma)" if found.weakest_channel < found.weakest_position else "position (W_A)"
         return f"the noise has {least:.2f} of its strength in its weakest {where}"
     cause = "sigma is wrong, the part without noise is right" if same_base else "the part without noise departs, too"

@@ -17,7 +17,7 @@ _OUTPUT = "smashed"
 
 
 def read(entry: Path, feed: Mapping[str, Array], eager: Mapping[str, EagerLayer], threshold: float) -> list[Pair]:
-    """Run once; this file's results beside eager torch's, in the file's order. `threshold` is not needed here."""
+    """Run once; this file's results beside eager torch's, in the file's order. `threshold`: see pairs_by_name."""
     import onnx
     import onnxruntime
 
@@ -32,4 +32,4 @@ def read(entry: Path, feed: Mapping[str, Array], eager: Mapping[str, EagerLayer]
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     values = session.run([*names, _OUTPUT], dict(feed))
-    return pairs_by_name(dict(zip([*names, last], values, strict=True)), eager)
+    return pairs_by_name(dict(zip([*names, last], values, strict=True)), eager, threshold)

@@ -6,13 +6,11 @@ computed from does and nothing computed from it does, is where the file departs.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .compare import sqnr_db
-from .eager import EagerLayer, Pair
+from .eager import EagerLayer, Pair, as_eager, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +56,7 @@ def read(entry: Path, feed: Mapping[str, Array], eager: Mapping[str, EagerLayer]
     known: dict[int, str] = {}
     for operator in operators:
         for name, value in ((name, values[name]) for name in operator["outputs"] if name in values):
-            match = _recognise(value, eager, threshold)
+            match = recognise(value, eager, threshold)
             if match is not None:
                 known[name] = match
     pairs: dict[str, Pair] = {}
@@ -66,11 +64,11 @@ def read(entry: Path, feed: Mapping[str, Array], eager: Mapping[str, EagerLayer]
         name = operator["outputs"][0]
         if name in known:
             layer = eager[known[name]]
-            pairs.setdefault(layer.name, Pair([layer], _as_eager(values[name], layer)))
+            pairs.setdefault(layer.name, Pair([layer], as_eager(values[name], layer)))
         elif name in values and _is_broken(operator, operators[position + 1 :], known):
-            guess = _guess(operator, values[name], eager, pairs)
+            guess = _guess(operator, values[name], eager, set(known.values()))
             if guess is not None:
-                return [*pairs.values(), Pair([guess], _as_eager(values[name], guess))]
+                return [*pairs.values(), Pair([guess], as_eager(values[name], guess))]
     return list(pairs.values())
 
 
@@ -93,30 +91,12 @@ def _run(entry: Path, feed: Mapping[str, Array]) -> tuple[list[dict[str, Any]], 
             value = interpreter.get_tensor(detail["index"])
         except ValueError:  # a tensor that this run did not compute
             continue
-        scales = detail["quantization_parameters"]["scales"]
-        if scales.size == 1 and value.dtype == np.int8:
-            value = (value.astype(np.float32) - detail["quantization_parameters"]["zero_points"][0]) * scales[0]
+        codes = detail["quantization_parameters"]
+        if codes["scales"].size == 1 and value.dtype == np.int8:
+            value = (value - np.float32(codes["zero_points"][0])) * np.float32(codes["scales"][0])
         if value.dtype == np.float32:
             values[detail["index"]] = value
     return operators, values
-
-
-def _as_eager(value: Array, layer: EagerLayer) -> Array:
-    """In eager torch's shape, in the layout that fits better."""
-    shape = layer.value.shape
-    plain = value.reshape(shape)
-    if len(shape) != 4:
-        return plain
-    n, c, h, w = shape
-    turned = value.reshape(n, h, w, c).transpose(0, 3, 1, 2)
-    return turned if sqnr_db(layer.value, turned) > sqnr_db(layer.value, plain) else plain
-
-
-def _recognise(value: Array, eager: Mapping[str, EagerLayer], threshold: float) -> str | None:
-    same_size = [layer for layer in eager.values() if layer.value.size == value.size]
-    scored = [(sqnr_db(layer.value, _as_eager(value, layer)), layer.name) for layer in same_size]
-    best, name = max(scored, key=lambda pair: pair[0], default=(-np.inf, ""))
-    return name if best >= threshold else None
 
 
 def _is_broken(operator: Mapping[str, Any], later: list[dict[str, Any]], known: Mapping[int, str]) -> bool:
@@ -133,9 +113,14 @@ def _is_broken(operator: Mapping[str, Any], later: list[dict[str, Any]], known: 
 
 
 def _guess(
-    operator: Mapping[str, Any], value: Array, eager: Mapping[str, EagerLayer], found: Mapping[str, Pair]
+    operator: Mapping[str, Any], value: Array, eager: Mapping[str, EagerLayer], known: set[str]
 ) -> EagerLayer | None:
-    """The layer that this operator stands for: not seen yet, of its size and kind, the first such."""
-    open_ = [layer for name, layer in eager.items() if name not in found and layer.value.size == value.size]
-    kind = _KINDS.get(operator["op_name"], re.sub(r"_?\d*D?$", "", operator["op_name"]).lower())
+    """The layer that this operator stands for: of its size and kind, the first that nothing right was made from."""
+    settled, queue = set(known), list(known)
+    while queue:
+        before = [name for name in eager[queue.pop()].inputs if name in eager and name not in settled]
+        settled.update(before)
+        queue += before
+    open_ = [layer for name, layer in eager.items() if name not in settled and layer.value.size == value.size]
+    kind = _KINDS.get(operator["op_name"], operator["op_name"].lower())
     return next((layer for layer in open_ if kind in layer.operator), open_[0] if open_ else None)
