@@ -39,7 +39,7 @@ class SweepConfig(Record):
     test_images: int = 1000
     network: list[dict[str, Any]]
     attack: list[dict[str, Any]]
-    #: method -> its options
+    #: method -> its options; "epochs" among them stands for that method's own
     options: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
@@ -79,8 +79,11 @@ def list_cells(config: SweepConfig) -> list[Cell]:
         first = error.errors()[0]
         raise InputError(f"A network or attack of the sweep does not fit: {first['loc']}: {first['msg']}.") from None
     methods = ["none", *(method for method in config.methods if method != "none")]
+    chosen = {method: dict(config.options.get(method, {})) for method in methods}
+    epochs = {method: int(chosen[method].pop("epochs", config.epochs)) for method in methods}
+    epochs["none"] = 0
     for method in methods:
-        protection_class(method).settings(config.options.get(method))
+        protection_class(method).settings(chosen[method])
     hashes = {plan.name: _weights_hash(plan.weights) for plan in networks}
     return [
         Cell(
@@ -88,12 +91,12 @@ def list_cells(config: SweepConfig) -> list[Cell]:
             weights_sha256=hashes[plan.name],
             cut=cut,
             method=method,
-            options=config.options.get(method, {}),
+            options=chosen[method],
             strength=strength if method != "none" else None,
             seed=seed,
             data=config.data,
             attacks=attacks,
-            epochs=config.epochs,
+            epochs=epochs[method],
             draws=config.draws,
             max_accuracy_drop=config.max_accuracy_drop,
             attacker_images=config.attacker_images,
@@ -126,7 +129,9 @@ def finish_cell(folder: Path, cell: Cell) -> CellResult:
     torch.set_num_threads(1)
     baseline = None
     if cell.method != "none":
-        baseline = finish_cell(folder, cell.model_copy(update={"method": "none", "strength": None, "options": {}}))
+        baseline = finish_cell(
+            folder, cell.model_copy(update={"method": "none", "strength": None, "options": {}, "epochs": 0})
+        )
     result = run_cell(cell, baseline)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, result.model_dump_json().encode())
