@@ -128,17 +128,21 @@ def _on_phone(
         raise InputError(f"--device {device!r} is not known; give adb, or adb:SERIAL as listed by: adb devices.")
     if runner is None:
         raise InputError("--device needs --runner: a benchmark_model or executor_runner binary built for the phone.")
-    with share_bar("measuring on the phone") as progress:
-        return measure_on_phone(
-            bundle,
-            runner,
-            serial=serial or None,
-            threads=threads,
-            targets=targets,
-            precisions=precisions,
-            samples=samples,
-            progress=progress,
-        )
+    try:
+        with share_bar("measuring on the phone") as progress:
+            return measure_on_phone(
+                bundle,
+                runner,
+                serial=serial or None,
+                threads=threads,
+                targets=targets,
+                precisions=precisions,
+                samples=samples,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        say("interrupted; the phone has been cleaned up, and no report was written.")
+        raise
 
 
 def _counts(text: str) -> list[int]:

@@ -20,7 +20,7 @@ if [ ! -d src ]; then
   $apt source --download-only android-platform-tools
   tar xzf android-platform-tools_*.orig.tar.gz
   tar xJf android-platform-tools_*.debian.tar.xz
-  mv android-platform-tools-* src 2>/dev/null || mv android-platform-tools-[0-9]*/ src
+  mv android-platform-tools-*/ src
   (cd src && for p in $(grep -v '^#' ../debian/patches/series); do patch -s -p1 -N <../debian/patches/"$p"; done)
 fi
 make -C src -f "$here/adbd.mk" -j"$(nproc)" CXX="$clang" adbd

@@ -53,7 +53,7 @@ def main() -> None:
 
 def checks(bundle: Path, adbd: Path, runner: Path, folder: Path) -> dict[str, object]:
     found: dict[str, object] = {}
-    with phone(adbd):
+    with phone(adbd) as daemon:
         result = measure(bundle, runner, "--json", "--quick")
         report = json.loads(result.stdout) if result.returncode == 0 else {"error": result.stderr}
         found["measured"] = {key: report[key] for key in ("device", "start", "end") if key in report} | {
@@ -71,7 +71,7 @@ def checks(bundle: Path, adbd: Path, runner: Path, folder: Path) -> dict[str, ob
         wrong.parent.mkdir()
         wrong.write_bytes(b"\x7fELF" + b"\0" * 60)
         found["wrong_processor"] = last_line(measure(bundle, wrong)) | {"left": left()}
-        with full_disk():
+        with full_disk(daemon):
             found["no_space"] = last_line(measure(bundle, runner)) | {"left": left()}
     with phone(adbd) as daemon:
         found["cable_pulled"] = interrupted(bundle, runner, lambda process: daemon.kill())
@@ -101,12 +101,17 @@ def phone(adbd: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextlib.contextmanager
-def full_disk() -> Iterator[None]:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(TEMPORARY)], check=True)
+def full_disk(daemon: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Give the daemon a temporary folder of 64 KB; it lives in a mount namespace of its own."""
+    inside = ["nsenter", "-t", str(daemon.pid), "-m"]
+    subprocess.run([*inside, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(TEMPORARY)], check=True)
     try:
         yield
+        kept = subprocess.run([*inside, "ls", str(TEMPORARY)], capture_output=True, text=True, check=True).stdout
+        if kept:
+            raise SystemExit(f"left on the full disk: {kept}")
     finally:
-        subprocess.run(["umount", "-l", str(TEMPORARY)], check=True)
+        subprocess.run([*inside, "umount", "-l", str(TEMPORARY)], check=True)
 
 
 def measure(bundle: Path, runner: Path, *more: str) -> subprocess.CompletedProcess[str]:
