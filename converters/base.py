@@ -145,3 +145,7 @@ class Converter(ABC):
     @abstractmethod
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
         """Open a converted file on its runtime, with that many intra-op threads."""
+
+    def stand_in(self, entry: Path) -> Runner | None:
+        """Open a converted file on what replaces its vendor's runtime elsewhere; None where nothing does."""
+        return None

@@ -101,6 +101,10 @@ class ToCoreml(Converter):
             raise ConverterError(f"{entry} is not an .mlpackage folder; convert the head again.")
         return CoremlRunner(entry) if sys.platform == "darwin" else ReferenceRunner(entry)
 
+    def stand_in(self, entry: Path) -> Runner | None:
+        """Open on the reference evaluator, wherever this runs."""
+        return ReferenceRunner(entry)
+
 
 def _compress(model: Any, precision: str) -> Any:  # noqa: ANN401 - coremltools ships no types
     """Compress the backbone's weights: w8 linear per channel, w6 and w4 as palettes.

@@ -12,10 +12,8 @@ from .bundle import now_utc
 from .convert import converter
 from .errors import BundleError, MissingExtraError, UnknownNameError
 from .measurement.condition import this_host
-from .parity.diagnose import diagnose
 from .parity.elsewhere import arm64_rows, old_tflite_rows
-from .parity.numeric import numeric_rows
-from .parity.privacy import noise_row
+from .parity.judging import judge
 from .parity.replay import Goldens, load_goldens
 from .parity.rows import EVALUATOR, Subject
 from .parity.tail import tail_fault
@@ -26,11 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cloud_tail.client import TailClient
-    from converters.base import Runner
-
     from . import manifest as records
     from .bundle import Bundle
-    from .parity.replay import Array
     from .reports import Device
 
 
@@ -112,17 +107,6 @@ def report_of(bundle: Bundle, rows: Iterable[ParityRow], device: Device | None =
     )
 
 
-def judge(
-    bundle: Bundle, head: records.Head, runtime: str, goldens: Goldens, got: Array, runner: Runner | None = None
-) -> list[ParityRow]:
-    """Judge a head's answers [n,c,h,w] to all goldens, wherever they were made; with a runner, name faults."""
-    subject = Subject.of(head, runtime)
-    tolerances = bundle.manifest.golden.tolerances if bundle.manifest.golden else {}
-    name = (lambda: "") if runner is None else (lambda: diagnose(runner.run, goldens, got))
-    rows = numeric_rows(subject, goldens, got, tolerances, name)
-    return [*rows, noise_row(subject, goldens, got)] if goldens.noisy else rows
-
-
 def _verify_head(
     bundle: Bundle, head: records.Head, goldens: Goldens, task: TaskImages | None, tail: TailClient | None
 ) -> list[ParityRow]:
@@ -133,15 +117,18 @@ def _verify_head(
     reason = head.not_run or made_by.cannot_run(head.backend)
     if reason:
         return [Subject.of(head, "none").not_run(reason)]
-    runner = made_by.load(bundle.root / head.entry)
-    runtime = head.target if runner.is_real_runtime else EVALUATOR
+    entry = bundle.root / head.entry
+    runner = made_by.load(entry)
+    subject = Subject.of(head, head.target if runner.is_real_runtime else EVALUATOR)
     got = goldens.replay(runner.run)
-    rows = judge(bundle, head, runtime, goldens, got, runner)
-    if tail is None:
-        return rows
-    subject = Subject.of(head, runtime)
-    logits = through(tail.infer, got[goldens.real()])
-    rows.append(end_to_end_row(subject, goldens, logits, features_agree=bool(rows[0].passed)))
-    if task is not None:
-        rows.append(task_row(subject, task, through(tail.infer, task.replay(runner.run))))
+    rows = judge(bundle, subject, goldens, got, runner)
+    if tail is not None:
+        logits = through(tail.infer, got[goldens.real()])
+        rows.append(end_to_end_row(subject, goldens, logits, features_agree=bool(rows[0].passed)))
+        if task is not None:
+            rows.append(task_row(subject, task, through(tail.infer, task.replay(runner.run))))
+    stand_in = made_by.stand_in(entry) if runner.is_real_runtime else None
+    if stand_in is not None:  # a Mac shows Core ML and the evaluator that other machines go by
+        second = goldens.replay(stand_in.run)
+        rows += judge(bundle, Subject.of(head, EVALUATOR), goldens, second, stand_in)
     return rows

@@ -2,6 +2,7 @@
 
     python benchmarks/parity/matrix.py             every cell that is not done yet, then the table
     python benchmarks/parity/matrix.py --table     the table only, of the cells that are done
+    python benchmarks/parity/matrix.py --explain   failed cells once more, down to the operator
 
 A cell is one JSON file in build/parity/, so an interrupted run goes on where it stopped. The table is
 benchmarks/results/parity.md, its data parity.json beside it.
@@ -17,6 +18,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heads import Case
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -38,13 +43,20 @@ def missing(family: str, cut: str) -> list[tuple[str, str]]:
     return [pair for pair in pairs if not cell_file(family, cut, *pair).exists()]
 
 
-def run_group(family: str, cut: str) -> None:
+def unexplained(family: str, cut: str) -> list[tuple[str, str]]:
+    pairs = [(target, precision) for target, kinds in TARGETS.items() for precision in kinds]
+    cells = {pair: cell_file(family, cut, *pair) for pair in pairs}
+    done = {pair: json.loads(path.read_text()) for pair, path in cells.items() if path.exists()}
+    return [pair for pair, cell in done.items() if not cell["passed"] and "explained" not in cell]
+
+
+def run_group(family: str, cut: str, *, explain: bool) -> None:
     """Every cell of one head, in this process."""
     import torch
     from heads import make
 
     torch.set_num_threads(1)
-    todo = missing(family, cut)
+    todo = unexplained(family, cut) if explain else missing(family, cut)
     if not todo:
         return
     case = make(family, cut, WORK)
@@ -52,15 +64,16 @@ def run_group(family: str, cut: str) -> None:
         record = {"family": family, "cut": cut, "target": target, "precision": precision, "weights": case.weights}
         path = cell_file(family, cut, target, precision)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record | run_cell(case, target, precision), indent=1))
+        path.write_text(json.dumps(record | run_cell(case, target, precision, explain=explain), indent=1))
         sys.stderr.write(f"{path.stem}\n")
 
 
-def run_cell(case, target: str, precision: str) -> dict:  # noqa: ANN001 (heads.Case, imported late)
+def run_cell(case: Case, target: str, precision: str, *, explain: bool = False) -> dict[str, Any]:
     from converters.base import ConverterError
     from toolkit.convert import converter
     from toolkit.goldens import TOLERANCES
     from toolkit.parity.diagnose import diagnose
+    from toolkit.parity.explain import explain_head
     from toolkit.parity.numeric import numeric_rows
     from toolkit.parity.privacy import noise_row
     from toolkit.parity.rows import EVALUATOR, Subject
@@ -83,21 +96,27 @@ def run_cell(case, target: str, precision: str) -> dict:  # noqa: ANN001 (heads.
             *numeric_rows(subject, goldens, got, TOLERANCES, lambda: diagnose(runner.run, goldens, got)),
             noise_row(subject, goldens, got),
         ]
-        return {
+        made = {
             "rows": [row.model_dump() for row in rows],
             "passed": all(row.passed for row in rows),
             "seconds": round(seconds, 1),
             "tools": dict(conversion.tools),
         }
+        if explain and not made["passed"]:
+            made["explained"] = explain_head(
+                case.program, target, precision, backend, Path(folder) / conversion.entry, goldens
+            ).first
+        return made
 
 
-def run_all(families: list[str]) -> None:
+def run_all(families: list[str], *, explain: bool) -> None:
     from heads import CUTS
 
     for position in (1, 0):  # middle cuts first: a table that ends early still has every family
         for family in families or CUTS:
-            if missing(family, CUTS[family][position]):
-                command = [sys.executable, __file__, "--group", family, CUTS[family][position]]
+            cut = CUTS[family][position]
+            if unexplained(family, cut) if explain else missing(family, cut):
+                command = [sys.executable, __file__, "--group", family, cut, *(["--explain"] if explain else [])]
                 subprocess.run(command, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
@@ -105,13 +124,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", nargs=2, metavar=("FAMILY", "CUT"))
     parser.add_argument("--family", action="append", default=[])
+    parser.add_argument("--explain", action="store_true")
     parser.add_argument("--table", action="store_true")
     chosen = parser.parse_args()
     if chosen.group:
-        run_group(*chosen.group)
+        run_group(*chosen.group, explain=chosen.explain)
     else:
         if not chosen.table:
-            run_all(chosen.family)
+            run_all(chosen.family, explain=chosen.explain)
         from table import write_table
 
         write_table(WORK / "cells", ROOT / "benchmarks" / "results")

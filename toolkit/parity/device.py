@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from ..errors import InputError
 from ..reports import DeviceOutput, DeviceParityReport
-from .numeric import numeric_rows
-from .privacy import noise_row
+from .judging import judge
 from .rows import Subject
 from .task import end_to_end_row
 
@@ -76,10 +75,7 @@ def _judge(
 ) -> list[ParityRow]:
     if not goldens.real():
         raise InputError(f"The device report has no real image for {subject.target} {subject.precision}.")
-    golden = bundle.manifest.golden
-    rows = numeric_rows(subject, goldens, got, golden.tolerances if golden else {})
-    if goldens.noisy:
-        rows.append(noise_row(subject, goldens, got))
+    rows = judge(bundle, subject, goldens, got)
     answered = [logits[index] for index in goldens.real()]
     if all(values is not None for values in answered):
         classes = goldens.expected["logits"].shape[1]

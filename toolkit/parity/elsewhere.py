@@ -9,8 +9,7 @@ import numpy as np
 from ..convert import converter
 from .cases import NO_NOISE, OTHER_DRAW, SATURATED, SPECKLE, SWINGING
 from .compare import max_abs
-from .numeric import numeric_rows
-from .privacy import noise_row
+from .judging import judge
 from .rows import Subject
 
 if TYPE_CHECKING:
@@ -65,11 +64,7 @@ def _rows(bundle: Bundle, head: records.Head, goldens: Goldens, runtime: str, ru
     few = goldens.take([0, *(index for row in _ROWS if (index := goldens.find(row)) is not None)])
     here = few.replay(made_by.load(bundle.root / head.entry).run)
     there = few.replay(run)
-    golden = bundle.manifest.golden
-    rows = numeric_rows(subject, few, there, golden.tolerances if golden else {})
-    if few.noisy:
-        rows.append(noise_row(subject, few, there))
-    return [*rows, _against_this_machine(subject, here, there)]
+    return [*judge(bundle, subject, few, there), _against_this_machine(subject, here, there)]
 
 
 def _against_this_machine(subject: Subject, here: Array, there: Array) -> ParityRow:
