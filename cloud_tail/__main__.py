@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--head-seconds", type=float, default=10.0, help="longest wait for a request's head")
     add("--body-seconds", type=float, default=30.0, help="longest wait for its body")
     add("--drain-seconds", type=float, default=30.0, help="longest wait for what is in flight after SIGTERM")
+    add("--access-log", action="store_true", help="one JSON line per request: address, path, status, ms; no payload")
     add("--ready-file", type=Path, default=None, help="write the address as JSON here once it answers")
     return parser
 

@@ -128,7 +128,7 @@ class Connection(asyncio.BufferedProtocol):
     # requests
 
     def _expect_head(self) -> None:
-        self._state = _State.HEAD
+        self._state, self._head = _State.HEAD, Head(self._peer)
         limits = self.app.limits
         self.deadline = time.monotonic() + (limits.head_seconds if self._end else limits.idle_seconds)
 
@@ -163,7 +163,8 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     def _parse(self, raw: bytes) -> None:
-        self._head = head = Head(self._peer)
+        head = self._head
+        head.started = time.perf_counter()
         parser = httptools.HttpRequestParser(head)
         if raw.count(b"\n") != raw.count(b"\r\n"):
             self._fail(400, "The request's head has a bare line feed.")
@@ -311,6 +312,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._head.method != "HEAD":
             lines.append(reply.body)
         self.transport.write(b"".join(lines))
+        self.app.sent(self._head, reply.status)
 
     def _fail(self, status: int, sentence: str) -> None:
         self._give_up(Reply(status, b'{"error":"%s"}' % sentence.encode(), close=True))

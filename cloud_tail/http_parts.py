@@ -98,3 +98,6 @@ class Application(Protocol):
 
     def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
         """Answer now, or return None and call `connection.reply` later."""
+
+    def sent(self, head: Head, status: int) -> None:
+        """Take note of an answer, also of those that never reached `handle`."""

@@ -13,6 +13,7 @@ from .errors import WireError
 from .guard import token_fits
 from .http1 import Connection
 from .http_parts import Head, Limits, Reply
+from .log import log
 from .openapi import document
 from .wire import V2_NAMES, canonical
 
@@ -40,7 +41,14 @@ class Rest:
     """Answers whole HTTP requests; implements `http1.Application`."""
 
     def __init__(
-        self, registry: Registry, metrics: Metrics, limits: Limits, *, token: bytes | None, rate: RateLimit
+        self,
+        registry: Registry,
+        metrics: Metrics,
+        limits: Limits,
+        *,
+        token: bytes | None,
+        rate: RateLimit,
+        access_log: bool = False,
     ) -> None:
         self.limits = limits
         self.draining = False
@@ -49,17 +57,21 @@ class Rest:
         self._metrics = metrics
         self._token = token
         self._rate = rate
+        self._access_log = access_log
+
+    def sent(self, head: Head, status: int) -> None:
+        """Count a refusal, and log the request if asked to: never its query, headers or body."""
+        if status >= 400:
+            self._metrics.refused(status)
+        if self._access_log:
+            seconds = time.perf_counter() - head.started
+            path = head.target.partition(b"?")[0].decode("latin-1")[:200]
+            log("request", peer=head.peer, method=head.method, path=path, status=status, ms=round(1e3 * seconds, 3))
 
     # before the body
 
     def admit(self, head: Head) -> Reply | None:
         """Refuse by the head alone: token, rate, route, queue, bundle."""
-        refused = self._admit(head)
-        if refused is not None:
-            self._metrics.refused(refused.status)
-        return refused
-
-    def _admit(self, head: Head) -> Reply | None:
         path = _path(head)
         if (
             self._token is not None
@@ -104,28 +116,23 @@ class Rest:
             call, served = read_call(head.headers, plain, self._registry.find(*target), raw=path[0] == "predictions")
         except WireError as error:
             status, text = refusal(error)
-            self._metrics.refused(status)
             return Reply(status, text)
         except _TooLarge:
-            self._metrics.refused(413)
             return _error(413, f"The body inflates to more than {self.limits.body_bytes} bytes.")
 
         def done(logits: Floats | None) -> None:
             connection.reply(self._answer(head, call, served, logits, arrived))
 
         if not served.batcher.submit(call, done):
-            self._metrics.refused(503)
             return self._busy()
         return None
 
     def _answer(self, head: Head, call: Call, served: Served, logits: Floats | None, arrived: float) -> Reply:
         if logits is None:
-            self._metrics.refused(503)
             return _error(503, "The engine failed on this batch.", Retry_After="1")
         try:
             headers, body = call.answer(logits)
         except WireError as error:
-            self._metrics.refused(400)
             return Reply(*refusal(error))
         now = time.perf_counter()
         self._metrics.answered(served.signature.name, call.spec.dtype, now - head.started)

@@ -73,6 +73,7 @@ class Options:
     body_seconds: float = 30.0
     drain_seconds: float = 30.0
     ready_file: Path | None = None
+    access_log: bool = False
 
 
 def serve(archives: Sequence[Path], options: Options = Options(), *, load: Callable[..., Engine] = load_engine) -> None:
@@ -120,7 +121,7 @@ class _Server:
             body_bytes=options.max_body, head_seconds=options.head_seconds, body_seconds=options.body_seconds
         )
         rate = RateLimit(options.rate)
-        rest = Rest(self._registry, self._metrics, limits, token=self._token, rate=rate)
+        rest = Rest(self._registry, self._metrics, limits, token=self._token, rate=rate, access_log=options.access_log)
         try:
             server = await loop.create_server(
                 lambda: Connection(rest), options.host, options.port, ssl=self._tls, backlog=512, reuse_address=True

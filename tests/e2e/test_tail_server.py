@@ -257,6 +257,27 @@ def test_metrics_and_lists(server):
     assert server.raw(b"HEAD /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").endswith(b"\r\n\r\n")
 
 
+def test_logs_and_counts_never_hold_what_was_sent(archive, tmp_path):
+    secret = "sesame-open-0123456789"
+    (tmp_path / "token").write_text(secret)
+    with TailServer(tmp_path, archive, "--access-log", "--token-file", tmp_path / "token") as server:
+        good = {**RAW, "Authorization": f"Bearer {secret}"}
+        server.raw(post(f"/predictions/tail?key={secret}", GOOD, **good))
+        server.raw(post("/predictions/tail", b"payload-" + GOOD, **good))
+        server.raw(b"GET /\r\n{forged} HTTP/1.1\r\nHost: t\r\n\r\n")
+        server.raw(b"POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 99999999999\r\n\r\n")
+        page = server.raw(
+            f"GET /metrics HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {secret}\r\nConnection: close\r\n\r\n".encode()
+        )
+    assert b'pripro_refused_total{status="413"} 1.0' in page
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    requests = [(line["path"], line["status"]) for line in lines if line["event"] == "request"]
+    assert requests[:2] == [("/predictions/tail", 200), ("/predictions/tail", 400)]
+    assert ("/x", 413) in requests
+    assert secret not in server.log.read_text()
+    assert "payload-" not in server.log.read_text()
+
+
 def test_two_bundles_under_one_name(archive, tmp_path):
     newer = tiny_archive(tmp_path, "new.mar", bundle_id=BUNDLE_B, version="2.0", seed=5)
     features = tiny_features()
