@@ -5,7 +5,10 @@ The photos are those that scikit-image ships; a crop's class is the photo that i
 
 from __future__ import annotations
 
+import atexit
+import functools
 import shutil
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,6 +82,17 @@ def build(root: Path, cut: str = CUT) -> Bundle:
     bundle = partition(made, cut, root, preprocess=preprocess_for(image), labels=list(PHOTOS))
     protect(bundle, ProtectSettings("pripro", data=data, epochs=2, batch_size=16))
     package(bundle, PackageSettings(goldens=8))
+    return bundle
+
+
+@functools.cache
+def shared() -> Bundle:
+    """One bundle with .onnx heads for all tests of a run; copy it before planting a fault."""
+    folder = tempfile.mkdtemp(prefix="pripro-parity-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    bundle = build(Path(folder) / "bundle")
+    for precision in ("fp32", "int8"):
+        with_head(bundle, "onnx", precision)
     return bundle
 
 

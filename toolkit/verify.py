@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cloud_tail.client import TailClient
+
     from . import manifest as records
     from .bundle import Bundle
     from .reports import Device

@@ -23,12 +23,9 @@ from toolkit.verify import verify
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory) -> Bundle:
-    bundle = parity_bundle.build(tmp_path_factory.mktemp("parity") / "bundle")
-    for precision in ("fp32", "int8"):
-        parity_bundle.with_head(bundle, "onnx", precision)
-    return bundle
+@pytest.fixture
+def clean() -> Bundle:
+    return parity_bundle.shared()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..convert import converter
+from ..errors import UnknownNameError
 from .cases import NO_NOISE, OTHER_DRAW, SATURATED, SPECKLE, SWINGING
 from .compare import max_abs
 from .judging import judge
@@ -46,10 +47,13 @@ def old_tflite_rows(bundle: Bundle, head: records.Head, goldens: Goldens, versio
     """Run a .tflite head on an old tflite-runtime, in an environment of its own, and compare alike.
 
     Raises:
-        InputError: that version is not known or not set up; names the command that does it.
+        UnknownNameError: no such version.
+        InputError: it is not set up; names the command that does it.
     """
-    from ..tflite_compat import run_head
+    from ..tflite_compat import VERSIONS, run_head
 
+    if version not in VERSIONS:
+        raise UnknownNameError("old tflite-runtime", version, VERSIONS)
     if head.target != "tflite":
         return []
     entry = bundle.root / head.entry
