@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 import socket
 import ssl
 import subprocess
@@ -9,12 +10,15 @@ import sys
 import threading
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from require import require_package, require_tool
 from tail_tools import (
     BUNDLE_A,
     BUNDLE_B,
+    ROOT,
     TailServer,
     expected_logits,
     post,
@@ -22,9 +26,11 @@ from tail_tools import (
     status_of,
     tiny_archive,
     tiny_features,
+    tiny_onnx,
     tiny_signature,
 )
 
+from cloud_tail.archive import write_archive
 from cloud_tail.client import TailClient
 from cloud_tail.errors import BundleMismatch, TailError, WireError
 from cloud_tail.wire import dequantise, encode_request, quantise
@@ -255,6 +261,46 @@ def test_metrics_and_lists(server):
     ):
         assert status_of(server.raw(f"GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode())) == 200
     assert server.raw(b"HEAD /ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").endswith(b"\r\n\r\n")
+
+
+def test_the_readme_curl_line(server, tmp_path):
+    curl = require_tool("curl", "apt-get install curl")
+    readme = (ROOT / "cloud_tail" / "README.md").read_text()
+    line = next(line.strip() for line in readme.splitlines() if line.strip().startswith("curl "))
+    (tmp_path / "smashed.f32").write_bytes(GOOD)
+    words = shlex.split(line.replace("http://127.0.0.1:8080", server.url))
+    done = subprocess.run([curl, *words[1:]], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert set(json.loads(done.stdout)) == {"label", "index", "logits", "probabilities"}
+
+
+@pytest.mark.parametrize(("precision", "limit"), [("f32", 1e-5), ("bf16", 0.1)])
+def test_openvino(archive, tmp_path, precision, limit):
+    require_package("openvino", "tail-openvino")
+    if precision == "bf16" and "avx512_bf16" not in Path("/proc/cpuinfo").read_text():
+        done = subprocess.run(
+            [sys.executable, "-m", "cloud_tail", "serve", archive, "--engine", "openvino", "--precision", "bf16"],
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, "no bf16" in done.stderr) == (2, True)
+        return
+    options = ("--engine", "openvino", "--precision", precision)
+    with TailServer(tmp_path, archive, *options) as server, TailClient(server.url) as client:
+        got = client.infer(tiny_features(9))
+        np.testing.assert_allclose(got, expected_logits(archive, tiny_features(9)), atol=limit)
+        assert (
+            f"openvino_{precision}"
+            in server.raw(b"GET /v2/models/tail HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").decode()
+        )
+
+
+def test_the_int8_model_is_served_only_if_asked_for(tmp_path):
+    plain, other = tiny_onnx(tmp_path / "both.mar.onnx"), tiny_onnx(tmp_path / "int8.mar.onnx", seed=9)
+    write_archive(tmp_path / "both.mar", signature=tiny_signature(), model=plain, int8_model=other)
+    for options, like in (([], "both.mar"), (["--precision", "int8"], "int8.mar")):
+        with TailServer(tmp_path, tmp_path / "both.mar", *options) as server, TailClient(server.url) as client:
+            wanted = expected_logits(tmp_path / like, tiny_features())
+            np.testing.assert_allclose(client.infer(tiny_features()), wanted, atol=1e-5)
 
 
 def test_logs_and_counts_never_hold_what_was_sent(archive, tmp_path):
