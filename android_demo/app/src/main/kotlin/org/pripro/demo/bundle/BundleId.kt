@@ -65,10 +65,10 @@ object BundleId {
      * The nearest decimal of [digits] digits that reads back to the same double, or null.
      *
      * Both neighbours are tried: at a power of two the doubles below lie closer than those above, so the nearer neighbour
-     * may read back to another double where the farther one does not.
+     * may read back to another double where the farther one does not. Of two that are equally near, the even one counts.
      */
     private fun shortest(exact: BigDecimal, digits: Int): BigDecimal? =
-        listOf(RoundingMode.DOWN, RoundingMode.UP).map { exact.round(MathContext(digits, it)) }
+        listOf(RoundingMode.HALF_EVEN, RoundingMode.DOWN, RoundingMode.UP).map { exact.round(MathContext(digits, it)) }
             .filter { it.toDouble() == exact.toDouble() }
             .minByOrNull { (it - exact).abs() }
 }

@@ -18,7 +18,7 @@ import kotlin.concurrent.schedule
 /** How patient the client is. */
 data class Patience(
     val connectMs: Int = 3_000,
-    /** From the first byte sent to the last byte received, retries not counted. */
+    /** From the start of an attempt to the last byte of its answer. */
     val answerMs: Long = 10_000,
     /** How often a busy tail (503) is asked in all. */
     val attempts: Int = 4,

@@ -106,6 +106,7 @@ object Wire {
     }
 
     private fun items(values: Int, spec: TensorSpec): Int {
+        if (spec.values < 1) throw TailFailed.BadFeatures("the tail's shape ${spec.shape} holds none.")
         val items = values / spec.values
         if (items < 1 || items * spec.values != values) {
             throw TailFailed.BadFeatures("they are $values values, the tail takes ${spec.values} for each item.")
