@@ -32,9 +32,14 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
 def _spell_out_hardsigmoid(node: Node) -> None:
     import torch
 
-    aten, graph, value = torch.ops.aten, node.graph, node.args[0]
+    aten, graph = torch.ops.aten, node.graph
+    (value,) = node.all_input_nodes
     with graph.inserting_before(node):
-        for target, arguments in ((aten.add.Tensor, (3.0,)), (aten.clamp.default, (0.0, 6.0)), (aten.div.Tensor, (6.0,))):
+        for target, arguments in (
+            (aten.add.Tensor, (3.0,)),
+            (aten.clamp.default, (0.0, 6.0)),
+            (aten.div.Tensor, (6.0,)),
+        ):
             value = graph.call_function(target, (value, *arguments))
             value.meta = dict(node.meta)
     node.replace_all_uses_with(value)

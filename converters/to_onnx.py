@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor, nn
+    from torch.export import ExportedProgram
 
     from .base import Array
 
@@ -73,18 +74,7 @@ class ToOnnx(Converter):
         check_choice(self.name, "backend", backend, self.backends)
         entry = out / "head.onnx"
         with converting("ONNX", precision):
-            import torch
-
-            program = torch.onnx.export(
-                exported(head),
-                (),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=input_names(head),
-                output_names=[SMASHED],
-                verbose=False,
-            )
-            program.save(str(entry), external_data=False)
+            _write(exported(head), input_names(head), SMASHED, entry)
             if precision == "fp16":
                 to_fp16(entry)
             elif precision == "int8":
@@ -119,8 +109,17 @@ def export_tail(tail: nn.Module, smashed_example: Tensor, out: Path) -> Path:
         batch = torch.export.Dim("batch", min=1)
         with torch.no_grad():
             program = torch.export.export(tail, (example,), dynamic_shapes=({0: batch},))
-        written = torch.onnx.export(
-            program, (), dynamo=True, opset_version=OPSET, input_names=[SMASHED], output_names=[LOGITS], verbose=False
-        )
-        written.save(str(out), external_data=False)
+        _write(program, [SMASHED], LOGITS, out)
     return out
+
+
+def _write(program: ExportedProgram, inputs: list[str], output: str, path: Path) -> None:
+    """Translate a program and save it as one file, weights inside."""
+    import torch
+
+    written = torch.onnx.export(
+        program, (), dynamo=True, opset_version=OPSET, input_names=inputs, output_names=[output], verbose=False
+    )
+    if written is None:
+        raise ConverterError("torch.onnx.export gave no program; check the torch and onnxscript versions.")
+    written.save(str(path), external_data=False)
