@@ -103,7 +103,8 @@ def test_a_heads_features_get_the_golden_answers(
         assert agree.all()
         np.testing.assert_allclose(got, rows["logits"], atol=tolerance(bundle, rows), rtol=0)
     else:
-        assert agree.mean() >= 0.9  # one code is a large step for the few classes that were close before
+        real = load_goldens(bundle).real()  # the others leave what the codes were calibrated for
+        assert agree[real].mean() >= 0.9
 
 
 def test_kotlin_and_python_clients_get_the_same_bits(
