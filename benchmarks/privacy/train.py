@@ -50,7 +50,9 @@ def train(name: str, task: str, data: str, out: Path, seed: int = 0) -> float:
         truth = splits.test.labels % 2 if task == "parity" else splits.test.labels
         accuracy = (network(splits.test.images).argmax(1) == truth).float().mean().item()
     out.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, out / f"{name}-{task}.safetensors")
+    save_file(
+        {key: value.contiguous() for key, value in network.state_dict().items()}, out / f"{name}-{task}.safetensors"
+    )
     return accuracy
 
 

@@ -1,0 +1,98 @@
+"""The sweep: a finished cell is never computed again, and Ray gives the same figures as one process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from require import require_package
+from safetensors.torch import save_file
+
+from toolkit.families import cifar_alexnet
+from toolkit.sweep import cell_path, list_cells, read_config, run_sweep
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+SWEEP = """
+data = "digits"
+methods = ["gaussian"]
+epochs = 1
+draws = 1
+attacker_images = 60
+test_images = 60
+[[attack]]
+name = "attribute"
+tasks = ["slant"]
+observations = [1, 2]
+options = { epochs = 1 }
+[[network]]
+name = "net"
+source = "cifar_alexnet"
+weights = "WEIGHTS"
+cuts = ["features.12"]
+preprocess = { channels = 1, height = 32, width = 32, mean = [0.0], std = [1.0] }
+"""
+
+
+def _sweep(folder: Path) -> Path:
+    torch.manual_seed(0)
+    weights = folder / "weights.safetensors"
+    save_file(cifar_alexnet.build(1, 10).state_dict(), weights)
+    path = folder / "sweep.toml"
+    path.write_text(SWEEP.replace("WEIGHTS", str(weights)))
+    return path
+
+
+def _figures(results):
+    return [(result.cell.method, [row.model_dump() for row in result.rows]) for result in results]
+
+
+def test_a_finished_cell_is_never_computed_again(tmp_path, monkeypatch):
+    config = read_config(_sweep(tmp_path))
+    first = run_sweep(config, tmp_path / "out")
+    cells = list_cells(config)
+    assert [cell.method for cell in cells] == ["none", "gaussian"]
+    assert [row.observations for row in first[1].rows] == [1, 2]
+
+    import toolkit.evaluation.cells as running
+
+    def never(*_: object) -> None:
+        pytest.fail("a finished cell was computed again")
+
+    monkeypatch.setattr(running, "run_cell", never)
+    assert _figures(run_sweep(config, tmp_path / "out")) == _figures(first)
+    # a lost cell is the only one that is missed
+    cell_path(tmp_path / "out", cells[1]).unlink()
+    with pytest.raises(pytest.fail.Exception):
+        run_sweep(config, tmp_path / "out")
+
+
+def test_ray_gives_the_same_figures(tmp_path):
+    require_package("ray", "cluster")
+    path = _sweep(tmp_path)
+    tables = []
+    for number, extra in enumerate(([], ["--ray", "local"])):
+        command = [
+            sys.executable,
+            "-m",
+            "toolkit.cli.main",
+            "sweep",
+            str(path),
+            "-o",
+            str(tmp_path / str(number)),
+            "--json",
+        ]
+        done = subprocess.run(
+            [*command, "--json", *extra],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        tables.append(json.loads(done.stdout)["rows"])
+    assert tables[0] == tables[1]
