@@ -1,7 +1,7 @@
 """One archive, every server: the logits of a bundle's goldens from each, against eager torch's.
 
-    benchmarks/serving/setup.sh torchserve ray
-    python benchmarks/serving/parity.py build/demo --out benchmarks/results/serving_parity.json
+benchmarks/serving/setup.sh torchserve ray
+python benchmarks/serving/parity.py build/demo --out benchmarks/results/serving_parity.json
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ Ask = Callable[[str, np.ndarray], np.ndarray]
 
 def _json(url: str, smashed: np.ndarray) -> np.ndarray:
     tensor = {"name": "smashed", "datatype": "FP32", "shape": list(smashed.shape), "data": smashed.ravel().tolist()}
-    request = urllib.request.Request(url, json.dumps({"inputs": [tensor]}).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        url, json.dumps({"inputs": [tensor]}).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         output = json.loads(answer.read())["outputs"][0]
     return np.array(output["data"], np.float32).reshape(output["shape"])
@@ -114,7 +116,15 @@ def main() -> None:
                 for label, ask in ways(server, archive, running.port + 1).items():
                     got = ask(f"http://127.0.0.1:{running.port}", smashed)
                     difference = float(np.abs(got - wanted).max())
-                    rows.append({"server": peer.server, "engine": peer.engine, "way": label, "max_abs": difference, "passed": difference <= GOAL})
+                    rows.append(
+                        {
+                            "server": peer.server,
+                            "engine": peer.engine,
+                            "way": label,
+                            "max_abs": difference,
+                            "passed": difference <= GOAL,
+                        }
+                    )
                     print(rows[-1], file=sys.stderr)
             finally:
                 running.stop()

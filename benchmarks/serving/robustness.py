@@ -264,6 +264,7 @@ def fuzz(folder: Path, count: int, seed: int = 1) -> dict[str, object]:
                     )
                     if not close:
                         wrong.append((b"good request", answer[:300]))
+            link.close()
 
         senders = [threading.Thread(target=attack, args=(random.Random(seed * 100 + n), count // 4)) for n in range(4)]
         others = [threading.Thread(target=slow, args=(random.Random(seed * 100 + 50 + n),)) for n in range(2)]
@@ -302,6 +303,7 @@ def leak(folder: Path, count: int) -> dict[str, object]:
                 link.exchange(request, finish=finish)
             if number in (count // 5, count + count // 5 - 1):
                 marks.append(rss_mb(server))
+        link.close()
     return {
         "requests": count,
         "rss_mb_after_warm_up": marks[0],
@@ -338,6 +340,7 @@ def overload(folder: Path, seconds: float) -> dict[str, object]:
                         wrong += int(np.abs(logits_of(answer) - wanted).max() > 1e-4)
                 if status == 503:
                     time.sleep(0.02)
+            mine.close()
 
         threads = [threading.Thread(target=hammer) for _ in range(10 * queue)]
         before = rss_mb(server)
@@ -351,6 +354,7 @@ def overload(folder: Path, seconds: float) -> dict[str, object]:
         while status_of(answer) != 200:
             answer = link.exchange(request)
         recovery = time.perf_counter() - stopped
+        link.close()
         for thread in threads:
             thread.join()
     run_ms = 1000 * float(np.median(single))
@@ -391,12 +395,13 @@ def term(folder: Path, count: int) -> dict[str, object]:
                     except ConnectionRefusedError:
                         with lock:
                             refused += 1
-                        return
+                        break
                     with lock:
                         answered += status_of(answer) == 200
                         lost += status_of(answer) != 200
                     if fresh:
                         mine.close()
+                mine.close()
 
             threads = [threading.Thread(target=hammer, kwargs={"fresh": n % 2 == 0}) for n in range(8)]
             for thread in threads:
