@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .bundle import Bundle
     from .manifest import Preprocess
 
-#: least SQNR in dB, largest absolute difference for fp32; parity/limits.py says why these
-TOLERANCES = {"fp32": 1e-4, "fp16": 50.0, "int8": 20.0, "w8": 25.0, "w6": 15.0, "w4": 8.0}
 #: changes whenever goldens of the same settings would come out differently
 VERSION = 2
 #: what eps is saturated at, in standard deviations: beyond it is one value in 500 million

@@ -12,7 +12,8 @@ from cloud_tail.signature import TensorSpec as WireSpec
 
 from . import manifest as records
 from .errors import InputError
-from .goldens import TOLERANCES, golden_images, write_goldens
+from .goldens import golden_images, write_goldens
+from .parity.limits import TOLERANCES
 from .protected import load_protected, seeded
 from .versions import tool_versions
 

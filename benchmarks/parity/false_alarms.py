@@ -21,9 +21,10 @@ from torch import nn
 
 from converters.base import HeadProgram
 from toolkit.convert import converter
-from toolkit.goldens import TOLERANCES, write_goldens
+from toolkit.goldens import write_goldens
 from toolkit.manifest import Preprocess
 from toolkit.network import Network, export
+from toolkit.parity.limits import TOLERANCES
 from toolkit.parity.numeric import numeric_rows
 from toolkit.parity.privacy import noise_row
 from toolkit.parity.replay import read_goldens

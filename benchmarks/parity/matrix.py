@@ -71,9 +71,9 @@ def run_group(family: str, cut: str, *, explain: bool) -> None:
 def run_cell(case: Case, target: str, precision: str, *, explain: bool = False) -> dict[str, Any]:
     from converters.base import ConverterError
     from toolkit.convert import converter
-    from toolkit.goldens import TOLERANCES
     from toolkit.parity.diagnose import diagnose
     from toolkit.parity.explain import explain_head
+    from toolkit.parity.limits import TOLERANCES
     from toolkit.parity.numeric import numeric_rows
     from toolkit.parity.privacy import noise_row
     from toolkit.parity.rows import EVALUATOR, Subject

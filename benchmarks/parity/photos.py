@@ -47,6 +47,15 @@ def crops(how: Preprocess, count: int, rng: np.random.Generator) -> torch.Tensor
     return torch.from_numpy(np.stack([apply(_crop(photos[i % len(photos)], rng), how) for i in range(count)]))
 
 
+def crops_as_files(folder: Path, per_photo: int) -> None:
+    """A folder data set: one class per photo, crops of it as files."""
+    rng = np.random.default_rng(0)
+    for name in (*COMPARED, *CALIBRATING[:2]):
+        (folder / name).mkdir(parents=True)
+        for number in range(per_photo):
+            _crop(_open(name).convert("RGB"), rng).save(folder / name / f"{number:03}.png")
+
+
 def _crop(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     side = int(min(photo.size) * rng.uniform(0.5, 0.9))
     left, top = (int(rng.integers(0, size - side + 1)) for size in photo.size)

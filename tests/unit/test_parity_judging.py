@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.goldens import TOLERANCES
 from toolkit.parity import cases, limits
 from toolkit.parity.compare import cosine, max_abs, sqnr_db
 from toolkit.parity.diagnose import diagnose
+from toolkit.parity.limits import TOLERANCES
 from toolkit.parity.numeric import numeric_rows
 from toolkit.parity.privacy import noise_row, noise_strength
 from toolkit.parity.relation import relation

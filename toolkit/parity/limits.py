@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
+#: largest absolute difference for fp32, least SQNR in dB for the others
+TOLERANCES = {"fp32": 1e-4, "fp16": 50.0, "int8": 20.0, "w8": 25.0, "w6": 15.0, "w4": 8.0}
 #: features beyond this are judged by their share of it, see above
 _UNIT_PEAK = 10.0
 #: what hard inputs may lose, in dB below the limit for photos, where nothing was calibrated on photos
@@ -63,6 +65,4 @@ def least_agreement(precision: str) -> float:
 
 def tolerance_of(tolerances: Mapping[str, float], precision: str) -> float:
     """Limit for photos: dB, or for fp32 a difference."""
-    from ..goldens import TOLERANCES
-
     return tolerances.get(precision, TOLERANCES.get(precision, TOLERANCES["w8"]))
