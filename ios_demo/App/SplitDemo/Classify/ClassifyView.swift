@@ -55,11 +55,20 @@ struct ClassifyView: View {
                     Text(Double(choice.probability), format: .percent.precision(.fractionLength(1)))
                 }
             }
-            Text(
-                "head \(result.headMs.formatted(.number.precision(.fractionLength(1)))) ms, network and tail \(result.roundTripMs.formatted(.number.precision(.fractionLength(1)))) ms, \(result.bytesSent) bytes sent"
-            )
+            Text(timing(result))
             .font(.caption)
         }
+    }
+
+    private func timing(_ result: HeadRoom.Result) -> String {
+        let ms = { (value: Double) in value.formatted(.number.precision(.fractionLength(1))) + " ms" }
+        let rest =
+            if let tail = result.tailMs {
+                "network \(ms(result.roundTripMs - tail)), tail \(ms(tail))"
+            } else {
+                "network and tail \(ms(result.roundTripMs))"
+            }
+        return "head \(ms(result.headMs)), \(rest), \(result.bytesSent) bytes sent"
     }
 
     private func load(_ item: PhotosPickerItem) {

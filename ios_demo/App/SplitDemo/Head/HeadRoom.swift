@@ -9,7 +9,10 @@ actor HeadRoom {
         let classification: Classification
         let mosaic: FeatureMosaic
         let headMs: Double
+        /// Network and tail together.
         let roundTripMs: Double
+        /// The tail's part of it, where the tail says.
+        let tailMs: Double?
         let bytesSent: Int
     }
 
@@ -49,7 +52,7 @@ actor HeadRoom {
         return Result(
             classification: Classification(logits: answer.logits[0], labels: bundle.manifest.labels),
             mosaic: FeatureMosaic(smashed: smashed, shape: Array(bundle.manifest.split.smashed.shape.dropFirst())),
-            headMs: headMs, roundTripMs: answer.milliseconds, bytesSent: answer.bytesSent)
+            headMs: headMs, roundTripMs: answer.milliseconds, tailMs: answer.tailMilliseconds, bytesSent: answer.bytesSent)
     }
 
     /// Times the head with fresh noise on golden photos and, where there is a tail, the whole way, in turns.

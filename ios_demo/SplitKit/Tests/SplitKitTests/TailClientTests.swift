@@ -58,6 +58,8 @@ final class TailClientTests: XCTestCase {
             let answer = try await client.logits(for: row.smashed)
             XCTAssertEqual(answer.logits.count, 1)
             XCTAssertEqual(answer.attempts, 1)
+            let tail = try XCTUnwrap(answer.tailMilliseconds, "the tail did not say how long it worked")
+            XCTAssert(tail > 0 && tail < answer.milliseconds, "\(tail) of \(answer.milliseconds) ms")
             for (found, expected) in zip(answer.logits[0], row.logits) { XCTAssertEqual(found, expected, accuracy: 1e-5) }
         }
         let all = try await client.logits(for: rows.flatMap(\.smashed))
@@ -65,6 +67,13 @@ final class TailClientTests: XCTestCase {
         XCTAssertEqual(all.logits[2].count, 10)
         let ping = try await client.ping()
         XCTAssertGreaterThan(ping, 0)
+    }
+
+    func testServerTiming() {
+        XCTAssertEqual(ServerTiming.milliseconds("tail;dur=1.25"), 1.25)
+        XCTAssertEqual(ServerTiming.milliseconds("queue;desc=\"x\";dur=1, run; dur=2.5"), 3.5)
+        XCTAssertNil(ServerTiming.milliseconds("cache"))
+        XCTAssertNil(ServerTiming.milliseconds("a;dur=nan"))
     }
 
     func testEveryEncodingIsUnderstood() async throws {

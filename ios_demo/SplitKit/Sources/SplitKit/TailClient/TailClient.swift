@@ -36,6 +36,8 @@ public final class TailClient: Sendable {
         public let logits: [[Float]]
         /// From the first byte sent to the last received, of the attempt that was answered.
         public let milliseconds: Double
+        /// What the tail says it worked itself (Server-Timing), milliseconds; nil where it does not say.
+        public let tailMilliseconds: Double?
         /// Bytes of that attempt's body, its JSON header included.
         public let bytesSent: Int
         public let attempts: Int
@@ -119,7 +121,9 @@ public final class TailClient: Sendable {
             let logits = try read(answer, attempts: attempt)
             guard logits.count == rows else { throw TailError.badAnswer("\(logits.count) rows came back for \(rows).") }
             return Answer(
-                logits: logits, milliseconds: milliseconds, bytesSent: infer.body.count, attempts: attempt)
+                logits: logits, milliseconds: milliseconds,
+                tailMilliseconds: answer.header("Server-Timing").flatMap(ServerTiming.milliseconds),
+                bytesSent: infer.body.count, attempts: attempt)
         }
         throw TailError.busy(attempts: options.attempts)
     }
