@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WORK = Path(os.environ.get("PRIPRO_PARITY_WORK", ROOT / "build" / "parity"))
-TARGETS = {
-    "executorch": ("fp32", "int8"),
-    "tflite": ("fp32", "fp16", "int8"),
+TARGETS = {  # cheap conversions first
     "onnx": ("fp32", "int8"),
     "coreml": ("fp32", "fp16", "w8"),
+    "tflite": ("fp32", "fp16", "int8"),
+    "executorch": ("fp32", "int8"),
 }
 
 
