@@ -58,7 +58,7 @@ def case() -> Case:
             optimizer.step()
     network.eval().requires_grad_(False)
     judge = Judge(1, 10, 0)
-    judge.train(to_unit(data.victim_train.images, PREPROCESS), data.victim_train.labels, epochs=3)
+    judge.train(to_unit(data.victim_train.images, PREPROCESS), data.victim_train.labels, epochs=10)
     setting = Setting(
         attacker=data.attacker_train.images,
         test=data.test.images[:200],

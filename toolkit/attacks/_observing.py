@@ -47,6 +47,20 @@ def train_on(
         learning_rate: of Adam, falling to 0 along a cosine.
         text: for the progress line.
     """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(knowledge.seed)  # dropout layers draw from the global generator
+        _train(knowledge, model, loss_of, epochs, batch_size, learning_rate, text)
+
+
+def _train(
+    knowledge: Knowledge,
+    model: nn.Module,
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    text: str,
+) -> None:
     generator = torch.Generator().manual_seed(knowledge.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     count = len(knowledge.images)

@@ -38,6 +38,11 @@ class Judge:
         progress: Callable[[int, int, str], None] = lambda done, total, text: None,
     ) -> None:
         """Train on real images [N,channels,H,W] in [0, 1] and their labels [N], shifted by up to two pixels."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)  # the dropout layer draws from the global generator
+            self._train(images, labels, epochs, progress)
+
+    def _train(self, images: Tensor, labels: Tensor, epochs: int, progress: Callable[[int, int, str], None]) -> None:
         generator = torch.Generator().manual_seed(self._seed)
         images = self._sized(images)
         optimizer = torch.optim.Adam(self._network.parameters(), lr=2e-3)

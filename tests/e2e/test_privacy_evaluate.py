@@ -1,0 +1,107 @@
+"""evaluate: killed and started again it loses nothing, and the page it draws asks nobody for anything."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import torch
+from require import require_tool
+from safetensors.torch import save_file
+
+from toolkit.families import cifar_alexnet
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+PRIPRO = (sys.executable, "-m", "toolkit.cli.main")
+SMALL = (
+    *("--attacker-images", "60", "--test-images", "60", "--compare", "", "--draws", "1"),
+    *("--observations", "1,3", "--json"),
+)
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def _run(*words: object) -> str:
+    command = [*PRIPRO, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluate")
+    torch.manual_seed(0)
+    save_file(cifar_alexnet.build(1, 10).state_dict(), folder / "weights.safetensors")
+    made = folder / "bundle"
+    _run("partition", "cifar_alexnet", "--weights", folder / "weights.safetensors", "--input", "1x32x32",
+         "--cut", "features.12", "-o", made)  # fmt: skip
+    _run("protect", made, "--method", "pripro", "--data", "digits", "--epochs", "1")
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(bundle):
+    """A bundle evaluated without a break, and its report."""
+    copy = bundle.with_name("whole")
+    shutil.copytree(bundle, copy)
+    return copy, json.loads(_run("evaluate", copy, *SMALL))
+
+
+def test_killed_and_started_again_it_loses_nothing(bundle, whole):
+    copy = bundle.with_name("killed")
+    shutil.copytree(bundle, copy)
+    cache = copy / "reports" / ".evaluate-cache"
+    command = [*PRIPRO, "evaluate", str(copy), *SMALL]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, env=ENVIRONMENT)
+    deadline = time.monotonic() + 300
+    while running.poll() is None and len(list(cache.glob("*.safetensors"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not list((copy / "reports").glob("privacy-*.json")), "it ended before it was killed"
+    kept = {path.name: path.stat().st_mtime_ns for path in cache.glob("*.safetensors")}
+    assert kept
+    report = json.loads(_run("evaluate", copy, *SMALL))
+    assert all((cache / name).stat().st_mtime_ns == moment for name, moment in kept.items())
+    assert report["rows"] == whole[1]["rows"]
+    assert report["curves"] == whole[1]["curves"]
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+
+
+def test_the_page_shows_pictures_and_asks_nobody(whole):
+    page = (whole[0] / "report.html").read_text()
+    links = _Links()
+    links.feed(page)
+    assert len(links.found) > 20
+    assert all(link.startswith("data:image/png;base64,") for link in links.found)
+    assert not re.search(r"<script|@import|url\(", page)
+    for part in ("What the attacker sees", "W_A", "PA against PI", "PI of single photos"):
+        assert part in page
+
+
+def test_the_page_opens_in_a_browser(whole, tmp_path):
+    chromium = require_tool("chromium", "apt-get install chromium")
+    shot = tmp_path / "page.png"
+    done = subprocess.run(
+        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=390,2400",
+         f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={shot}", (whole[0] / "report.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert shot.stat().st_size > 10_000
+    assert "CONSOLE" not in done.stderr

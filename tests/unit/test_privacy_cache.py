@@ -1,0 +1,35 @@
+import torch
+
+from toolkit.evaluation.attacking import Outcome
+from toolkit.evaluation.outcome_cache import OutcomeCache
+
+
+def _outcome() -> Outcome:
+    pictures = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    return Outcome(torch.tensor([0.1, 0.2, 0.3]), 1 / 3, 0.1, torch.tensor([0.5, 0.6, 0.7]), None, None, pictures)
+
+
+def test_a_finished_attack_is_read_back_to_the_bit(tmp_path):
+    made = []
+
+    def make() -> Outcome:
+        made.append(1)
+        return _outcome()
+
+    cache = OutcomeCache(tmp_path / "cache")
+    first, second = (cache.get({"seed": 0}, make) for _ in range(2))
+    assert len(made) == 1
+    assert (first.accuracy, first.chance) == (second.accuracy, second.chance)
+    assert torch.equal(first.success, second.success)
+    assert torch.equal(first.pictures, second.pictures)
+    assert second.psnr is None
+    cache.get({"seed": 1}, make)
+    assert len(made) == 2
+
+
+def test_a_damaged_file_is_made_anew(tmp_path):
+    cache = OutcomeCache(tmp_path)
+    cache.get({}, _outcome)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:20])
+    assert cache.get({}, _outcome).accuracy == 1 / 3
