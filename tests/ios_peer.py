@@ -1,8 +1,8 @@
 """The Python side of SplitKit's tests: a small real bundle, and a network that misbehaves.
 
-    ios_peer.py bundle OUT        a bundle with an ONNX head, a served tail, goldens; OUT/slow.mar beside it
-    ios_peer.py record BUNDLE OUT what onnxruntime makes of the goldens, as splitkit-parity --smashed reads it
-    ios_peer.py proxy PORT MODE   stands between client and server, prints its own port, and misbehaves
+ios_peer.py bundle OUT        a bundle with an ONNX head, a served tail, goldens; OUT/slow.mar beside it
+ios_peer.py record BUNDLE OUT what onnxruntime makes of the goldens, as splitkit-parity --smashed reads it
+ios_peer.py proxy PORT MODE   stands between client and server, prints its own port, and misbehaves
 """
 
 import hashlib
