@@ -29,7 +29,8 @@ class ParityRow(Record):
     """One comparison with eager torch.
 
     `where`: "head" (smashed features of real images), "hard inputs" (of extreme ones), "noise" (what eps adds),
-    "end-to-end" (the goldens' logits through the tail), "task" (top-1 on many images), or "not run".
+    "end-to-end" (the goldens' logits through the tail), "task" (top-1 on many images), "as on this host" (other
+    kernels beside this machine's), or "not run".
     """
 
     target: str

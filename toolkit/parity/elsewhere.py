@@ -30,7 +30,7 @@ _ROUNDING = 1e-4
 
 
 def arm64_rows(bundle: Bundle, head: records.Head, goldens: Goldens) -> list[ParityRow]:
-    """Run a head on aarch64 kernels under qemu-user and compare with eager torch and with x86.
+    """Run a head on aarch64 kernels under qemu-user and compare with eager torch and with this host.
 
     Raises:
         InputError: the emulated system is not set up; names the command that does it.
@@ -68,16 +68,16 @@ def _rows(bundle: Bundle, head: records.Head, goldens: Goldens, runtime: str, ru
     few = goldens.take([0, *(index for row in _ROWS if (index := goldens.find(row)) is not None)])
     here = few.replay(made_by.load(bundle.root / head.entry).run)
     there = few.replay(run)
-    return [*judge(bundle, subject, few, there), _against_this_machine(subject, here, there)]
+    return [*judge(bundle, subject, few, there), _against_this_host(subject, here, there)]
 
 
-def _against_this_machine(subject: Subject, here: Array, there: Array) -> ParityRow:
+def _against_this_host(subject: Subject, here: Array, there: Array) -> ParityRow:
     """Bit by bit; other kernels may round, so a difference alone is no failure, a large one is."""
     worst = max_abs(here, there)
     same = np.array_equal(here, there)
     allowed = _ROUNDING * max(1.0, float(np.abs(here).max())) if subject.precision == "fp32" else np.inf
     return subject.row(
-        "as on x86",
+        "as on this host",
         "numeric",
         "bits, or rounding",
         worst <= allowed and bool(np.isfinite(there).all()),
