@@ -1,9 +1,11 @@
-"""python -m toolkit.demo: train the demo's network once, then `pripro run` its deploy.toml."""
+"""python -m toolkit.demo: train the demo's network once, `pripro run` its deploy.toml, then look at its privacy."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+import typer
 
 from ..cli._console import say
 from ..cli._progress import counted, share_bar
@@ -13,8 +15,13 @@ from ..config import read_config
 CONFIG = Path(__file__).parent / "deploy.toml"
 
 
+#: smaller than `pripro evaluate`'s own defaults: a look at what an attacker gets, in a minute or two
+_LOOK = ("--attacker-images", "500", "--test-images", "300", "--observations", "1,10", "--compare", "")
+
+
 def _demo() -> None:
-    weights = read_config(CONFIG).network.weights
+    config = read_config(CONFIG)
+    weights = config.network.weights
     if weights is not None and not weights.is_file():
         from .train import train
 
@@ -23,7 +30,10 @@ def _demo() -> None:
         with share_bar("train") as bar:
             accuracy = train(weights, progress=counted(bar))
         say(f"trained: {accuracy:.2%} of the test digits are right")
-    app(["run", str(CONFIG)], standalone_mode=False)
+    for arguments in (["run", str(CONFIG)], ["evaluate", str(config.bundle), *_LOOK]):
+        code = app(arguments, standalone_mode=False)
+        if code:
+            raise typer.Exit(code)
 
 
 if __name__ == "__main__":
