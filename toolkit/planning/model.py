@@ -64,7 +64,7 @@ def _fit(points: list[tuple[Counts, float]]) -> LatencyModel:
     try:
         from scipy.optimize import nnls  # type: ignore[import-untyped]
     except ModuleNotFoundError:
-        raise MissingExtraError("scipy", "privacy", "Predicting head latencies") from None
+        raise MissingExtraError("scipy", "torch", "Predicting head latencies") from None
     counts = np.stack([point for point, _ in points])
     ms = np.array([value for _, value in points])
     # Unknowns are factors on a start where every MAC costs the same; the pull towards 1 decides about
