@@ -89,7 +89,7 @@ class Explanation:
 
 
 def explain(bundle: Bundle, head: records.Head) -> Explanation:
-    """Compare a bundle's head with eager torch layer by layer, on the golden row that it answers worst.
+    """Compare a bundle's head with eager torch layer by layer, on the golden row that it answers worst, photos first.
 
     Raises:
         BundleError: a head that cannot be run here.
@@ -120,9 +120,11 @@ def explain_head(
     """
     answers = goldens.replay(converter(target).load(entry).run)
     sqnrs = [sqnr_db(goldens.smashed[row], answers[row]) for row in range(len(goldens.rows))]
-    row = min(range(len(sqnrs)), key=lambda index: sqnrs[index])
-    feed = goldens.feed(row)
     threshold = _DEPARTS.get(precision, _DEPARTS_ELSE)
+    # a photo tells layers apart that an image of one colour does not
+    photos = [index for index in goldens.real() if sqnrs[index] < threshold]
+    row = min(photos or range(len(sqnrs)), key=lambda index: sqnrs[index])
+    feed = goldens.feed(row)
     if target in _READERS:
         pairs = _READERS[target](entry, feed, eager_layers(program, feed), threshold)
     else:
