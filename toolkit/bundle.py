@@ -176,7 +176,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
             "use the pripro that made it, or make it anew."
         )
     try:
-        manifest = Manifest.model_validate(raw)
+        manifest = Manifest.model_validate(raw, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import converters
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from converters.base import Conversion
+    from converters.base import Conversion, TensorSpec
 
     from .bundle import Bundle
 
@@ -158,7 +159,6 @@ def _record(root: Path, files: list[records.FileRef], wanted: Wanted, conversion
     )
 
 
-def _spec(spec: object) -> records.TensorSpec:
-    from dataclasses import asdict
-
-    return records.TensorSpec.model_validate(asdict(spec))  # type: ignore[call-overload]
+def _spec(spec: TensorSpec) -> records.TensorSpec:
+    # through JSON, the form in which both are defined: it checks dtype and layout, and makes lists of tuples
+    return records.TensorSpec.model_validate_json(json.dumps(asdict(spec)))

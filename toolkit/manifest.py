@@ -21,7 +21,7 @@ BundlePath = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9_@-][A-Za-z0-9._@-]*(/
 class Record(BaseModel):
     """Base of every part: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class FileRef(Record):

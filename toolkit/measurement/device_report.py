@@ -53,7 +53,7 @@ def read_latency_report(path: Path) -> LatencyReport:
             f"{path} has schema_version {version!r}, this pripro reads {REPORT_VERSION}; update the app or pripro."
         )
     try:
-        return LatencyReport.model_validate(raw)
+        return LatencyReport.model_validate(raw, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
