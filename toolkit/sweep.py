@@ -51,7 +51,7 @@ def read_config(path: Path) -> SweepConfig:
     """
     try:
         raw = tomllib.loads(path.read_text())
-        return SweepConfig.model_validate(raw)
+        return SweepConfig.model_validate(raw, strict=False)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); give the path of a sweep.toml.") from None
     except tomllib.TOMLDecodeError as error:
@@ -73,8 +73,8 @@ def list_cells(config: SweepConfig) -> list[Cell]:
     from .protected import protection_class
 
     try:
-        networks = [NetworkPlan.model_validate(raw) for raw in config.network]
-        attacks = [AttackPlan.model_validate(raw) for raw in config.attack]
+        networks = [NetworkPlan.model_validate(raw, strict=False) for raw in config.network]
+        attacks = [AttackPlan.model_validate(raw, strict=False) for raw in config.attack]
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"A network or attack of the sweep does not fit: {first['loc']}: {first['msg']}.") from None
