@@ -48,7 +48,10 @@ def cost(bundle: Path) -> dict[str, object]:
         _, _, used = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
         out.seek(0)
-        report = json.load(out)
+        text = out.read()
+    if not text:
+        raise SystemExit(f"pripro verify {bundle} gave no report; it says above why")
+    report = json.loads(text)
     return {
         "heads": sorted({f"{row['target']} {row['precision']}" for row in report["rows"]}),
         "passed": report["passed"],
