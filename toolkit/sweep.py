@@ -164,7 +164,9 @@ def run_sweep(
     with parallel_config(backend="ray" if ray is not None else "loky", n_jobs=jobs):
         # the unprotected cells first, so that no two workers compute the same one
         for part in (baselines, [cell for cell in cells if cell.method != "none"]):
-            found = Parallel(return_as="generator")(delayed(finish_cell)(folder, cell) for cell in part)
+            # Ray's backend hands its results over at the end only
+            workers = Parallel(return_as="generator" if ray is None else "list")
+            found = workers(delayed(finish_cell)(folder, cell) for cell in part)
             for cell, result in zip(part, found, strict=True):
                 results[cell_path(folder, cell).name] = result
                 where = f"{cell.network.name} {cell.cut} {cell.method} seed {cell.seed}"

@@ -19,7 +19,7 @@ _MARKS = ("●", "■", "▲", "◆", "▼", "✚", "★")
 #: cividis (Nunez et al., 2018), from blue to yellow: even for any kind of colour vision
 _CIVIDIS = np.array([[0, 34, 78], [61, 78, 108], [124, 123, 120], [188, 175, 111], [254, 232, 56]], dtype=float)
 _STYLE = (
-    "<style>.px{image-rendering:pixelated;width:72px;height:72px;object-fit:contain;background:#000}"
+    "<style>.px{image-rendering:pixelated;width:56px;height:56px;max-width:none;object-fit:contain;background:#000}"
     ".pics td,.pics th{text-align:center;padding:.15rem .3rem;font-weight:400}</style>"
 )
 _WIDE, _HIGH, _LEFT, _LOW = 600, 300, 44, 40
@@ -95,8 +95,8 @@ def _heat_maps(maps: list[dict[str, Any]]) -> str:
     means = "".join(f"<td>{one['mean']:.2f}</td>" for one in maps)
     return (
         f"<h3>W_A: where noise replaces the features</h3><div class=scroll><table class=pics><tr>{photos}</tr>"
-        f"<tr>{weights}</tr><tr>{means}</tr></table></div><p class=note>Blue {maps[0]['low']:.2f} (features kept) to "
-        f"yellow {maps[0]['high']:.2f} (all noise); below: the mean over the photo.</p>"
+        f"<tr>{weights}</tr><tr>{means}</tr></table></div><p class=note>Blue {maps[0]['low']:.2f} to "
+        f"yellow {maps[0]['high']:.2f}: share of noise, 0 = features kept, 1 = replaced; below: the mean over the photo.</p>"
     )
 
 
