@@ -96,7 +96,7 @@ def _heat_maps(maps: list[dict[str, Any]]) -> str:
     return (
         f"<h3>W_A: where noise replaces the features</h3><div class=scroll><table class=pics><tr>{photos}</tr>"
         f"<tr>{weights}</tr><tr>{means}</tr></table></div><p class=note>Blue {maps[0]['low']:.2f} to "
-        f"yellow {maps[0]['high']:.2f}: share of noise, 0 = features kept, 1 = replaced; below: the mean over the photo.</p>"
+        f"yellow {maps[0]['high']:.2f}: share of noise, 1 = replaced; below: the mean of the photo.</p>"
     )
 
 
