@@ -60,6 +60,7 @@ def plot(rows: list[dict], path: Path) -> None:
                     axis.plot([number - 0.35, number + 0.35], [row[key]] * 2, color="#999999", lw=2)
         axis.set_ylabel(text)
         axis.grid(axis="y", color="#dddddd")
+    axes[0].set_ylim(-0.03, 1)
     axes[0].legend(ncols=5, fontsize=8, loc="upper left")
     axes[1].set_xticks(range(len(places)), [f"{network}\n{cut}" for network, cut in places], fontsize=8)
     axes[1].set_xlabel("at the largest strength with PA >= 0.99 on the victim's validation images; gray: unprotected")
