@@ -10,3 +10,5 @@ SATURATED = "eps +6 sigma"
 BLACK, WHITE, GREY = "black", "white", "grey"
 ALTERNATING = "checkerboard"
 SPECKLE = "extreme pixels"
+#: rows whose image is no photo
+IMAGES = (BLACK, WHITE, GREY, ALTERNATING, SPECKLE)
