@@ -13,7 +13,8 @@ from torch import Tensor
 from .bundle import Bundle, now_utc, write_atomically
 from .calibrate import calibrate_strength
 from .data import DataSplits, load_data
-from .errors import InputError
+from .errors import InputError, UnknownNameError
+from .evaluation import tasks
 from .evaluation.attacking import (
     Outcome,
     Setting,
@@ -175,6 +176,8 @@ def evaluate(
 def _prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> _Run:
     for name in settings.attacks:
         build_attack(name)
+    if settings.task is not None and settings.task not in tasks.NAMES:
+        raise UnknownNameError("attacker's task", settings.task, tasks.NAMES)
     kinds = [protection_class(name) for name in settings.compare]
     protected = load_protected(bundle)  # says at once if there is nothing to evaluate
     data = load_data(_data_name(bundle, settings), bundle.manifest.preprocess)
