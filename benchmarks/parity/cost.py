@@ -27,10 +27,10 @@ def make(network: str, cut: str, targets: str, precisions: str, root: Path) -> P
     from photos import crops_as_files
 
     folder = root / "photos"
-    crops_as_files(folder, per_photo=8)
+    classes = crops_as_files(folder, per_photo=8)
     bundle = root / "bundle"
     steps = (
-        ("partition", network, "--cut", cut, "--input", "3x224x224", "-o", bundle),
+        ("partition", network, "--cut", cut, "--input", "3x224x224", "--classes", classes, "-o", bundle),
         ("protect", bundle, "--method", "pripro", "--data", f"folder:{folder}", "--epochs", 1, "--batch-size", 8),
         ("convert", bundle, "--to", targets, "--precision", precisions),
         ("package", bundle, "--goldens-count", "16"),

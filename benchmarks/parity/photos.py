@@ -47,13 +47,15 @@ def crops(how: Preprocess, count: int, rng: np.random.Generator) -> torch.Tensor
     return torch.from_numpy(np.stack([apply(_crop(photos[i % len(photos)], rng), how) for i in range(count)]))
 
 
-def crops_as_files(folder: Path, per_photo: int) -> None:
-    """A folder data set: one class per photo, crops of it as files."""
+def crops_as_files(folder: Path, per_photo: int) -> int:
+    """A folder data set: one class per photo, crops of it as files; returns how many classes."""
     rng = np.random.default_rng(0)
-    for name in (*COMPARED, *CALIBRATING[:2]):
+    names = (*COMPARED, *CALIBRATING[:2])
+    for name in names:
         (folder / name).mkdir(parents=True)
         for number in range(per_photo):
             _crop(_open(name).convert("RGB"), rng).save(folder / name / f"{number:03}.png")
+    return len(names)
 
 
 def _crop(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
