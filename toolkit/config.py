@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -104,13 +105,14 @@ def read_config(path: Path) -> Deploy:
 
 def _rooted(config: Deploy, folder: Path) -> Deploy:
     def place(path: Path | None) -> Path | None:
-        return None if path is None else folder / path
+        # relative to where the user is, which is how messages should name it
+        return None if path is None else Path(os.path.relpath(folder / path))
 
     network = config.network.model_copy(
         update={"weights": place(config.network.weights), "labels": place(config.network.labels)}
     )
     package = config.package.model_copy(update={"photos": place(config.package.photos)})
-    return config.model_copy(update={"bundle": folder / config.bundle, "network": network, "package": package})
+    return config.model_copy(update={"bundle": place(config.bundle), "network": network, "package": package})
 
 
 def parse_share(text: str | None) -> float | None:

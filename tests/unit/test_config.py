@@ -15,11 +15,13 @@ weights = "w.pth"
 """
 
 
-def test_paths_are_beside_the_file(tmp_path):
+def test_paths_are_beside_the_file(tmp_path, monkeypatch):
     (tmp_path / "deploy.toml").write_text(GOOD)
     config = read_config(tmp_path / "deploy.toml")
-    assert config.bundle == tmp_path / "out"
-    assert config.network.weights == tmp_path / "w.pth"
+    assert config.bundle.resolve() == tmp_path / "out"
+    assert config.network.weights.resolve() == tmp_path / "w.pth"
+    monkeypatch.chdir(tmp_path)
+    assert str(read_config(tmp_path / "deploy.toml").bundle) == "out"
 
 
 def test_every_mistake_is_told_at_once(tmp_path):
