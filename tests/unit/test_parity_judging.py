@@ -19,7 +19,7 @@ from toolkit.parity.relation import relation
 from toolkit.parity.replay import Goldens
 from toolkit.parity.rows import Subject
 from toolkit.parity.statistics import Share
-from toolkit.parity.task import end_to_end_row
+from toolkit.parity.task import end_to_end_row, through
 
 RNG = np.random.default_rng(0)
 SHAPE = (6, 7, 7)
@@ -203,3 +203,16 @@ def test_a_tail_of_something_else_is_blamed_only_if_the_features_agree():
     assert end_to_end_row(SUBJECT["fp32"], given_, wrong, features_agree=False).note == ""
     right = given_.expected["logits"][:3]
     assert end_to_end_row(SUBJECT["int8"], given_, right, features_agree=True).passed
+
+
+@pytest.mark.parametrize(("shape", "largest"), [((4, 4, 4), 16), ((256, 56, 56), 2), ((64, 224, 224), 1)])
+def test_requests_stay_within_what_a_server_takes(shape: tuple[int, ...], largest: int):
+    sent = []
+
+    def tail(smashed: np.ndarray) -> np.ndarray:
+        sent.append(len(smashed))
+        return smashed.reshape(len(smashed), -1)[:, :3]
+
+    features_ = np.zeros((21 if largest > 1 else 2, *shape), np.float32)
+    assert through(tail, features_).shape == (len(features_), 3)
+    assert max(sent) == largest

@@ -27,7 +27,8 @@ _MOST_IMAGES, _MOST_MACS = 200, 4e9
 _LEAST_IMAGES = 32
 #: eager torch's own top-1 is no better than a toss where its lead is below this share of the logits' spread
 _TIE = 1e-3
-_BATCH = 16
+#: what one request may carry: a server takes 16 MiB by default
+_MOST_ROWS, _MOST_BYTES = 16, 8 << 20
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ def load_task(bundle: Bundle) -> TaskImages | None:
 
 
 def through(tail: Tail, smashed: Array) -> Array:
-    """Logits [n,K] of any number of features, a few at a time."""
-    return np.concatenate([tail(smashed[i : i + _BATCH]) for i in range(0, len(smashed), _BATCH)])
+    """Logits [n,K] of any number of features, as many at a time as a request may carry."""
+    batch = max(1, min(_MOST_ROWS, _MOST_BYTES // smashed[0].nbytes))
+    return np.concatenate([tail(smashed[i : i + batch]) for i in range(0, len(smashed), batch)])
 
 
 def end_to_end_row(subject: Subject, goldens: Goldens, logits: Array, *, features_agree: bool) -> ParityRow:
