@@ -172,8 +172,8 @@ def without_looking(setting: Setting, preprocess: Preprocess) -> Outcome:
 def from_label_alone(setting: Setting, preprocess: Preprocess, attacker_labels: Tensor) -> Outcome:
     """Score the mean photo of the right class: what anyone can draw who knows the user's answer.
 
-    Whatever keeps the user's accuracy tells at least this much, so no protection can do better against
-    reconstruction than to push the attacker down to it.
+    Whatever keeps the user's accuracy gives at least this much away. An attacker that scores less made less of
+    the features than that, which may be the attacker's weakness.
     """
     overall = setting.attacker.mean(0)
     known = [label in attacker_labels.tolist() for label in range(int(setting.labels.max()) + 1)]

@@ -34,7 +34,7 @@ def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
     return (
         f"{_STYLE}<h2>Privacy</h2><p class=note>{escape(report['definitions'])}</p>{_attacks(report['rows'])}"
         f"<p class=note>Without any attack: {escape(floors)}. Whoever knows the user's answer can draw the mean photo "
-        "of its class, so no protection that keeps the user's accuracy can push reconstruction below that.</p>"
+        "of its class; an attack that scores less made less of the features than that.</p>"
         f"{_pictures(report['pictures'])}{_heat_maps(report['heat_maps'])}{_curves(report['curves'])}"
         f"{''.join(_distribution(row) for row in report['rows'] if row['pi_inputs'])}"
         f"<p class=note>{escape(report['created_utc'])}; data {escape(report['data'])}; {report['attacker_images']} "
