@@ -39,7 +39,7 @@ class ProtectTable(Section):
     data: str | None = None
     max_accuracy_drop: str | None = None
     min_pi: str | None = None
-    epochs: Annotated[int, Field(ge=1)] = 5
+    epochs: Annotated[int, Field(ge=1)] = 16
     batch_size: Annotated[int, Field(ge=1)] = 64
     seed: int = 0
     options: dict[str, float] = {}

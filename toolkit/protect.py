@@ -53,7 +53,7 @@ class ProtectSettings:
     data: str | None = None
     max_accuracy_drop: float | None = None
     min_pi: float | None = None
-    epochs: int = 5
+    epochs: int = 16
     batch_size: int = 64
     seed: int = 0
     options: dict[str, float] = field(default_factory=dict)

@@ -23,7 +23,7 @@ def command(
     min_pi: Annotated[
         str | None, typer.Option(help="Find the weakest noise that hinders an attacker this much, such as 0.8.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 16,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per training step.")] = 64,
     seed: Annotated[int, typer.Option(help="Seeds the training.")] = 0,
     option: Annotated[list[str] | None, typer.Option(help="A setting of the method, NAME=NUMBER; repeatable.")] = None,
