@@ -71,7 +71,8 @@ class ToTflite(Converter):
 
             feed = dict(zip(input_names(head), head.example(), strict=True))
             model = litert_torch.convert(NamedOutput(head.module()).eval(), sample_kwargs=feed)
-            model.export(str(entry))
+            # its own export() ends the process when the disk is full
+            entry.write_bytes(model.model_content())
             if precision == "fp16":
                 to_fp16(entry)
             elif precision == "int8":
