@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints/cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -c constraints/cpu.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints/cpu.txt -e '.[all,tail-openvino,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints/cpu.txt -e '.[all,cluster,tail-openvino,dev]'
 	touch $@
 
 demo: $(STAMP)
