@@ -125,9 +125,13 @@ def _paths(node: Node) -> list[str]:
     return [key.removeprefix("L__self__") for key in stack]
 
 
+def _image(graph: GraphModule) -> Node:
+    image: Node = next(node for node in graph.graph.nodes if node.op == "placeholder")
+    return image
+
+
 def _batch(graph: GraphModule) -> object:
-    image = next(node for node in graph.graph.nodes if node.op == "placeholder")
-    return image.meta["val"].shape[0]
+    return _image(graph).meta["val"].shape[0]
 
 
 def _is_batched(node: Node, batch: object) -> bool:
@@ -175,7 +179,6 @@ def _macs_per_node(graph: GraphModule) -> dict[Node, int]:
             macs[n] = (counter.get_total_flops() - before) // 2
             return result
 
-    image = next(node for node in graph.graph.nodes if node.op == "placeholder")
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), counter:
-        Counting(graph).run(torch.empty(1, *image.meta["val"].shape[1:]))
+        Counting(graph).run(torch.empty(1, *_image(graph).meta["val"].shape[1:]))
     return macs
