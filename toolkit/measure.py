@@ -6,7 +6,7 @@ import contextlib
 import importlib.metadata
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -196,7 +196,6 @@ def time_heads(
 
 
 def _row(head: HeadFile, threads: int, opened: Mapping[str, Any], timed: Timed) -> LatencyRow:
-    summary = timed.summary
     return LatencyRow(
         part=head.part,
         target=head.target,
@@ -207,13 +206,7 @@ def _row(head: HeadFile, threads: int, opened: Mapping[str, Any], timed: Timed) 
         load_ms=opened["load_ms"],
         first_run_ms=opened["first_run_ms"],
         warmups=WARMUPS,
-        n=summary.n,
-        mean_ms=summary.mean_ms,
-        std_ms=summary.std_ms,
-        min_ms=summary.min_ms,
-        p50_ms=summary.p50_ms,
-        p90_ms=summary.p90_ms,
-        p99_ms=summary.p99_ms,
+        **asdict(timed.summary),
         ratio_to_first=timed.ratio_to_first,
         peak_memory_bytes=opened["peak_memory_bytes"],
         flag=timed.flag,

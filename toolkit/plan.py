@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from .measurement.condition import this_host
 from .measurement.timing import Effort
 from .partition import split, whole
 from .planning.costs import costs_at_cuts, costs_of_block
-from .planning.measuring import Piece, PieceTime, spread, time_pieces
+from .planning.measuring import Piece, PieceTime, convert_piece, spread, time_pieces
 from .planning.model import LatencyModel, fit
 from .planning.network import Link, Trace
 from .planning.options import BYTES_PER_VALUE, Choice, Power, crossings, price, recommend, scaled
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .protections.base import Protection
 
 Progress = Callable[[float, str], None]
+Side = Literal["head", "tail"]
 EDGE_ONLY, CLOUD = "edge-only", "cloud-only"
 TAIL_TARGET = "onnx"
 
@@ -104,17 +105,27 @@ def predict(network: Network, setting: Setting, progress: Progress) -> Predictio
         InputError: the network has no cut where the protection fits.
     """
     cuts = usable_cuts(network, setting.protection)
-    blocks = {cut.shape: block_of(setting.protection, cut.shape) for cut in cuts}
+    pieces = pieces_at(network, chosen_cuts(cuts, setting), setting)
+    with tempfile.TemporaryDirectory() as folder:
+        made = []
+        for index, piece in enumerate(pieces.values()):
+            progress(index / len(pieces) / 2, f"converting {piece.name}")
+            made.append(convert_piece(piece, Path(folder) / str(index)))
+        times = time_pieces(made, setting.threads, setting.effort, lambda share, text: progress(0.5 + share / 2, text))
+    return predicted_from(network, setting, cuts, dict(zip(pieces, times, strict=True)))
+
+
+def predicted_from(
+    network: Network, setting: Setting, cuts: Sequence[Cut], times: Mapping[tuple[Side, str], PieceTime]
+) -> Prediction:
+    """Fit the model to what was measured, and predict the rest of the cuts."""
+    blocks = _blocks(cuts, setting.protection)
     counts, total = costs_at_cuts(network, cuts)
     extra = {shape: _block_counts(block, shape) for shape, block in blocks.items()}
     heads = {cut.name: counts[cut.name] + extra[cut.shape] for cut in cuts} | {EDGE_ONLY: total}
     tails = {cut.name: total - counts[cut.name] for cut in cuts} | {CLOUD: total}
-    chosen = [cuts[index] for index in spread([cut.head_macs + 1e5 for cut in cuts], setting.measured)]
-    pieces, names = _pieces(network, chosen, blocks, setting)
-    with tempfile.TemporaryDirectory() as folder:
-        times = time_pieces(pieces, Path(folder), setting.threads, setting.effort, progress)
-    measured_heads = {name: time for (kind, name), time in zip(names, times, strict=True) if kind == "head"}
-    measured_tails = {name: time for (kind, name), time in zip(names, times, strict=True) if kind == "tail"}
+    measured_heads = {name: time for (side, name), time in times.items() if side == "head"}
+    measured_tails = {name: time for (side, name), time in times.items() if side == "tail"}
     head_model = fit({name: (heads[name], time.p50_ms) for name, time in measured_heads.items()})
     tail_model = fit({name: (tails[name], time.p50_ms) for name, time in measured_tails.items()})
     return Prediction(
@@ -141,6 +152,11 @@ def usable_cuts(network: Network, protection: str) -> list[Cut]:
     return cuts
 
 
+def chosen_cuts(cuts: Sequence[Cut], setting: Setting) -> list[Cut]:
+    """Choose the cuts to measure, spread over the work that their heads do."""
+    return [cuts[index] for index in spread([cut.head_macs + 1e5 for cut in cuts], setting.measured)]
+
+
 def block_of(protection: str, shape: tuple[int, ...]) -> Protection | None:
     """Build the untrained block for features of this shape; its time does not depend on its weights."""
     if protection == "none":
@@ -150,34 +166,34 @@ def block_of(protection: str, shape: tuple[int, ...]) -> Protection | None:
         return protection_class(protection).build(features_of(shape), {}).eval().requires_grad_(False)
 
 
+def _blocks(cuts: Sequence[Cut], protection: str) -> dict[tuple[int, ...], Protection | None]:
+    return {cut.shape: block_of(protection, cut.shape) for cut in cuts}
+
+
 def _block_counts(block: Protection | None, shape: tuple[int, ...]) -> Counts:
     return (
         costs_of_block(nn.Identity(), shape, None) if block is None else costs_of_block(block, shape, block.eps_shape())
     )
 
 
-def _pieces(
-    network: Network, chosen: Sequence[Cut], blocks: Mapping[tuple[int, ...], Protection | None], setting: Setting
-) -> tuple[list[Piece], list[tuple[str, str]]]:
-    """Heads and tails at the chosen cuts, the whole network on the phone and the whole network in the cloud."""
-    pieces: list[Piece] = []
-    names: list[tuple[str, str]] = []
+def pieces_at(network: Network, cuts: Sequence[Cut], setting: Setting) -> dict[tuple[Side, str], Piece]:
+    """Heads and tails at these cuts, the whole network on the phone and the whole network in the cloud."""
+    pieces: dict[tuple[Side, str], Piece] = {}
     everything = whole(network)
-    for cut in chosen:
+    blocks = _blocks(cuts, setting.protection)
+    for cut in cuts:
         halves = split(network, cut.name)
         block = blocks[cut.shape]
         eps = None if block is None else block.eps_shape()
-        pieces.append(
-            Piece(f"head {cut.name}", halves.head, block, network.image, eps, setting.target, setting.precision)
+        pieces["head", cut.name] = Piece(
+            f"head {cut.name}", halves.head, block, network.image, eps, setting.target, setting.precision
         )
-        names.append(("head", cut.name))
-        pieces.append(Piece(f"tail {cut.name}", halves.tail, None, cut.shape, None, TAIL_TARGET, "fp32"))
-        names.append(("tail", cut.name))
-    pieces.append(Piece(EDGE_ONLY, everything, None, network.image, None, setting.target, setting.precision))
-    names.append(("head", EDGE_ONLY))
-    pieces.append(Piece(CLOUD, everything, None, network.image, None, TAIL_TARGET, "fp32"))
-    names.append(("tail", CLOUD))
-    return pieces, names
+        pieces["tail", cut.name] = Piece(f"tail {cut.name}", halves.tail, None, cut.shape, None, TAIL_TARGET, "fp32")
+    pieces["head", EDGE_ONLY] = Piece(
+        EDGE_ONLY, everything, None, network.image, None, setting.target, setting.precision
+    )
+    pieces["tail", CLOUD] = Piece(CLOUD, everything, None, network.image, None, TAIL_TARGET, "fp32")
+    return pieces
 
 
 def choices_of(network: Network, setting: Setting, prediction: Prediction) -> list[Choice]:

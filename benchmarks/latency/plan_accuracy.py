@@ -1,9 +1,12 @@
 """How wrong are the plan's predictions, and how much does its recommendation lose against measuring every cut?
 
-    python benchmarks/latency/plan_accuracy.py --networks alexnet,resnet18,vgg16,resnet50 --target onnx
+    python benchmarks/latency/plan_accuracy.py convert WORK    # every cut's head and tail: an hour, need not be quiet
+    python benchmarks/latency/plan_accuracy.py time WORK       # again until nothing is left: wants a quiet machine
+    python benchmarks/latency/plan_accuracy.py compare WORK --out benchmarks/results/plan_accuracy.json
 
-For each network: predict from a few measured cuts, then convert and measure every cut's head and tail, and compare
-at 1, 5, 20 and 100 Mbps. Prints one line of JSON per network.
+For each network, `time` first measures what `pripro plan` measures, as it does, and then, apart from that, every
+head and every tail. `compare` predicts from the first alone and judges by the second, at 1, 5, 20 and 100 Mbps. Each
+step goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -13,105 +16,151 @@ import dataclasses
 import json
 import statistics
 import sys
-import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolkit.measurement.condition import this_host
-from toolkit.measurement.timing import Effort
+from record import provenance, write
+
 from toolkit.network import Network, load_network
-from toolkit.partition import split, whole
-from toolkit.plan import CLOUD, EDGE_ONLY, TAIL_TARGET, Prediction, Setting, block_of, choices_of, predict, usable_cuts
-from toolkit.planning.measuring import Piece, time_pieces
+from toolkit.plan import (
+    CLOUD,
+    EDGE_ONLY,
+    Prediction,
+    Setting,
+    Side,
+    choices_of,
+    chosen_cuts,
+    pieces_at,
+    predicted_from,
+    usable_cuts,
+)
+from toolkit.planning.measuring import Converted, PieceTime, convert_piece, time_pieces
 from toolkit.planning.network import Link
 from toolkit.planning.options import Choice, crossings
 from toolkit.planning.photos import upload_of
 
+Key = tuple[Side, str]
 BATCH = 8
 RATES_MBPS = (1, 5, 20, 100)
 #: (phone ms / host ms, server ms / host ms): this host as both, and a phone beside a server ten times faster
 WORLDS = ((1.0, 1.0), (2.0, 0.1))
+ENDS: tuple[Key, Key] = ("head", EDGE_ONLY), ("tail", CLOUD)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("step", choices=["convert", "time", "compare"])
+    parser.add_argument("work", type=Path)
     parser.add_argument("--networks", default="alexnet,resnet18,vgg16,resnet50")
-    parser.add_argument("--target", default="onnx")
-    parser.add_argument("--protection", default="pripro")
-    parser.add_argument("--measured", type=int, default=6)
-    parser.add_argument("--samples", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--target", default="executorch")
+    parser.add_argument("--minutes", type=float, default=60.0, help="start no further timing after this long")
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    setting = Setting(Link(20, 40), upload_of(None, 224, 224), target=arguments.target)
+    deadline = time.monotonic() + 60 * arguments.minutes
+    found = []
     for name in arguments.networks.split(","):
+        folder = arguments.work / f"{name}-{arguments.target}"
+        if arguments.step == "time":
+            time_all(folder, setting, deadline)
+            continue
         network = load_network(name, (3, 224, 224))
-        setting = Setting(
-            link=Link(20, 40),
-            upload=upload_of(None, 224, 224),
-            protection=arguments.protection,
-            target=arguments.target,
-            measured=arguments.measured,
-            effort=Effort(arguments.samples, arguments.seconds),
-        )
-        prediction = predict(network, setting, tell)
-        truth = exhaustive(network, setting, prediction)
-        print(json.dumps({"host": this_host().model_dump()} | compare(network, setting, prediction, truth)), flush=True)
+        if arguments.step == "convert":
+            convert_all(network, setting, folder)
+        else:
+            found.append(compare(network, setting, folder))
+    if arguments.step == "compare":
+        write(arguments.out, provenance() | {"networks": found})
 
 
-def tell(share: float, text: str) -> None:
-    print(f"{share:4.0%} {text}", file=sys.stderr)
-
-
-def exhaustive(network: Network, setting: Setting, prediction: Prediction) -> Prediction:
-    """Measure every head and every tail; batches share one reference, the whole network, so that drift cancels."""
+def convert_all(network: Network, setting: Setting, folder: Path) -> None:
+    """Convert what is not there yet, and list it in `folder`/pieces.json, the pieces that a plan measures marked."""
+    folder.mkdir(parents=True, exist_ok=True)
     cuts = usable_cuts(network, setting.protection)
-    everything = whole(network)
-    reference = Piece(CLOUD, everything, None, network.image, None, TAIL_TARGET, "fp32")
-    head_ms, tail_ms = {}, {}
-    jobs: list[tuple[dict[str, float], str, Piece]] = [
-        (head_ms, EDGE_ONLY, Piece(EDGE_ONLY, everything, None, network.image, None, setting.target, setting.precision))
-    ]
-    for cut in cuts:
-        halves = split(network, cut.name, check=False)
-        block = block_of(setting.protection, cut.shape)
-        eps = None if block is None else block.eps_shape()
-        head = Piece(f"head {cut.name}", halves.head, block, network.image, eps, setting.target, setting.precision)
-        jobs.append((head_ms, cut.name, head))
-        jobs.append(
-            (tail_ms, cut.name, Piece(f"tail {cut.name}", halves.tail, None, cut.shape, None, TAIL_TARGET, "fp32"))
-        )
-    references = []
-    shares: list[tuple[dict[str, float], str, float]] = []
-    for start in range(0, len(jobs), BATCH):
-        batch = jobs[start : start + BATCH]
-        with tempfile.TemporaryDirectory() as folder:
-            pieces = [reference, *(piece for _, _, piece in batch)]
-            times = time_pieces(pieces, Path(folder), setting.threads, setting.effort, tell)
-        references.append(times[0].p50_ms)
-        shares.extend(
-            (into, name, t.p50_ms / times[0].p50_ms) for (into, name, _), t in zip(batch, times[1:], strict=True)
-        )
-    unit = statistics.median(references)
-    tail_ms[CLOUD] = unit
-    for into, name, share in shares:
-        into[name] = share * unit
+    planned = {cut.name for cut in chosen_cuts(cuts, setting)} | {EDGE_ONLY, CLOUD}
+    listing = folder / "pieces.json"
+    entries = json.loads(listing.read_text()) if listing.exists() else []
+    done = {(entry["side"], entry["cut"]) for entry in entries}
+    for group in ([], *([cut] for cut in cuts)):
+        wanted = {(side, cut.name) for cut in group for side in ("head", "tail")} or set(ENDS)
+        if wanted <= done:
+            continue
+        for key, piece in pieces_at(network, group, setting).items():
+            if key not in wanted - done:
+                continue
+            begin = time.monotonic()
+            made = convert_piece(piece, folder / f"{len(entries)}-{time.time_ns()}")
+            files = {"entry": str(made.entry.relative_to(folder)), "inputs": str(made.inputs.relative_to(folder))}
+            side, cut_name = key
+            entries.append(
+                {"side": side, "cut": cut_name, "planned": cut_name in planned, "target": made.target} | files
+            )
+            listing.write_text(json.dumps(entries, indent=1))
+            print(f"{folder.name} {piece.name}: {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)
+
+
+def time_all(folder: Path, setting: Setting, deadline: float) -> None:
+    """Time the plan's own pieces, then all in batches with the whole network as a common reference."""
+    entries = json.loads((folder / "pieces.json").read_text())
+    keys: list[Key] = [(entry["side"], entry["cut"]) for entry in entries]
+    pieces = {
+        key: Converted("/".join(key), entry["target"], folder / entry["entry"], folder / entry["inputs"])
+        for key, entry in zip(keys, entries, strict=True)
+    }
+    planned = [key for key, entry in zip(keys, entries, strict=True) if entry["planned"]]
+    others = [key for key in keys if key != ENDS[1]]
+    jobs = {"plan": planned} | {
+        f"batch{start // BATCH}": [ENDS[1], *others[start : start + BATCH]] for start in range(0, len(others), BATCH)
+    }
+    for name, job in jobs.items():
+        path = folder / f"{name}.json"
+        if path.exists() or time.monotonic() > deadline:
+            continue
+        begin = time.monotonic()
+        times = time_pieces([pieces[key] for key in job], setting.threads, setting.effort, lambda share, text: None)
+        path.write_text(json.dumps([[*key, t.p50_ms, t.flag] for key, t in zip(job, times, strict=True)]))
+        print(f"{folder.name} {name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+
+
+def read_times(path: Path) -> dict[Key, PieceTime]:
+    return {(side, cut): PieceTime(ms, flag) for side, cut, ms, flag in json.loads(path.read_text())}
+
+
+def measured(folder: Path, prediction: Prediction) -> Prediction:
+    """Put the measurements of all cuts in the place of the predictions; drift between batches is taken out."""
+    batches = [read_times(path) for path in sorted(folder.glob("batch*.json"))]
+    unit = statistics.median(batch[ENDS[1]].p50_ms for batch in batches)
+    ms = {key: found.p50_ms / batch[ENDS[1]].p50_ms * unit for batch in batches for key, found in batch.items()}
+    head_ms, tail_ms = ({name: value for (on, name), value in ms.items() if on == side} for side in ("head", "tail"))
     return dataclasses.replace(prediction, head_ms=head_ms, tail_ms=tail_ms)
 
 
-def compare(network: Network, setting: Setting, prediction: Prediction, truth: Prediction) -> dict[str, object]:
-    unmeasured = [cut.name for cut in prediction.cuts if cut.name not in prediction.measured_heads]
-    errors = {name: prediction.head_ms[name] / truth.head_ms[name] - 1 for name in unmeasured}
+def compare(network: Network, setting: Setting, folder: Path) -> dict[str, object]:
+    """Predict from the plan's measurement and judge by the other one."""
+    cuts = usable_cuts(network, setting.protection)
+    prediction = predicted_from(network, setting, cuts, read_times(folder / "plan.json"))
+    truth = measured(folder, prediction)
+    errors = {
+        cut.name: prediction.head_ms[cut.name] / truth.head_ms[cut.name] - 1
+        for cut in cuts
+        if cut.name not in prediction.measured_heads
+    }
+    again = {name: found.p50_ms / truth.head_ms[name] - 1 for name, found in prediction.measured_heads.items()}
     return {
         "network": network.source,
         "target": setting.target,
         "protection": setting.protection,
-        "cuts": len(prediction.cuts),
-        "measured": len(prediction.measured_heads) - 1,
+        "cuts": len(cuts),
+        "measured_cuts": [name for name in prediction.measured_heads if name != EDGE_ONLY],
         "head_error_median_share": statistics.median(abs(error) for error in errors.values()),
         "head_error_worst_share": max(abs(error) for error in errors.values()),
         "stated_error_median_share": prediction.model.error_median,
-        "head_errors": {name: round(error, 4) for name, error in errors.items()},
-        "measured_head_ms": {name: round(ms, 3) for name, ms in truth.head_ms.items()},
-        "measured_tail_ms": {name: round(ms, 3) for name, ms in truth.tail_ms.items()},
+        "stated_error_worst_share": prediction.model.error_worst,
+        "head_error_shares": {name: round(error, 4) for name, error in errors.items()},
+        "measured_twice_difference_shares": {name: round(error, 4) for name, error in again.items()},
+        "head_ms": {name: round(ms, 3) for name, ms in truth.head_ms.items()},
+        "tail_ms": {name: round(ms, 3) for name, ms in truth.tail_ms.items()},
         "recommendations": [regret(network, setting, prediction, truth, world) for world in WORLDS],
         "doubts": sorted({time.flag for time in prediction.measured_heads.values()} - {""}),
     }
@@ -132,7 +181,9 @@ def regret(
             chosen = by_label[best(guessed, keep, link).label]
             ideal = best(real, keep, link)
             line[kind] = chosen.label
+            line[f"{kind}_ms"] = chosen.total_ms(link)
             line[f"best_{kind}"] = ideal.label
+            line[f"best_{kind}_ms"] = ideal.total_ms(link)
             line[f"loss_{kind}_share"] = chosen.total_ms(link) / ideal.total_ms(link) - 1
         found.append(line)
     return {
@@ -140,6 +191,7 @@ def regret(
         "server_factor": world[1],
         "at": found,
         "crossings": [item.model_dump() for item in crossings(guessed, setting.link.rtt_ms)],
+        "measured_crossings": [item.model_dump() for item in crossings(real, setting.link.rtt_ms)],
     }
 
 

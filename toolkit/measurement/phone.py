@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.numpy import load_file
@@ -185,13 +186,7 @@ def _row(head: Head, runner: str, threads: int, readings: Sequence[Reading]) -> 
         load_ms=statistics.median(loads) if loads else None,
         first_run_ms=statistics.median(firsts) if firsts else None,
         warmups=WARMUPS,
-        n=summary.n,
-        mean_ms=summary.mean_ms,
-        std_ms=summary.std_ms,
-        min_ms=summary.min_ms,
-        p50_ms=summary.p50_ms,
-        p90_ms=summary.p90_ms,
-        p99_ms=summary.p99_ms,
+        **asdict(summary),
         flag="; ".join(flags),
     )
 

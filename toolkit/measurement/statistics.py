@@ -15,7 +15,7 @@ LEAST_TURNS = 4
 
 @dataclass(frozen=True)
 class Summary:
-    """Distribution of one subject's samples, milliseconds."""
+    """Distribution of one subject's samples, milliseconds; fields are named as in `reports.LatencyRow`."""
 
     n: int
     mean_ms: float

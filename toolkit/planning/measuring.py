@@ -41,6 +41,16 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Converted:
+    """A piece on the disk, ready to be timed."""
+
+    name: str
+    target: str
+    entry: Path
+    inputs: Path
+
+
+@dataclass(frozen=True)
 class PieceTime:
     """p50 in ms of a piece on its runtime, and what speaks against the figure."""
 
@@ -48,35 +58,8 @@ class PieceTime:
     flag: str
 
 
-def time_pieces(
-    pieces: Sequence[Piece], folder: Path, threads: int, effort: Effort, progress: Progress
-) -> list[PieceTime]:
-    """Convert each piece into `folder`, then time all of them against each other."""
-    made = [
-        _convert(piece, folder / str(index), index / len(pieces) / 2, progress) for index, piece in enumerate(pieces)
-    ]
-    with ExitStack() as stack:
-        processes = [
-            stack.enter_context(HeadProcess(piece.name, piece.target, entry, threads))
-            for piece, (entry, _) in zip(pieces, made, strict=True)
-        ]
-        for process, (_, inputs) in zip(processes, made, strict=True):
-            process.begin(inputs)
-        for process in processes:
-            process.ready()
-        opened = [process.open(WARMUPS) for process in processes]
-        timed = interleave(
-            processes,
-            effort,
-            lambda share, text: progress(0.5 + share / 2, text),
-            run_ms=[info["run_ms"] for info in opened],
-        )
-    return [PieceTime(result.summary.p50_ms, result.flag) for result in timed]
-
-
-def _convert(piece: Piece, out: Path, share: float, progress: Progress) -> tuple[Path, Path]:
-    """Write the converted piece and its inputs; returns both paths."""
-    progress(share, f"converting {piece.name}")
+def convert_piece(piece: Piece, out: Path) -> Converted:
+    """Write the piece, converted for its runtime, and its inputs into the new folder `out`."""
     out.mkdir(parents=True)
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(1, *piece.input_shape, generator=generator)
@@ -90,7 +73,22 @@ def _convert(piece: Piece, out: Path, share: float, progress: Progress) -> tuple
         inputs["eps"] = np.ascontiguousarray(eps.numpy())
     path = out / "inputs.safetensors"
     save_file(inputs, path)
-    return out / conversion.entry, path
+    return Converted(piece.name, piece.target, out / conversion.entry, path)
+
+
+def time_pieces(pieces: Sequence[Converted], threads: int, effort: Effort, progress: Progress) -> list[PieceTime]:
+    """Time all pieces against each other, each in a process of its own."""
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(HeadProcess(piece.name, piece.target, piece.entry, threads)) for piece in pieces
+        ]
+        for process, piece in zip(processes, pieces, strict=True):
+            process.begin(piece.inputs)
+        for process in processes:
+            process.ready()
+        opened = [process.open(WARMUPS) for process in processes]
+        timed = interleave(processes, effort, progress, run_ms=[info["run_ms"] for info in opened])
+    return [PieceTime(result.summary.p50_ms, result.flag) for result in timed]
 
 
 def spread(costs: Sequence[float], count: int) -> list[int]:
