@@ -8,13 +8,16 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import torch
 from require import require_package
 
 from toolkit import schemas
 from toolkit.bundle import Bundle
 from toolkit.measure import choose_heads, measure_bundle
+from toolkit.measurement.process import HeadProcess
 from toolkit.measurement.timing import Effort
 from toolkit.measurement.unprotected import convert_unprotected
+from toolkit.planning.measuring import Piece, convert_piece
 
 pytestmark = pytest.mark.slow
 PRIPRO = [sys.executable, "-c", "from toolkit.cli.main import main; main()"]
@@ -96,6 +99,30 @@ def test_a_damaged_head_is_one_sentence(copy: Path) -> None:
     assert "onnxruntime cannot open" in result.stderr
     assert "Traceback" not in result.stderr
     assert not list((copy / "reports").glob("*")) if (copy / "reports").exists() else True
+
+
+@pytest.mark.parametrize("target", ["executorch", "onnx", "tflite"])
+def test_one_thread_is_one_thread(target: str, tmp_path: Path) -> None:
+    """Features large enough for torch to copy them with several threads, which it would keep spinning."""
+    widen = torch.nn.Conv2d(3, 16, 3, padding=1).eval().requires_grad_(False)
+    made = convert_piece(Piece("head", widen, None, (3, 96, 96), None, target, "fp32"), tmp_path / "head")
+    with HeadProcess(made.name, made.target, made.entry, 1) as process:
+        process.begin(made.inputs)
+        process.ready()
+        process.open(3)
+        before = ticks_of_threads(process.pid)
+        process.turn(1000)
+        used = {thread: ticks - before.get(thread, 0) for thread, ticks in ticks_of_threads(process.pid).items()}
+    assert max(used.values()) >= 0.95 * sum(used.values()) > 0
+
+
+def ticks_of_threads(pid: int) -> dict[str, int]:
+    """CPU time of every thread of a process, in the kernel's ticks."""
+    stats = {
+        task.name: (task / "stat").read_text().rpartition(") ")[2].split()
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    }
+    return {name: int(fields[11]) + int(fields[12]) for name, fields in stats.items()}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ class HeadProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            # torch copies ExecuTorch's outputs; a second OpenMP thread for that would spin through the next run
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
         )
 
     def __enter__(self) -> HeadProcess:
@@ -49,6 +52,11 @@ class HeadProcess:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """The process's number, for whoever watches what it uses."""
+        return self._process.pid
 
     def begin(self, inputs: Path) -> None:
         """Let the process import its runtime; several can do so at once."""
