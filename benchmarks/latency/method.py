@@ -1,28 +1,27 @@
 """Does interleaving keep its promise here, and is a CPU hog noticed?
 
-    python benchmarks/latency/method.py BUNDLE [--first executorch:fp32] [--second onnx:fp32] [--repeats 5]
+    python benchmarks/latency/method.py BUNDLE --out benchmarks/results/latency_method.json
 
-Prints one line of JSON: the ratio of two heads' p50 measured several times, interleaved and one after the other
-while a neighbour comes and goes, and what a measurement says when a hog starts half way.
+The ratio of two heads' p50 is measured several times: interleaved on a quiet machine, interleaved while a neighbour
+comes and goes, and one head after the other with the same neighbour. Then one head is measured while a hog starts half
+way. Wants a machine that is otherwise quiet, and a head that takes milliseconds (a 224-pixel one).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from record import provenance, write
+
 from toolkit.bundle import Bundle
-from toolkit.measure import HeadFile, choose_heads, time_heads, write_inputs
-from toolkit.measurement.condition import this_host
+from toolkit.measure import HeadFile, Progress, choose_heads, time_heads, write_inputs
 from toolkit.measurement.timing import Effort
 from toolkit.reports import LatencyRow
 
@@ -36,6 +35,7 @@ def main() -> None:
     parser.add_argument("--second", default="onnx:fp32")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     bundle = Bundle.open(arguments.bundle)
     pair = [pick(bundle, arguments.first), pick(bundle, arguments.second)]
@@ -43,38 +43,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         inputs = write_inputs(bundle, Path(folder))
 
-        def timed(*heads: HeadFile) -> list[LatencyRow]:
-            return time_heads([(head, 1) for head in heads], inputs, effort, lambda share, text: None)
+        def timed(*heads: HeadFile, progress: Progress = lambda share, text: None) -> list[LatencyRow]:
+            return time_heads([(head, 1) for head in heads], inputs, effort, progress)
 
-        interleaved = [timed(*pair)[1].ratio_to_first or 0.0 for _ in range(arguments.repeats)]
-        plain = []
+        interleaved = [timed(*pair)[1] for _ in range(arguments.repeats)]
+        with_neighbour = []
+        one_after_the_other = []
         for index in range(arguments.repeats):
-            # the neighbour that a shared machine has: there during one of the two, not during the other
+            # the neighbour that a shared machine has: there in every second measurement
+            with hog() if index % 2 else contextlib.nullcontext():
+                with_neighbour.append(timed(*pair)[1])
+            # and here there during one of the two, not during the other
             with hog() if index % 2 else contextlib.nullcontext():
                 first = timed(pair[0])[0]
-            plain.append(timed(pair[1])[0].p50_ms / first.p50_ms)
-        with_neighbour = []
-        for index in range(arguments.repeats):
-            with hog() if index % 2 else contextlib.nullcontext():
-                with_neighbour.append(timed(*pair)[1].ratio_to_first or 0.0)
+            one_after_the_other.append(timed(pair[1])[0].p50_ms / first.p50_ms)
         calm = timed(pair[0])[0]
-        hogged = started_half_way(lambda: timed(pair[0])[0], arguments.seconds)
+        with contextlib.ExitStack() as stack:
+            hogged = timed(pair[0], progress=half_way(stack))[0]
     result = {
-        "host": this_host().model_dump(),
+        "bundle": {"network": bundle.manifest.model.source, "cut": bundle.manifest.split.cut},
         "heads": [arguments.first, arguments.second],
-        "interleaved_ratios": interleaved,
-        "interleaved_spread_share": spread(interleaved),
-        "interleaved_with_neighbour_ratios": with_neighbour,
-        "interleaved_with_neighbour_spread_share": spread(with_neighbour),
-        "one_after_the_other_with_neighbour_ratios": plain,
-        "one_after_the_other_spread_share": spread(plain),
-        "calm_p50_ms": calm.p50_ms,
-        "calm_flag": calm.flag,
-        "hog_half_way_p50_ms": hogged.p50_ms,
-        "hog_half_way_p99_ms": hogged.p99_ms,
-        "hog_half_way_flag": hogged.flag,
+        "interleaved": ratios([row.ratio_to_first or 0.0 for row in interleaved]),
+        "interleaved_with_neighbour": ratios([row.ratio_to_first or 0.0 for row in with_neighbour]),
+        "one_after_the_other_with_neighbour": ratios(one_after_the_other),
+        "calm": figures(calm),
+        "hog_half_way": figures(hogged),
     }
-    print(json.dumps(result))
+    write(arguments.out, provenance() | result)
 
 
 def pick(bundle: Bundle, text: str) -> HeadFile:
@@ -82,10 +77,14 @@ def pick(bundle: Bundle, text: str) -> HeadFile:
     return choose_heads(bundle, [target], [precision or "fp32"])[0]
 
 
-def spread(values: list[float]) -> float:
-    """Largest distance from the median, relative to it."""
+def ratios(values: list[float]) -> dict[str, object]:
+    """Values, and their largest distance from the median relative to it."""
     middle = statistics.median(values)
-    return max(abs(value / middle - 1) for value in values)
+    return {"ratios": values, "spread_share": max(abs(value / middle - 1) for value in values)}
+
+
+def figures(row: LatencyRow) -> dict[str, object]:
+    return {"n": row.n, "p50_ms": row.p50_ms, "p99_ms": row.p99_ms, "flag": row.flag}
 
 
 @contextlib.contextmanager
@@ -100,23 +99,15 @@ def hog() -> Iterator[None]:
             process.wait()
 
 
-def started_half_way(measure: object, seconds: float) -> LatencyRow:
-    stop = threading.Event()
+def half_way(stack: contextlib.ExitStack) -> Progress:
+    """Start the hog once half of the runs are done; it ends with the stack."""
+    started = []
 
-    def disturb() -> None:
-        # opening the head takes a while before the rounds start
-        if not stop.wait(3 + seconds / 2):
-            with hog():
-                stop.wait()
+    def progress(share: float, text: str) -> None:
+        if share >= 0.5 and not started:
+            started.append(stack.enter_context(hog()))
 
-    thread = threading.Thread(target=disturb)
-    thread.start()
-    try:
-        time.sleep(0)
-        return measure()  # type: ignore[operator]
-    finally:
-        stop.set()
-        thread.join()
+    return progress
 
 
 if __name__ == "__main__":

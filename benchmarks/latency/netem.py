@@ -1,11 +1,11 @@
 """Head, real link, tail: does the predicted total hold end to end?
 
-    sudo python benchmarks/latency/netem.py BUNDLE [--rates 1,5,20,100] [--rtt 40] [--requests 8]
+    sudo python benchmarks/latency/netem.py BUNDLE --out benchmarks/results/latency_netem.json
 
 Two network namespaces of its own are joined and shaped: by a veth pair and `tc netem` where the kernel has netem,
 else by a program that carries the packets between two TUN devices, late and at a limited rate (real TCP stacks of
-the kernel at both ends either way; the output says which). The bundle's tail is served in one namespace; in the
-other the head runs and the features are sent. Prints one line of JSON.
+the kernel at both ends either way; the result says which). The bundle's tail is served in one namespace; in the
+other the head runs and the features are sent.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from record import provenance, write
 from safetensors.numpy import load_file
 
 from toolkit.bundle import Bundle
 from toolkit.convert import converter
 from toolkit.measure import choose_heads, write_inputs
-from toolkit.measurement.condition import this_host
 from toolkit.planning.network import Link
 
 PHONE, CLOUD = f"pripro-p{os.getpid()}", f"pripro-c{os.getpid()}"
@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=8)
     parser.add_argument("--target", default="onnx")
     parser.add_argument("--encoding", default="uint8", choices=["uint8", "float32"])
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--role", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     bundle = Bundle.open(arguments.bundle)
@@ -83,7 +84,9 @@ def main() -> None:
             }
         )
         print(json.dumps(lines[-1]), file=sys.stderr, flush=True)
-    print(json.dumps({"host": this_host().model_dump(), "link": link_kind, "lines": lines}))
+    about = {"network": bundle.manifest.model.source, "cut": bundle.manifest.split.cut}
+    run = {"head": f"{arguments.target} fp32", "encoding": arguments.encoding, "requests": arguments.requests}
+    write(arguments.out, provenance() | {"bundle": about, **run, "link": link_kind, "lines": lines})
 
 
 def phone(bundle: Bundle, address: str, target: str, requests: int, encoding: str) -> dict[str, float]:

@@ -6,7 +6,8 @@
 
 For each network, `time` first measures what `pripro plan` measures, as it does, and then, apart from that, every
 head and every tail. `compare` predicts from the first alone and judges by the second, at 1, 5, 20 and 100 Mbps. Each
-step goes on where it was stopped.
+step goes on where it was stopped. Of cuts that differ only by an activation or a norm (same shape, same
+multiply-adds) the last one stands for all.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from record import provenance, write
 
+from toolkit.cuts import Cut
 from toolkit.network import Network, load_network
 from toolkit.plan import (
     CLOUD,
@@ -74,10 +76,15 @@ def main() -> None:
         write(arguments.out, provenance() | {"networks": found})
 
 
+def distinct(cuts: Sequence[Cut]) -> list[Cut]:
+    """Keep the last of the cuts that have the same shape after the same multiply-adds."""
+    return list({(cut.shape, cut.head_macs): cut for cut in cuts}.values())
+
+
 def convert_all(network: Network, setting: Setting, folder: Path) -> None:
     """Convert what is not there yet, and list it in `folder`/pieces.json, the pieces that a plan measures marked."""
     folder.mkdir(parents=True, exist_ok=True)
-    cuts = usable_cuts(network, setting.protection)
+    cuts = distinct(usable_cuts(network, setting.protection))
     planned = {cut.name for cut in chosen_cuts(cuts, setting)} | {EDGE_ONLY, CLOUD}
     listing = folder / "pieces.json"
     entries = json.loads(listing.read_text()) if listing.exists() else []
@@ -138,7 +145,8 @@ def measured(folder: Path, prediction: Prediction) -> Prediction:
 
 def compare(network: Network, setting: Setting, folder: Path) -> dict[str, object]:
     """Predict from the plan's measurement and judge by the other one."""
-    cuts = usable_cuts(network, setting.protection)
+    usable = usable_cuts(network, setting.protection)
+    cuts = distinct(usable)
     prediction = predicted_from(network, setting, cuts, read_times(folder / "plan.json"))
     truth = measured(folder, prediction)
     errors = {
@@ -151,7 +159,8 @@ def compare(network: Network, setting: Setting, folder: Path) -> dict[str, objec
         "network": network.source,
         "target": setting.target,
         "protection": setting.protection,
-        "cuts": len(cuts),
+        "cuts": len(usable),
+        "distinct_cuts": len(cuts),
         "measured_cuts": [name for name in prediction.measured_heads if name != EDGE_ONLY],
         "head_error_median_share": statistics.median(abs(error) for error in errors.values()),
         "head_error_worst_share": max(abs(error) for error in errors.values()),

@@ -2,8 +2,8 @@
 # Builds into DIR: adbd, the real device daemon, from Debian's source of the Android platform tools, for Linux; and
 # executor_runner against the installed ExecuTorch wheel.
 #   sh benchmarks/latency/adb/build.sh DIR
-# Needs deb-src access, clang++ (or CLANG=...), and: apt-get install android-libbase-dev android-libcutils-dev
-# android-liblog-dev android-libboringssl-dev libcap-dev
+# Needs Debian's sources in the deb822 format (or SOURCES=FILE), clang++ (or CLANG=...), and: apt-get install
+# android-libbase-dev android-libcutils-dev android-liblog-dev android-libboringssl-dev libcap-dev
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
@@ -14,8 +14,10 @@ wheel=$("$root/.venv/bin/python" -c 'import executorch, pathlib; print(pathlib.P
 
 cd "$dir"
 if [ ! -d src ]; then
-  echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' >src.list
-  apt="apt-get -q -o Dir::Etc::sourcelist=$dir/src.list -o Dir::Etc::sourceparts=/nonexistent -o Dir::State::lists=$dir/lists -o Dir::Cache=$dir/cache"
+  # this machine's own Debian sources, asked for source packages
+  mkdir -p sources.d
+  sed 's/^Types: .*/Types: deb-src/' "${SOURCES:-/etc/apt/sources.list.d/debian.sources}" >sources.d/debian.sources
+  apt="apt-get -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$dir/sources.d -o Dir::State::lists=$dir/lists -o Dir::Cache=$dir/cache"
   $apt update
   $apt source --download-only android-platform-tools
   tar xzf android-platform-tools_*.orig.tar.gz
