@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from stamp import stamp
 from torch import nn
 
 from converters.base import HeadProgram
@@ -36,7 +37,7 @@ from toolkit.protections import _training
 from toolkit.protections.pripro import PriPro
 from toolkit.reports import ParityRow
 
-ROOT = Path(__file__).parents[2]
+OUT = Path(__file__).parents[1] / "results" / "parity_false_alarms.json"
 TURNS = (
     *(("onnx", "fp32"), ("coreml", "fp32"), ("tflite", "fp32"), ("executorch", "fp32"), ("coreml", "fp16")),
     *(("onnx", "int8"), ("tflite", "fp16"), ("executorch", "int8"), ("tflite", "int8"), ("coreml", "w8")),
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
+    OUT.parent.mkdir(exist_ok=True)
     alarms, counts = [], Counter()
     least: dict[str, float] = {}
     for number in range(chosen.runs):
@@ -121,11 +123,11 @@ def main() -> None:
         failed = [row for row in rows if row.passed is not True]
         alarms += [{"seed": seed, **row.model_dump()} for row in failed]
         sys.stderr.write(f"{number + 1}/{chosen.runs} seed {seed} {target} {precision}: {len(failed)} alarms\n")
-    result = {"runs": chosen.runs, "heads": dict(counts), "least_sqnr_db": least, "alarms": alarms}
-    out = ROOT / "benchmarks" / "results" / "parity_false_alarms.json"
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{len(alarms)} alarms in {chosen.runs} clean runs; {out}")
+        seeds = [chosen.first_seed, seed]
+        result = {"runs": number + 1, "seeds": seeds, "heads": dict(counts), "least_sqnr_db": least, "alarms": alarms}
+        # after every run: one that is stopped early says what it found until then
+        OUT.write_text(json.dumps(stamp() | result, indent=1) + "\n")
+    print(f"{len(alarms)} alarms in {chosen.runs} clean runs; {OUT}")
 
 
 if __name__ == "__main__":

@@ -116,6 +116,8 @@ def _measure_batch_norm(model: nn.Module, images: torch.Tensor) -> bool:
         layer.reset_running_stats()
         layer.momentum = None  # plain average over batches
     model.eval()
+    if not norms:
+        return False
     for layer in norms:
         layer.train()
     with torch.no_grad():
@@ -123,4 +125,4 @@ def _measure_batch_norm(model: nn.Module, images: torch.Tensor) -> bool:
             for batch in images.split(14):
                 model(batch)
     model.eval()
-    return bool(norms)
+    return True

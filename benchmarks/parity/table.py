@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import platform
 from pathlib import Path
 from typing import Any
+
+from stamp import stamp
 
 COLUMNS = (
     *(("executorch", "fp32"), ("executorch", "int8"), ("tflite", "fp32"), ("tflite", "fp16"), ("tflite", "int8")),
@@ -30,14 +31,14 @@ def write_table(cells: Path, out: Path) -> None:
     found = [json.loads(path.read_text()) for path in sorted(cells.glob("*.json"))]
     out.mkdir(parents=True, exist_ok=True)
     tools = sorted({f"{name} {version}" for cell in found for name, version in cell.get("tools", {}).items()})
-    data = {"machine": platform.platform(), "tools": tools, "cells": found}
+    data = stamp() | {"tools": tools, "cells": found}
     (out / "parity.json").write_text(json.dumps(data, indent=1) + "\n")
-    (out / "parity.md").write_text(_markdown(found, tools))
+    (out / "parity.md").write_text(_markdown(found, tools, f"{data['machine']}, {data['date']}"))
     failed = sum(not cell["passed"] for cell in found)
     print(f"{len(found)} cells, {failed} failed; {out / 'parity.md'}")
 
 
-def _markdown(cells: list[dict[str, Any]], tools: list[str]) -> str:
+def _markdown(cells: list[dict[str, Any]], tools: list[str], made: str) -> str:
     by_key = {(c["family"], c["cut"], c["target"], c["precision"]): c for c in cells}
     heads = list(dict.fromkeys((c["family"], c["cut"]) for c in cells))
     lines = [_ABOUT, "| head | " + " | ".join(f"{t} {p}" for t, p in COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
@@ -45,7 +46,8 @@ def _markdown(cells: list[dict[str, Any]], tools: list[str]) -> str:
         shown = [_cell(by_key.get((family, cut, *column))) for column in COLUMNS]
         lines.append(f"| {family} {cut} | " + " | ".join(shown) + " |")
     failures = [_failure(cell) for cell in cells if not cell["passed"]]
-    lines += ["", *(failures or ["Every cell that was run passes."]), "", "Versions: " + ", ".join(tools) + "."]
+    lines += ["", *(failures or ["Every cell that was run passes."])]
+    lines += ["", "Versions: " + ", ".join(tools) + ".", "", f"Machine: {made}."]
     return "\n".join(lines) + "\n"
 
 
