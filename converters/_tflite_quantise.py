@@ -38,7 +38,8 @@ def to_int8(path: Path, head: HeadProgram) -> None:
     Raises:
         ConverterError: the head carries no calibration images.
     """
-    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+    from ai_edge_quantizer import algorithm_manager, calibrator, qtyping, quantizer, recipe_manager
+    from ai_edge_quantizer.utils import qsv_utils
 
     noise = {} if head.eps is None else {EPS: head.eps.numpy()}
     feeds = [{IMAGE: image.numpy(), **noise} for image in calibration(head)]
@@ -54,5 +55,9 @@ def to_int8(path: Path, head: HeadProgram) -> None:
         maker.update_quantization_recipe(
             regex=".*", operation_name=name, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE
         )
-    observed = maker.calibrate({"serving_default": feeds}, num_threads=1)
-    maker.quantize(observed).export_model(str(path), overwrite=True)
+    recipe = recipe_manager.RecipeManager()
+    recipe.load_quantization_recipe(maker.get_quantization_recipe())
+    # the quantizer's own calibrate() keeps a moving average of each image's extremes, and so clips every second photo
+    seen = calibrator.Calibrator(str(path), num_threads=1, qsv_update_func=qsv_utils.min_max_update)
+    seen.calibrate({"serving_default": feeds}, recipe)
+    maker.quantize(seen.get_model_qsvs()).export_model(str(path), overwrite=True)

@@ -179,15 +179,22 @@ def _quantised(head: HeadProgram) -> nn.Module:
     The block and eps stay float: int8 softmax has no resolution left over hundreds of positions, and
     calibration would clip eps. Naming the backbone to the quantiser inside of the whole head does not do:
     it then leaves most convolutions in float.
+
+    Ranges are the extremes seen, as for the other targets: the quantiser's own observer, a histogram, clips what
+    is rare among the calibration images, and takes longer than all the rest of the conversion.
     """
     import torch
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
     )
+    from torchao.quantization.pt2e import MinMaxObserver
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    config = get_symmetric_quantization_config(is_per_channel=True)
+    extremes = replace(config.input_activation, observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=2**-12))
+    config = replace(config, input_activation=extremes, output_activation=extremes)
+    quantizer = XNNPACKQuantizer().set_global(config)
     with torch.no_grad():
         observed = prepare_pt2e(torch.export.export(head.backbone, (head.image,)).module(), quantizer)
         for image in calibration(head):
