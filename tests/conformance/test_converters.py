@@ -83,6 +83,16 @@ def test_int8_leaves_extreme_noise_unclipped(case, made):
     assert sqnr_db(eager(small_head(), inputs), found) >= LEAST_SQNR["int8"]
 
 
+@pytest.mark.parametrize("case", [case for case in runnable() if case.precision == "int8"], ids=str)
+def test_int8_reaches_as_far_as_the_brightest_photo_it_has_seen(case, tmp_path):
+    images = [0.3 * image for image in digits(20)]
+    images[7] = digits(20)[7]
+    head = replace(small_head(), block=None, eps=None, calibration=images)
+    conversion = case.converter().convert(head, tmp_path, precision="int8", backend=case.backend)
+    found = case.converter().load(tmp_path / conversion.entry).run(feed(head))
+    assert sqnr_db(eager(head, feed(head)), found) >= LEAST_SQNR["int8"]
+
+
 @pytest.mark.parametrize("case", [case for case in runnable() if case.precision == "fp32"], ids=str)
 def test_wrong_inputs_are_refused_in_one_sentence(case, made):
     runner = case.converter().load(made(case).entry)

@@ -1,5 +1,7 @@
 """What only one target promises: the whole head in one delegate, float blocks in int8 files, tails of any batch."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -8,6 +10,7 @@ import torch
 from converter_cases import small_head
 from torch import nn
 
+from converters._heads import calibration
 from converters.base import HeadProgram
 from converters.to_executorch import ToExecutorch, count_operators, lower
 from converters.to_onnx import ToOnnx, export_tail
@@ -60,6 +63,17 @@ def test_executorch_heads_survive_a_change_of_the_thread_pool(tmp_path):
     two = ToExecutorch().load(tmp_path / made.entry, threads=2)
     assert np.allclose(two.run(feed), before, atol=1e-5)
     assert np.array_equal(one.run(feed), before)
+
+
+def test_no_pixel_value_lies_half_way_between_two_codes():
+    levels = torch.linspace(-1, 1, 256, dtype=torch.float64).reshape(1, 1, 16, 16)
+    images = calibration(replace(small_head(), calibration=[levels, 0.5 * levels]))
+    low, high = (float(end(torch.cat(images))) for end in (torch.min, torch.max))
+    scale = (high - low) / 255
+    codes = levels / scale + round(-128 - low / scale)
+    assert float((codes - codes.floor() - 0.5).abs().min()) > 1e-3
+    # and nothing is lost: the range is wider by less than a code on either side
+    assert 2 < high - low < 2 + 2 * scale
 
 
 def test_onnx_int8_keeps_the_block_in_float(tmp_path):
