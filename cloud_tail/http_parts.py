@@ -96,6 +96,9 @@ class Application(Protocol):
     def admit(self, head: Head) -> Reply | None:
         """Refuse a request before its body is read, or let it in."""
 
+    def tensor_at(self, head: Head) -> int:
+        """Where in the body its bulk starts, as far as the head tells; a hint, 0 where it does not."""
+
     def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
         """Answer now, or return None and call `connection.reply` later."""
 

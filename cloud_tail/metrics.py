@@ -36,6 +36,7 @@ class Metrics:
         )
         self._queue = Gauge("pripro_queue_items", "Items that wait or run", ["model"], registry=self._registry)
         self._children: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._runs: dict[str, tuple[Histogram, Histogram]] = {}
         self._counts: dict[str, list[int]] = {}
 
     def answered(self, model: str, encoding: str, seconds: float) -> None:
@@ -53,8 +54,11 @@ class Metrics:
 
     def ran(self, model: str, items: int, seconds: float) -> None:
         """Count one engine run."""
-        self._run.labels(model).observe(seconds)
-        self._batch.labels(model).observe(items)
+        children = self._runs.get(model)
+        if children is None:
+            children = self._runs[model] = self._run.labels(model), self._batch.labels(model)
+        children[0].observe(seconds)
+        children[1].observe(items)
         counts = self._counts.setdefault(model, [0, 0])
         counts[0] += items
         counts[1] += 1
