@@ -78,6 +78,7 @@ def run(
     end = begin + seconds
     times: list[float] = []
     statuses: Counter[str] = Counter()
+    sent = concurrency
     while (now := time.perf_counter()) < end:
         for key, _ in selector.select(1.0):
             client = key.data
@@ -98,6 +99,7 @@ def run(
                 if status == 200:
                     times.append(now - client.sent)
             client.send()
+            sent += 1
     selector.close()
     times.sort()
 
@@ -106,6 +108,7 @@ def run(
 
     return {
         "rps": len(times) / seconds,
+        "sent": sent,
         "p50_ms": at(0.5),
         "p90_ms": at(0.9),
         "p99_ms": at(0.99),
