@@ -30,6 +30,8 @@ class SweepConfig(Record):
     data: str
     methods: list[str]
     seeds: tuple[int, ...] = (0,)
+    #: method -> seeds that it alone is repeated with, to show how far figures scatter
+    more_seeds: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     #: numbers, or empty for the largest strength that keeps the accuracy
     strengths: tuple[float, ...] = ()
     epochs: int = 15
@@ -84,6 +86,9 @@ def list_cells(config: SweepConfig) -> list[Cell]:
     epochs["none"] = 0
     for method in methods:
         protection_class(method).settings(chosen[method])
+    for method in config.more_seeds:
+        if method not in methods:
+            raise InputError(f"more_seeds names {method!r}, which is not among the sweep's methods; add it there.")
     hashes = {plan.name: _weights_hash(plan.weights) for plan in networks}
     return [
         Cell(
@@ -102,12 +107,25 @@ def list_cells(config: SweepConfig) -> list[Cell]:
             attacker_images=config.attacker_images,
             test_images=config.test_images,
         )
-        for seed in config.seeds
-        for method in methods
+        for seed, repeated in _seeds(config, methods).items()
+        for method in repeated
         for plan in networks
         for cut in plan.cuts
         for strength in (config.strengths if method != "none" and config.strengths else (None,))
     ]
+
+
+def _seeds(config: SweepConfig, methods: list[str]) -> dict[int, list[str]]:
+    """Seed -> the methods that run with it, in their order; "none" with every seed, as what PI is measured against."""
+    every = [*config.seeds, *(seed for more in config.more_seeds.values() for seed in more)]
+    return {
+        seed: [
+            method
+            for method in methods
+            if method == "none" or seed in config.seeds or seed in config.more_seeds.get(method, ())
+        ]
+        for seed in dict.fromkeys(every)
+    }
 
 
 def cell_path(folder: Path, cell: Cell) -> Path:
