@@ -27,19 +27,25 @@ def prebuilt(path: str, headers: dict[str, str], body: bytes) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-class _Client:
+class Client:
+    """One kept connection with at most one request on its way."""
+
     def __init__(self, address: tuple[str, int], request: bytes) -> None:
         self.address, self.request = address, request
-        self.socket = self._connect()
+        self.socket: socket.socket | None = None
+        self.reconnect()
         self.data = b""
         self.sent = 0.0
 
-    def _connect(self) -> socket.socket:
-        made = socket.create_connection(self.address, timeout=60)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
+    def reconnect(self) -> None:
+        """Open a new connection in place of the old one."""
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = socket.create_connection(self.address, timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self) -> None:
+        """Send the request, and note when."""
         self.sent = time.perf_counter()
         self.data = b""
         self.socket.sendall(self.request)
@@ -60,8 +66,7 @@ class _Client:
             return None
         status = int(head.split(b" ", 2)[1])
         if b"connection: close" in head:
-            self.socket.close()
-            self.socket = self._connect()
+            self.reconnect()
         return status
 
 
@@ -71,7 +76,7 @@ def run(
     """Load for `seconds` after `warm` seconds that do not count."""
     selector = selectors.DefaultSelector()
     for _ in range(concurrency):
-        client = _Client(address, request)
+        client = Client(address, request)
         client.send()
         selector.register(client.socket, selectors.EVENT_READ, client)
     begin = time.perf_counter() + warm
@@ -88,8 +93,7 @@ def run(
                     continue
             except OSError:
                 status = 0
-                client.socket.close()
-                client.socket = client._connect()
+                client.reconnect()
             if client.socket is not key.fileobj:
                 selector.unregister(key.fileobj)
                 selector.register(client.socket, selectors.EVENT_READ, client)

@@ -27,80 +27,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from tail_tools import BUNDLE_A, SHAPE, TailServer, expected_logits, post, status_of, tiny_archive, tiny_features
-
-from cloud_tail.wire import decode_response, encode_request
-
-GOOD = tiny_features()
-
-
-class Link:
-    """One kept connection that reads whole answers."""
-
-    def __init__(self, server: TailServer, timeout: float = 30) -> None:
-        self.server, self.timeout = server, timeout
-        self.socket: socket.socket | None = None
-        self.left = b""
-
-    def exchange(self, request: bytes, *, finish: bool = False) -> bytes:
-        """Send, then read one answer; empty where the server closed without one. `finish`: half-close after sending."""
-        if self.socket is None:
-            self.socket, self.left = self.server.connect(self.timeout), b""
-        try:
-            self.socket.sendall(request)
-            if finish:
-                self.socket.shutdown(socket.SHUT_WR)
-        except OSError:  # refused before everything was sent: its answer may still be there
-            pass
-        answer = self._read()
-        if finish or not answer or b"connection: close" in answer.lower():
-            self.close()
-        return answer
-
-    def _read(self) -> bytes:
-        data = self.left
-        while (end := data.find(b"\r\n\r\n")) < 0 or data.startswith(b"HTTP/1.1 100"):
-            if end >= 0:
-                data = data[end + 4 :]
-                continue
-            part = self._some()
-            if not part:
-                return b""
-            data += part
-        head = data[:end].lower()
-        at = head.find(b"\r\ncontent-length:") + 2
-        stop = end + 4 + int(head[at + 15 :].split(b"\r\n", 1)[0])
-        while len(data) < stop:
-            part = self._some()
-            if not part:
-                return b""
-            data += part
-        self.left = data[stop:]
-        return data[:stop]
-
-    def _some(self) -> bytes:
-        try:
-            return self.socket.recv(65536) if self.socket else b""
-        except ConnectionError:
-            return b""
-
-    def close(self) -> None:
-        if self.socket is not None:
-            self.socket.close()
-        self.socket = None
-
-
-def good_request(encoding: str = "float32") -> bytes:
-    from tail_tools import tiny_signature
-
-    headers, body = encode_request(GOOD, tiny_signature().encoding(encoding), BUNDLE_A)
-    return post("/predictions/tail", body, **{name.replace("-", "_"): value for name, value in headers.items()})
-
-
-def logits_of(answer: bytes) -> np.ndarray:
-    head, body = answer.split(b"\r\n\r\n", 1)
-    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-    return decode_response(headers, body)
+sys.path.insert(0, str(Path(__file__).parent))
+from link import GOOD, Link, good_request, logits_of
+from overload import crowd
+from tail_tools import SHAPE, TailServer, expected_logits, status_of, tiny_archive
 
 
 def malformed(rng: random.Random) -> tuple[bytes, bool]:
@@ -323,52 +253,35 @@ def overload(folder: Path, seconds: float) -> dict[str, object]:
             started = time.perf_counter()
             link.exchange(request)
             single.append(time.perf_counter() - started)
-        stop, lock = threading.Event(), threading.Lock()
-        statuses, times, wrong = Counter[str](), [], 0
-
-        def hammer() -> None:
-            nonlocal wrong
-            mine = Link(server, 60)
-            while not stop.is_set():
-                started = time.perf_counter()
-                answer = mine.exchange(request)
-                taken, status = time.perf_counter() - started, status_of(answer)
-                with lock:
-                    statuses[str(status or "lost")] += 1
-                    if status == 200:
-                        times.append(taken)
-                        wrong += int(np.abs(logits_of(answer) - wanted).max() > 1e-4)
-                if status == 503:
-                    time.sleep(0.02)
-            mine.close()
-
-        threads = [threading.Thread(target=hammer) for _ in range(10 * queue)]
-        before = rss_mb(server)
-        for thread in threads:
-            thread.start()
-        time.sleep(seconds)
-        during = rss_mb(server)
-        stop.set()
+        before, during = rss_mb(server), []
+        watch = threading.Timer(0.9 * seconds, lambda: during.append(rss_mb(server)))
+        watch.start()
+        seen = crowd(
+            ("127.0.0.1", server.port),
+            request,
+            10 * queue,
+            seconds,
+            lambda answer: bool(np.abs(logits_of(answer) - wanted).max() <= 1e-4),
+        )
         stopped = time.perf_counter()
-        answer = link.exchange(request)
-        while status_of(answer) != 200:
-            answer = link.exchange(request)
+        while status_of(link.exchange(request)) != 200:
+            continue
         recovery = time.perf_counter() - stopped
+        watch.join()
         link.close()
-        for thread in threads:
-            thread.join()
     run_ms = 1000 * float(np.median(single))
     return {
         "clients": 10 * queue,
         "queue": queue,
         "seconds": seconds,
-        "answers": dict(statuses),
-        "wrong": wrong,
+        "answers": dict(seen.statuses),
+        "wrong": seen.wrong,
         "p50_ms_alone": run_ms,
-        "p50_ms": 1000 * float(np.median(times)),
-        "p99_ms": 1000 * float(np.percentile(times, 99)),
+        "queue_ms": (queue + 1) * run_ms,
+        "p50_ms": 1000 * float(np.median(seen.times)),
+        "p99_ms": 1000 * float(np.percentile(seen.times, 99)),
         "rss_mb_before": before,
-        "rss_mb_during": during,
+        "rss_mb_during": during[0],
         "recovery_s": recovery,
     }
 
