@@ -1,4 +1,4 @@
-"""From finished sweep cells to benchmarks/results/privacy.json and the README's plot. Works on a partial sweep too.
+"""From finished sweep cells to benchmarks/results/privacy.json, .md and .svg. Works on a partial sweep too.
 
 python benchmarks/privacy/table.py benchmarks/privacy/sweep.toml build/privacy/sweep
 """
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import matplotlib as mpl
+from markdown import full_table, summary
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
@@ -99,8 +100,9 @@ def main() -> None:
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{arguments.name}.json").write_text(json.dumps(data, indent=1) + "\n")
-    if arguments.name == "privacy":
-        plot(rows, RESULTS / "privacy.svg")
+    plot(rows, RESULTS / f"{arguments.name}.svg")
+    (RESULTS / f"{arguments.name}.md").write_text(full_table(data))
+    print(summary(rows))
     print(f"{len(results)} of {len(wanted)} cells, {len(rows)} rows")
 
 
