@@ -41,9 +41,9 @@ def figures(rows: Iterable[Row], field: str, **wanted: object) -> list[float]:
 def told(values: list[float], digits: int = 2) -> str:
     """The mean over seeds, with the range where there are several."""
     if not values:
-        return "–"
+        return "-"
     mean = f"{statistics.fmean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def full_table(data: dict[str, Any]) -> str:
@@ -67,9 +67,7 @@ def full_table(data: dict[str, Any]) -> str:
             first = [row for row in mine if row["attack"] == "attribute" and row["observations"] == 1]
             cells = [told(figures(mine, field, attack=attack, observations=n)) for _, attack, n, field in COLUMNS]
             seeds = len({row["seed"] for row in mine})
-            lines.append(
-                f"| {method}{kept} | {seeds} | {told(figures(first, 'PA'), 3)} | " + " | ".join(cells) + " |"
-            )
+            lines.append(f"| {method}{kept} | {seeds} | {told(figures(first, 'PA'), 3)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -85,7 +83,7 @@ def summary(rows: list[Row]) -> str:
             slant = figures(mine, "PI_mean", attack="attribute", observations=1)
             ssim = figures(mine, "SSIM", attack="inverse_network", observations=1)
             cells.append(
-                "–" if not slant or not ssim else f"{statistics.fmean(slant):.2f} / {statistics.fmean(ssim):.2f}{kept}"
+                "-" if not slant or not ssim else f"{statistics.fmean(slant):.2f} / {statistics.fmean(ssim):.2f}{kept}"
             )
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
