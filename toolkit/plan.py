@@ -21,7 +21,7 @@ from .planning.costs import costs_at_cuts, costs_of_block
 from .planning.measuring import Piece, PieceTime, convert_piece, spread, time_pieces
 from .planning.model import LatencyModel, fit
 from .planning.network import Link, Trace
-from .planning.options import BYTES_PER_VALUE, Choice, Power, crossings, price, recommend, scaled
+from .planning.options import BYTES_PER_VALUE, Choice, Power, crossings, price, private, recommend, scaled
 from .planning.records import Encoding, PlanReport
 from .protected import features_of, protection_class
 
@@ -250,6 +250,7 @@ def report_of(network: Network, setting: Setting, prediction: Prediction, bundle
         measured_cuts=[name for name in prediction.measured_heads if name != EDGE_ONLY],
         rows=rows,
         crossings=crossings(choices, setting.link.rtt_ms),
+        private_crossings=crossings(private(choices), setting.link.rtt_ms),
         recommendations=recommend(rows, setting.min_pi, setting.max_drop),
         assumptions=_assumptions(setting, prediction),
     )

@@ -40,7 +40,7 @@ from toolkit.plan import (
 )
 from toolkit.planning.measuring import Converted, PieceTime, convert_piece, time_pieces
 from toolkit.planning.network import Link
-from toolkit.planning.options import Choice, crossings
+from toolkit.planning.options import Choice, crossings, private
 from toolkit.planning.photos import upload_of
 
 Key = tuple[Side, str]
@@ -48,8 +48,9 @@ BATCH = 16
 #: half of what a plan spends on each of its few pieces
 TRUTH = Effort(10, 0.5)
 RATES_MBPS = (1, 5, 20, 100)
-#: (phone ms / host ms, server ms / host ms): this host as both, and a phone beside a server ten times faster
-WORLDS = ((1.0, 1.0), (2.0, 0.1))
+#: (phone ms / host ms, server ms / host ms): this host as both; a fast and a slow phone, the server ten times faster
+WORLDS = ((1.0, 1.0), (2.0, 0.1), (10.0, 0.1))
+GOALS = {"any": {"split", "edge-only", "cloud-only"}, "private": {"split", "edge-only"}, "split": {"split"}}
 ENDS: tuple[Key, Key] = ("head", EDGE_ONLY), ("tail", CLOUD)
 
 
@@ -190,7 +191,7 @@ def regret(
     for mbps in RATES_MBPS:
         link = Link(mbps, setting.link.rtt_ms)
         line: dict[str, object] = {"mbps": mbps}
-        for kind, keep in (("any", {"split", "edge-only", "cloud-only"}), ("split", {"split"})):
+        for kind, keep in GOALS.items():
             chosen = by_label[best(guessed, keep, link).label]
             ideal = best(real, keep, link)
             line[kind] = chosen.label
@@ -203,9 +204,15 @@ def regret(
         "phone_factor": world[0],
         "server_factor": world[1],
         "at": found,
-        "crossings": [item.model_dump() for item in crossings(guessed, setting.link.rtt_ms)],
-        "measured_crossings": [item.model_dump() for item in crossings(real, setting.link.rtt_ms)],
+        "crossings": told(guessed, setting.link.rtt_ms),
+        "crossings_by_measurement": told(real, setting.link.rtt_ms),
+        "private_crossings": told(private(guessed), setting.link.rtt_ms),
+        "private_crossings_by_measurement": told(private(real), setting.link.rtt_ms),
     }
+
+
+def told(choices: Sequence[Choice], rtt_ms: float) -> list[dict[str, object]]:
+    return [item.model_dump() for item in crossings(choices, rtt_ms)]
 
 
 def best(choices: Sequence[Choice], keep: set[str], link: Link) -> Choice:

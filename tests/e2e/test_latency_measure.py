@@ -163,4 +163,5 @@ def test_a_plan_measures_few_cuts_and_prices_all(tmp_path: Path) -> None:
     assert all(0 <= row["distance_correlation"] <= 1 for row in splits.values())
     assert splits["layer1"]["bytes_uint8"] == 16 * 28 * 28
     assert {item["goal"] for item in report["recommendations"]} >= {"lowest latency", "lowest latency of a split"}
+    assert not any("cloud-only" in item["below"] + item["above"] for item in report["private_crossings"])
     assert page.read_text().count("<svg") == 2

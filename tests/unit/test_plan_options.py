@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from toolkit.planning.network import Link, Trace
-from toolkit.planning.options import Choice, Power, crossings, price, recommend
+from toolkit.planning.options import Choice, Power, crossings, price, private, recommend
 
 
 def split(name: str, head: float, tail: float, size: int, **more: float) -> Choice:
@@ -38,8 +38,8 @@ def test_dominated_options_leave_the_front() -> None:
 
 def test_privacy_can_keep_a_slower_option_on_the_front() -> None:
     exposed = split("fast", 10, 10, 1000, pi=0.2)
-    private = split("slow", 20, 10, 1000, pi=0.9)
-    assert all(row.on_pareto_front for row in price([exposed, private], Link(20, 40), None, None))
+    hidden = split("slow", 20, 10, 1000, pi=0.9)
+    assert all(row.on_pareto_front for row in price([exposed, hidden], Link(20, 40), None, None))
 
 
 def test_crossings_are_where_two_options_cost_the_same() -> None:
@@ -53,6 +53,18 @@ def test_crossings_are_where_two_options_cost_the_same() -> None:
     assert found[0].below == "edge-only"
     for one, other in itertools.pairwise(found):
         assert one.above == other.below
+
+
+def test_crossings_of_private_options_know_no_upload() -> None:
+    options = [
+        split("early", 10, 10, 100_000),
+        split("late", 60, 1, 1000),
+        Choice("edge-only", "all", None, 90, "measured", 0, "none", 0),
+    ]
+    upload = Choice("cloud-only", "photo", None, 0, "none", 15, "measured", 10_000)
+    found = crossings(private([*options, upload]), 2)
+    assert [(item.below, item.above) for item in found] == [("edge-only", "split late"), ("split late", "split early")]
+    assert any("photo" in item.above for item in crossings([*options, upload], 2))
 
 
 def test_each_goal_gets_the_best_of_its_kind() -> None:

@@ -25,11 +25,15 @@ def print_plan(report: PlanReport) -> None:
         ">front",
     ]
     show_table(columns, [_cells(row, extras) for row in report.rows], title)
-    show_table(
-        [">at Mbps", "fastest below", "fastest above"],
-        [(f"{item.bandwidth_mbps:.3g}", item.below, item.above) for item in report.crossings],
-        "Where the fastest option changes, 0.1 to 1,000 Mbps",
-    )
+    for crossings, title in (
+        (report.crossings, "Where the fastest option changes, 0.1 to 1,000 Mbps"),
+        (report.private_crossings, "The same if the photo stays on the phone"),
+    ):
+        show_table(
+            [">at Mbps", "fastest below", "fastest above"],
+            [(f"{item.bandwidth_mbps:.3g}", item.below, item.above) for item in crossings],
+            title,
+        )
     show_table(
         ["goal", "choose", "why"],
         [(item.goal, f"{item.option} {item.name}", item.why) for item in report.recommendations],

@@ -137,6 +137,11 @@ def crossings(choices: Sequence[Choice], rtt_ms: float) -> list[Crossing]:
     return found
 
 
+def private(choices: Sequence[Choice]) -> list[Choice]:
+    """Keep the options in which the photo stays on the phone."""
+    return [choice for choice in choices if choice.option != "cloud-only"]
+
+
 def recommend(rows: Sequence[PlanRow], min_pi: float | None, max_drop: float | None) -> list[Recommendation]:
     """Choose one option per goal and say why."""
     splits = [row for row in rows if row.option == "split" and _allowed(row, min_pi, max_drop)]

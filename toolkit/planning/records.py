@@ -82,5 +82,7 @@ class PlanReport(Record):
     measured_cuts: list[str]
     rows: list[PlanRow]
     crossings: list[Crossing]
+    #: the same among the options that keep the photo on the phone
+    private_crossings: list[Crossing]
     recommendations: list[Recommendation]
     assumptions: list[str]

@@ -27,10 +27,6 @@ def draw(report: dict[str, Any]) -> str:
         f"<li><b>{escape(item['goal'])}</b>: {escape(item['option'] + ' ' + item['name'])}. {escape(item['why'])}</li>"
         for item in report["recommendations"]
     )
-    crossings = "".join(
-        f"<li>{item['bandwidth_mbps']:.3g} Mbps: {escape(item['below'])} below, {escape(item['above'])} above</li>"
-        for item in report["crossings"]
-    )
     assumptions = "".join(f"<li>{escape(line)}</li>" for line in report["assumptions"])
     error = f"{report['head_error_median_share']:.0%} (median), {report['head_error_worst_share']:.0%} (worst)"
     return (
@@ -38,11 +34,20 @@ def draw(report: dict[str, Any]) -> str:
         f"{escape(report['target'])} {escape(report['precision'])}, {escape(report['encoding'])} on the wire, "
         f"{escape(link)}, round trip {report['rtt_ms']:g} ms.</p><ul>{choices}</ul>"
         f"<h3>Every option</h3>{pareto(rows)}<h3>One request</h3>{timeline(rows)}"
-        f"<h3>Where the fastest option changes</h3><ul>{crossings or '<li>nowhere from 0.1 to 1,000 Mbps</li>'}</ul>"
+        f"<h3>Where the fastest option changes</h3>{_crossings(report['crossings'])}"
+        f"<p>If the photo stays on the phone:</p>{_crossings(report['private_crossings'])}"
         f"{_table(rows)}<p class=note>Predicted heads carry a ~; measured cuts, left out in turn, were missed by "
         f"{error}.</p>"
         f"<ul class=note>{assumptions}</ul>"
     )
+
+
+def _crossings(found: list[dict[str, Any]]) -> str:
+    lines = "".join(
+        f"<li>{item['bandwidth_mbps']:.3g} Mbps: {escape(item['below'])} below, {escape(item['above'])} above</li>"
+        for item in found
+    )
+    return f"<ul>{lines or '<li>nowhere from 0.1 to 1,000 Mbps</li>'}</ul>"
 
 
 def pareto(rows: list[dict[str, Any]]) -> str:
