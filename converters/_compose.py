@@ -7,20 +7,20 @@ from torch.fx import GraphModule
 
 
 class Head(nn.Module):
-    """image [B,C,H,W] (and eps) -> protected smashed features [B,c,h,w]."""
+    """image [B,C,H,W] (and eps) -> protected smashed features [B,c,h,w], or their codes."""
 
-    def __init__(self, backbone: nn.Module, block: nn.Module | None) -> None:
+    def __init__(self, backbone: nn.Module, block: nn.Module | None, codes: nn.Module | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.block = block
+        self.codes = codes
 
     def forward(self, image: Tensor, eps: Tensor | None = None) -> Tensor:
-        """Map image [B,C,H,W] and eps [B,...] or None -> smashed features [B,c,h,w]."""
+        """Map image [B,C,H,W] and eps [B,...] or None -> smashed features [B,c,h,w], or their codes."""
         smashed: Tensor = self.backbone(image)
-        if self.block is None:
-            return smashed
-        protected: Tensor = self.block(smashed) if eps is None else self.block(smashed, eps)
-        return protected
+        if self.block is not None:
+            smashed = self.block(smashed) if eps is None else self.block(smashed, eps)
+        return smashed if self.codes is None else self.codes(smashed)
 
     def train(self, mode: bool = True) -> Self:
         """Pass the mode on, except to graphs: theirs was fixed when they were exported, and some refuse to be told."""

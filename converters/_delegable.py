@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch.export import ExportedProgram
     from torch.fx import Node
+
+#: floats of this size are whole numbers; 1.5 * 2**23, so that negative numbers stay in the same binade
+_NO_FRACTION = 12582912.0
 
 
 def delegable(program: ExportedProgram) -> ExportedProgram:
@@ -14,6 +19,8 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
 
     - hardsigmoid (MobileNetV3's squeeze-and-excite) has no XNNPACK form, and torch's own decomposition adds
       the integers 3 and 6, which end as casts outside the delegate; it becomes clamp(x + 3.0, 0, 6) / 6.0.
+    - round (of a head that emits codes) has no XNNPACK form either; adding 1.5 * 2**23 leaves no bits behind the point,
+      so the sum is rounded half to even, and subtracting it again is exact.
     - any other integer constant beside a float tensor becomes a float, for the same reason.
     """
     import torch
@@ -23,6 +30,8 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
     for node in list(program.graph.nodes):
         if node.target in {aten.hardsigmoid.default, aten.hardsigmoid_.default}:
             _spell_out_hardsigmoid(node)
+        elif node.target == aten.round.default:
+            _spell_out(node, [(aten.add.Tensor, (_NO_FRACTION,)), (aten.sub.Tensor, (_NO_FRACTION,))])
         elif node.target in arithmetic and node.meta["val"].is_floating_point():
             node.args = tuple(float(value) if type(value) is int else value for value in node.args)
     program.graph_module.recompile()
@@ -32,14 +41,15 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
 def _spell_out_hardsigmoid(node: Node) -> None:
     import torch
 
-    aten, graph = torch.ops.aten, node.graph
+    aten = torch.ops.aten
+    _spell_out(node, [(aten.add.Tensor, (3.0,)), (aten.clamp.default, (0.0, 6.0)), (aten.div.Tensor, (6.0,))])
+
+
+def _spell_out(node: Node, steps: Sequence[tuple[Callable[..., Any], tuple[float, ...]]]) -> None:
+    graph = node.graph
     (value,) = node.all_input_nodes
     with graph.inserting_before(node):
-        for target, arguments in (
-            (aten.add.Tensor, (3.0,)),
-            (aten.clamp.default, (0.0, 6.0)),
-            (aten.div.Tensor, (6.0,)),
-        ):
+        for target, arguments in steps:
             value = graph.call_function(target, (value, *arguments))
             value.meta = dict(node.meta)
     node.replace_all_uses_with(value)

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ._quiet import quiet
@@ -29,15 +30,16 @@ def input_names(head: HeadProgram) -> list[str]:
 
 
 def describe(head: HeadProgram) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """Inputs and outputs of a head that takes and gives float32, batch 1."""
+    """Inputs (float32) and output (float32, or codes) of a head, batch 1."""
     import torch
 
     with torch.no_grad():
         smashed = head.backbone(head.image)
     inputs = zip(input_names(head), head.example(), strict=True)
+    output = head.wire or TensorSpec(SMASHED, "float32", ())
     return (
         tuple(TensorSpec(name, "float32", tuple(value.shape)) for name, value in inputs),
-        (TensorSpec(SMASHED, "float32", tuple(smashed.shape)),),
+        (replace(output, name=SMASHED, shape=tuple(smashed.shape)),),
     )
 
 

@@ -7,9 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._heads import EPS, IMAGE, calibration
+from ._heads import EPS, IMAGE, SMASHED, calibration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .base import Array, HeadProgram
 
 
@@ -26,10 +28,49 @@ def to_fp16(path: Path) -> None:
     onnx.checker.check_model(str(path))
 
 
+def quantise_tail(model: Path, batches: Sequence[Array], out: Path) -> None:
+    """Write the int8 version of a float tail: weights int8 per channel, activations uint8 per tensor.
+
+    That pair of types is what a server's processor multiplies without an intermediate overflow.
+
+    Args:
+        model: .onnx with the input `smashed`.
+        batches: protected features [n,c,h,w] to calibrate with.
+        out: the file to write.
+    """
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quant_pre_process,
+        quantize_static,
+    )
+
+    feeds = iter([{SMASHED: batch} for batch in batches])
+
+    class Features(CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> dict[str, Array] | None:
+            return next(feeds, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(model), str(prepared))
+        quantize_static(
+            str(prepared),
+            str(out),
+            Features(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+
+
 def to_int8(path: Path, head: HeadProgram) -> None:
     """Replace a float .onnx by one whose backbone is int8 (weights per channel, activations per tensor).
 
-    The block and eps stay float: int8 softmax has no resolution left over hundreds of positions.
+    The block, eps and the codes' own arithmetic stay float: int8 softmax has no resolution left over hundreds of
+    positions.
 
     Raises:
         ConverterError: the head carries no calibration images.
@@ -62,10 +103,10 @@ def to_int8(path: Path, head: HeadProgram) -> None:
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=[node.name for node in onnx.load(prepared).graph.node if _in_block(node)],
+            nodes_to_exclude=[node.name for node in onnx.load(prepared).graph.node if _stays_float(node)],
         )
 
 
-def _in_block(node: Any) -> bool:  # noqa: ANN401 - onnx ships no types
+def _stays_float(node: Any) -> bool:  # noqa: ANN401 - onnx ships no types
     scopes = {entry.key: entry.value for entry in node.metadata_props}.get("pkg.torch.onnx.name_scopes", "[]")
-    return "block" in ast.literal_eval(scopes)[1:2]
+    return ast.literal_eval(scopes)[1:2] in (["block"], ["codes"])

@@ -57,6 +57,8 @@ class HeadProgram:
         image: one real preprocessed image [1,C,H,W], float32.
         eps: standard-normal noise [1,...], float32, or None where the block takes none.
         calibration: real preprocessed images, each [1,C,H,W]; used by int8 only.
+        wire: how the head hands its features out: None for float32, else uint8 with `scale` and `zero_point`, and
+            the head's output is the codes that cross the wire.
     """
 
     backbone: nn.Module
@@ -64,12 +66,14 @@ class HeadProgram:
     image: Tensor
     eps: Tensor | None = None
     calibration: Sequence[Tensor] = ()
+    wire: TensorSpec | None = None
 
     def module(self) -> nn.Module:
-        """Backbone and block as one module: forward(image) or forward(image, eps)."""
+        """Backbone, block and codes as one module: forward(image) or forward(image, eps)."""
+        from ._codes import Codes
         from ._compose import Head
 
-        return Head(self.backbone, self.block).eval()
+        return Head(self.backbone, self.block, None if self.wire is None else Codes(self.wire)).eval()
 
     def example(self) -> tuple[Tensor, ...]:
         """Positional example inputs of `module`, batch 1."""
@@ -112,7 +116,7 @@ class Runner(ABC):
             inputs: ``image`` [1,C,H,W] and, for a head with noise, ``eps`` [1,...], float32.
 
         Returns:
-            The smashed features [1,c,h,w].
+            The smashed features [1,c,h,w], or their codes where the head was converted with a `wire`.
         """
 
 

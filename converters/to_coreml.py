@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ._heads import SMASHED, absent, check_choice, check_feed, converting, describe, exported, versions
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .base import Array
+
+#: the least number that half precision holds in full
+_LEAST_HALF = 2.0**-14
 
 
 class CoremlRunner(Runner):
@@ -72,12 +76,13 @@ class ToCoreml(Converter):
         check_choice(self.name, "precision", precision, self.precisions)
         check_choice(self.name, "backend", backend, self.backends)
         entry = out / "head.mlpackage"
+        head = _float_codes(head)
         with converting("Core ML", precision):
             import coremltools
             import numpy as np
 
             model = coremltools.convert(
-                exported(head).run_decompositions({}),
+                exported(_half_precision_steps(head)).run_decompositions({}),
                 convert_to="mlprogram",
                 minimum_deployment_target=coremltools.target.iOS16,
                 compute_precision=coremltools.precision.FLOAT32
@@ -104,6 +109,19 @@ class ToCoreml(Converter):
     def stand_in(self, entry: Path) -> Runner | None:
         """Open on the reference evaluator, wherever this runs."""
         return ReferenceRunner(entry)
+
+
+def _float_codes(head: HeadProgram) -> HeadProgram:
+    """Core ML has no uint8 output (float16, float32, double, int32): codes come as whole numbers in float32."""
+    return head if head.wire is None else replace(head, wire=replace(head.wire, dtype="float32"))
+
+
+def _half_precision_steps(head: HeadProgram) -> HeadProgram:
+    """Keep steps from vanishing in half precision, where they would be divisions by zero."""
+    if head.wire is None or head.wire.scale is None:
+        return head
+    steps = tuple(max(step, _LEAST_HALF) for step in head.wire.scale)
+    return replace(head, wire=replace(head.wire, scale=steps))
 
 
 def _compress(model: Any, precision: str) -> Any:  # noqa: ANN401 - coremltools ships no types

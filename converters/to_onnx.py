@@ -15,11 +15,11 @@ from ._heads import (
     input_names,
     versions,
 )
-from ._onnx_quantise import to_fp16, to_int8
+from ._onnx_quantise import quantise_tail, to_fp16, to_int8
 from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -111,6 +111,21 @@ def export_tail(tail: nn.Module, smashed_example: Tensor, out: Path) -> Path:
             program = torch.export.export(tail, (example,), dynamic_shapes=({0: batch},))
         _write(program, [SMASHED], LOGITS, out)
     return out
+
+
+def tail_to_int8(model: Path, batches: Sequence[Array], out: Path) -> None:
+    """Write a tail's int8 version beside it.
+
+    Args:
+        model: what `export_tail` wrote.
+        batches: protected features [n,c,h,w] with their noise, to calibrate activations with.
+        out: the file to write.
+
+    Raises:
+        ConverterError: onnxruntime cannot quantise this tail.
+    """
+    with converting("ONNX", "int8"):
+        quantise_tail(model, batches, out)
 
 
 def _write(program: ExportedProgram, inputs: list[str], output: str, path: Path) -> None:

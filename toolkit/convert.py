@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import converters
-from converters.base import Converter, HeadProgram
+from converters.base import Converter, HeadProgram, TensorSpec
 
 from . import manifest as records
 from . import plugins
 from .data import load_data
 from .errors import BundleError, MissingExtraError, UnknownNameError
 from .protected import load_protected, seeded
+from .wire import WIRES, HeadWire, wire_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from converters.base import Conversion, TensorSpec
+    from converters.base import Conversion
 
     from .bundle import Bundle
 
@@ -35,9 +36,11 @@ class Wanted:
     target: str
     precision: str
     backend: str
+    wire: HeadWire = "float32"
 
     def __str__(self) -> str:
-        return f"{self.target} {self.precision} {self.backend}"
+        codes = "" if self.wire == "float32" else f" {self.wire} wire"
+        return f"{self.target} {self.precision} {self.backend}{codes}"
 
 
 def converter(target: str) -> Converter:
@@ -49,15 +52,20 @@ def converter(target: str) -> Converter:
     return plugins.load(converters, "target", target, Converter, prefix="to_")()  # type: ignore[type-abstract]
 
 
-def plan_heads(targets: Sequence[str], precisions: Sequence[str], backend: str | None = None) -> list[Wanted]:
+def plan_heads(
+    targets: Sequence[str], precisions: Sequence[str], backend: str | None = None, wire: str = "float32"
+) -> list[Wanted]:
     """Pair targets with precisions: every target gets those it has; each precision must exist in one of them.
 
     Raises:
-        UnknownNameError: a target, precision or backend that nothing here has.
+        UnknownNameError: a target, precision, backend or wire that nothing here has.
         MissingExtraError: a target's package is not installed.
     """
     wanted: list[Wanted] = []
     known: set[str] = set()
+    carried = next((known_wire for known_wire in WIRES if known_wire == wire), None)
+    if carried is None:
+        raise UnknownNameError("wire", wire, WIRES)
     for target in targets:
         made_by = converter(target)
         lacking = made_by.missing()
@@ -67,7 +75,8 @@ def plan_heads(targets: Sequence[str], precisions: Sequence[str], backend: str |
         if backend is not None and backend not in made_by.backends:
             raise UnknownNameError(f"backend of {target}", backend, made_by.backends)
         chosen = backend or made_by.backends[0]
-        wanted += [Wanted(target, precision, chosen) for precision in precisions if precision in made_by.precisions]
+        offered = [precision for precision in precisions if precision in made_by.precisions]
+        wanted += [Wanted(target, precision, chosen, carried) for precision in offered]
     for precision in precisions:
         if precision not in known:
             raise UnknownNameError(f"precision of {', '.join(targets)}", precision, known)
@@ -84,7 +93,7 @@ def convert(
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
     fingerprint: str = "",
 ) -> list[records.Head]:
-    """Convert each wanted head; a head of the same target, precision and backend is replaced.
+    """Convert each wanted head; a head of the same target, precision and backend is replaced, whatever its wire.
 
     Raises:
         BundleError: not protected yet, or not writable.
@@ -124,18 +133,29 @@ def _calibration(bundle: Bundle) -> Tensor:
 def _convert_one(bundle: Bundle, program: HeadProgram, wanted: Wanted, fingerprint: str) -> records.Head:
     with bundle.extending() as stage:
         out = stage.scratch("head")
-        conversion = converter(wanted.target).convert(program, out, precision=wanted.precision, backend=wanted.backend)
+        carried = replace(program, wire=None if wanted.wire == "float32" else _codes(bundle))
+        conversion = converter(wanted.target).convert(carried, out, precision=wanted.precision, backend=wanted.backend)
         if not (out / conversion.entry).exists():
             raise BundleError(f"Converting to {wanted} left no {conversion.entry}; nothing was added to the bundle.")
         record = _record(bundle.root, stage.keep(out, f"head/{wanted.target}"), wanted, conversion)
         old = bundle.manifest
         others = [head for head in old.heads if _key(head) != _key(record)]
         heads = sorted([*others, record], key=_key)
-        stages = old.stages | {f"convert {wanted}": fingerprint}
+        replaced = {f"convert {replace(wanted, wire=wire)}" for wire in WIRES}
+        stages = {name: stamp for name, stamp in old.stages.items() if name not in replaced}
+        stages |= {f"convert {wanted}": fingerprint}
         bundle.commit(
             old.model_copy(update={"heads": heads, "stages": stages, "tools": old.tools | dict(conversion.tools)})
         )
     return record
+
+
+def _codes(bundle: Bundle) -> TensorSpec:
+    """The very codes that the tail's uint8 encoding has; protecting calibrated them, with noise."""
+    record = bundle.manifest.protection
+    if record is None:
+        raise BundleError(f"{bundle.root} is not protected yet; run: pripro protect {bundle.root} --method pripro")
+    return TensorSpec(**asdict(wire_spec(record.wire_uint8)))
 
 
 def _key(head: records.Head) -> tuple[str, str, str]:

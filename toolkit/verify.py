@@ -12,6 +12,7 @@ from .bundle import now_utc
 from .convert import converter
 from .errors import BundleError, MissingExtraError, UnknownNameError
 from .measurement.condition import this_host
+from .parity.codes import Codes
 from .parity.elsewhere import arm64_rows, old_tflite_rows
 from .parity.judging import judge
 from .parity.replay import Goldens, load_goldens
@@ -121,15 +122,17 @@ def _verify_head(
     entry = bundle.root / head.entry
     runner = made_by.load(entry)
     subject = Subject.of(head, head.target if runner.is_real_runtime else EVALUATOR)
-    got = goldens.replay(runner.run)
-    rows = judge(bundle, subject, goldens, got, runner)
+    codes = Codes.of(head)
+    answers = goldens.replay(runner.run)
+    rows = judge(bundle, subject, goldens, answers, runner.run, codes)
     if tail is not None:
-        logits = through(tail.infer, got[goldens.real()])
+        send = tail.infer if codes is None else lambda part: tail.infer(codes.to_send(part), "uint8")
+        logits = through(send, answers[goldens.real()])
         rows.append(end_to_end_row(subject, goldens, logits, features_agree=bool(rows[0].passed)))
         if task is not None:
-            rows.append(task_row(subject, task, through(tail.infer, task.replay(runner.run))))
+            rows.append(task_row(subject, task, through(send, task.replay(runner.run))))
     stand_in = made_by.stand_in(entry) if runner.is_real_runtime else None
     if stand_in is not None:  # a Mac shows Core ML and the evaluator that other machines go by
         second = goldens.replay(stand_in.run)
-        rows += judge(bundle, Subject.of(head, EVALUATOR), goldens, second, stand_in)
+        rows += judge(bundle, Subject.of(head, EVALUATOR), goldens, second, stand_in.run, codes)
     return rows

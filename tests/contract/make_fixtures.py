@@ -133,6 +133,18 @@ def full() -> m.Manifest:
     ).with_id()
 
 
+def coded() -> list[m.Head]:
+    """The heads of `full`, converted with --wire uint8: their outputs carry the wire's scale and zero point."""
+    made = full()
+    assert made.protection is not None
+    wire = made.protection.wire_uint8.model_copy(update={"shape": [1, 2, 2, 2]})
+    kinds = ("uint8", "float32")
+    return [
+        head.model_copy(update={"outputs": [wire.model_copy(update={"dtype": kind})]})
+        for head, kind in zip(made.heads, kinds, strict=True)
+    ]
+
+
 DEVICE = r.Device(kind="android", model="Pixel 4", os="Android 10 (API 29)", cpu="arm64-v8a", cores=8)
 START = r.Condition(temperature_c=30.5, thermal_status="none", battery_percent=80.0)
 
@@ -387,6 +399,15 @@ def main(out: Path = HERE) -> None:
         "accept",
         bundle_id=minimal().bundle_id,
         why="keys that have a default in the schema may be absent; the id counts their defaults",
+    )
+    codes, whole_numbers = coded()
+    save(
+        "manifest/heads-with-codes.json",
+        pretty(full().model_copy(update={"heads": [codes, whole_numbers]}).model_dump()),
+        "manifest",
+        "accept",
+        bundle_id=full().bundle_id,
+        why="heads that emit the wire's codes, uint8 or (Core ML) whole numbers in float32: the id is the same",
     )
     for name, (edit, mentions, why) in BROKEN.items():
         raw = copy.deepcopy(raw_full)

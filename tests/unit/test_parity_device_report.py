@@ -10,11 +10,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from cloud_tail.wire import dequantise, quantise
 from toolkit.errors import InputError
+from toolkit.manifest import TensorSpec
 from toolkit.parity import cases
 from toolkit.parity.device import device_rows, read_device_report
 from toolkit.parity.replay import Goldens
 from toolkit.reports import Device, DeviceOutput, DeviceParityReport
+from toolkit.wire import wire_spec
 
 ID = "ab" * 32
 PHONE = Device(kind="android", model="Pixel 8", os="Android 15", cpu="Tensor G3", cores=9)
@@ -27,7 +30,7 @@ def make() -> tuple[Goldens, SimpleNamespace]:
     image[2:], eps[3] = image[0], 0.0
     logits = rng.standard_normal((6, 5)).astype(np.float32)
     goldens = Goldens({"image": image, "eps": eps}, {"smashed": image + eps, "logits": logits}, ROWS)
-    manifest = SimpleNamespace(bundle_id=ID, golden=SimpleNamespace(tolerances={"fp32": 1e-4}))
+    manifest = SimpleNamespace(bundle_id=ID, golden=SimpleNamespace(tolerances={"fp32": 1e-4}), heads=[])
     return goldens, SimpleNamespace(manifest=manifest)
 
 
@@ -51,6 +54,24 @@ def output(goldens: Goldens, index: int, smashed: np.ndarray | None = None) -> D
 
 def report(outputs: list[DeviceOutput], bundle_id: str = ID) -> DeviceParityReport:
     return DeviceParityReport(bundle_id=bundle_id, created_utc="2026-01-01T00:00:00Z", device=PHONE, outputs=outputs)
+
+
+def test_features_of_a_head_that_emits_codes_are_forgiven_their_rounding_only():
+    goldens, bundle = make()
+    wire = TensorSpec(
+        name="smashed", dtype="uint8", shape=[-1, 3, 4, 4], scale=[0.04, 0.05, 0.045], zero_point=[128, 120, 130]
+    )
+    head = SimpleNamespace(target="executorch", precision="fp32", backend="xnnpack", outputs=[wire])
+    spec = wire_spec(wire)
+    for steps, passed in ((0, True), (1, False)):
+        codes = np.clip(quantise(goldens.smashed, spec).astype(int) + steps, 0, 255).astype(np.uint8)
+        seen = dequantise(codes, spec)
+        told = report([output(goldens, i, seen[i]) for i in range(6)])
+        bundle.manifest.heads = [head]
+        rows = {row.where: row for row in device_rows(told, bundle, goldens)}
+        assert rows["head"].passed is passed
+        bundle.manifest.heads = []  # the same features from a head that gives float32 are wrong
+        assert not {row.where: row for row in device_rows(told, bundle, goldens)}["head"].passed
 
 
 def test_right_answers_become_rows_that_pass():

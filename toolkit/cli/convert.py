@@ -22,6 +22,9 @@ def command(
     backend: Annotated[
         str | None, typer.Option(help="Delegate or backend; default: each target's own (XNNPACK for executorch).")
     ] = None,
+    wire: Annotated[
+        str, typer.Option(help="What the head hands out: float32 features, or uint8: the codes that cross the wire.")
+    ] = "float32",
     as_json: JsonOption = False,
 ) -> None:
     """Convert the protected head, batch 1, and add it to the bundle."""
@@ -29,7 +32,7 @@ def command(
     from ..convert import convert, plan_heads
 
     opened = Bundle.open(bundle)
-    wanted = plan_heads(names(to), names(precision), backend)
+    wanted = plan_heads(names(to), names(precision), backend, wire)
     say(f"converting the head of {bundle} ...")
     with share_bar("convert") as bar:
         made = convert(opened, wanted, progress=counted(bar))

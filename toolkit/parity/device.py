@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ..errors import InputError
 from ..reports import DeviceOutput, DeviceParityReport
+from .codes import Codes
 from .judging import judge
 from .rows import Subject
 from .task import end_to_end_row
@@ -63,19 +64,35 @@ def device_rows(report: DeviceParityReport, bundle: Bundle, goldens: Goldens) ->
             raise InputError(f"The device report answers golden row {output.index} of {' '.join(key)} twice.")
     rows: list[ParityRow] = []
     for (target, precision, backend, runtime), outputs in groups.items():
-        subject = Subject(target, precision, backend, f"{report.device.model}: {runtime}")
+        codes = _codes(bundle, target, precision, backend)
+        subject = Subject(target, precision, backend, f"{report.device.model}: {runtime}", codes is not None)
         indices = sorted(outputs)
         got = np.concatenate([_features(outputs[index], goldens) for index in indices])
-        rows += _judge(subject, bundle, goldens.take(indices), got, [outputs[index].logits for index in indices])
+        logits = [outputs[index].logits for index in indices]
+        rows += _judge(subject, bundle, goldens.take(indices), got, logits, codes)
     return rows
 
 
+def _codes(bundle: Bundle, target: str, precision: str, backend: str) -> Codes | None:
+    """Codes of the head that a phone ran, where it emits them; the report has the features that they stand for."""
+    for head in bundle.manifest.heads:
+        if (head.target, head.precision, head.backend) == (target, precision, backend):
+            return Codes.of(head)
+    return None
+
+
 def _judge(
-    subject: Subject, bundle: Bundle, goldens: Goldens, got: Array, logits: list[list[float] | None]
+    subject: Subject,
+    bundle: Bundle,
+    goldens: Goldens,
+    got: Array,
+    logits: list[list[float] | None],
+    codes: Codes | None,
 ) -> list[ParityRow]:
     if not goldens.real():
         raise InputError(f"The device report has no real image for {subject.target} {subject.precision}.")
-    rows = judge(bundle, subject, goldens, got)
+    answers = got if codes is None else codes.of_features(got)
+    rows = judge(bundle, subject, goldens, answers, codes=codes)
     answered = [logits[index] for index in goldens.real()]
     if all(values is not None for values in answered):
         classes = goldens.expected["logits"].shape[1]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from ..convert import converter, head_program
 from ..errors import BundleError
+from ..wire import emits_codes
 from . import cutting, tensors_coreml, tensors_onnx, tensors_tflite
 from .compare import max_abs, sqnr_db
 from .eager import Pair, eager_layers
+from .limits import tolerance_of
 from .relation import relation
 from .replay import load_goldens
 
@@ -97,6 +99,11 @@ def explain(bundle: Bundle, head: records.Head) -> Explanation:
     reason = head.not_run or converter(head.target).cannot_run(head.backend)
     if reason:
         raise BundleError(f"The {head.target} head cannot be explained here: {reason}.")
+    if emits_codes(head):
+        raise BundleError(
+            f"The {head.target} {head.precision} head emits codes, which hide where its features depart; "
+            f"convert it with --wire float32 to see its layers."
+        )
     program = head_program(bundle)
     entry = bundle.root / head.entry
     return explain_head(program, head.target, head.precision, head.backend, entry, load_goldens(bundle))
@@ -121,8 +128,9 @@ def explain_head(
     answers = goldens.replay(converter(target).load(entry).run)
     sqnrs = [sqnr_db(goldens.smashed[row], answers[row]) for row in range(len(goldens.rows))]
     threshold = _DEPARTS.get(precision, _DEPARTS_ELSE)
-    # a photo tells layers apart that an image of one colour does not
-    photos = [index for index in goldens.real() if sqnrs[index] < threshold]
+    # a photo tells layers apart that an image of one colour does not, and is never rightly clipped
+    least = threshold if precision == "fp32" else max(threshold, tolerance_of({}, precision))
+    photos = [index for index in goldens.real() if sqnrs[index] < least]
     row = min(photos or range(len(sqnrs)), key=lambda index: sqnrs[index])
     feed = goldens.feed(row)
     if target in _READERS:
@@ -130,7 +138,7 @@ def explain_head(
     else:
         pairs = cutting.read(program, converter(target), precision, backend, feed, threshold)
     layers = [_compare(pair, threshold) for pair in pairs]
-    first = _first(layers, agrees=sqnrs[row] >= threshold, reconverted=target not in _READERS)
+    first = _first(layers, _losses(pairs, layers), agrees=sqnrs[row] >= threshold, reconverted=target not in _READERS)
     return Explanation(target, precision, goldens.rows[row], layers, first)
 
 
@@ -154,14 +162,35 @@ def _rms(value: Array) -> float:
     return float((value.astype("float64") ** 2).mean() ** 0.5)
 
 
-def _first(layers: list[LayerParity], *, agrees: bool, reconverted: bool) -> str:
+def _losses(pairs: list[Pair], layers: list[LayerParity]) -> list[float]:
+    """By how many dB each result is worse than the worst of what it was computed from; 0 where that is not known."""
+    sqnrs = {pair.chain[-1].name: layer.sqnr_db for pair, layer in zip(pairs, layers, strict=True)}
+    losses = []
+    for pair, layer in zip(pairs, layers, strict=True):
+        before = min((sqnrs[name] for name in pair.chain[0].inputs if name in sqnrs), default=math.inf)
+        losses.append(before - layer.sqnr_db if math.isfinite(before) else 0.0)
+    return losses
+
+
+def _first(layers: list[LayerParity], losses: list[float], *, agrees: bool, reconverted: bool) -> str:
     broken = next((layer for layer in layers if layer.departs), None)
     if broken is not None:
         how = f": {broken.note}" if broken.note else ""
-        return f"the first layer that departs is {broken.operator} at {broken.module} ({broken.sqnr_db:.1f} dB){how}"
+        text = f"the first layer that departs is {broken.operator} at {broken.module} ({broken.sqnr_db:.1f} dB){how}"
+        return text + _greatest_loss(layers[: layers.index(broken) + 1], losses, broken)
     if reconverted and not agrees:
         return "every layer agrees when converted anew: this file is not what the converter makes, convert it again"
     if not layers:
         return "no layer departs"
     worst = min(layers, key=lambda layer: layer.sqnr_db)
-    return f"no layer departs; least precise is {worst.operator} at {worst.module} ({worst.sqnr_db:.1f} dB)"
+    text = f"no layer departs; least precise is {worst.operator} at {worst.module} ({worst.sqnr_db:.1f} dB)"
+    return text + _greatest_loss(layers, losses, worst)
+
+
+def _greatest_loss(layers: list[LayerParity], losses: list[float], named: LayerParity) -> str:
+    """Name the layer that loses most, unless it is the one just named: that one may have inherited its error."""
+    lost, layer = max(zip(losses, layers, strict=False), key=lambda pair: pair[0])
+    if layer is named or lost <= 0.0:
+        return ""
+    before = lost + layer.sqnr_db
+    return f"; most was lost by {layer.operator} at {layer.module} ({before:.1f} to {layer.sqnr_db:.1f} dB)"

@@ -55,7 +55,7 @@ def noise_row(subject: Subject, goldens: Goldens, got: Array) -> ParityRow:
     twins = [0, *(index for row in (OTHER_DRAW, SWINGING, SATURATED) if (index := goldens.find(row)) is not None)]
     wanted = goldens.smashed[twins].astype(np.float64) - goldens.smashed[quiet]
     mine = got[twins].astype(np.float64) - got[quiet]
-    allowed, weakest = limits.strength(subject.precision)
+    allowed, weakest = limits.strength(subject.kept)
     found = noise_strength(wanted, mine) if np.isfinite(mine).all() else NoiseStrength(np.nan, np.nan, np.nan)
     passed = (
         abs(found.overall - 1.0) <= allowed

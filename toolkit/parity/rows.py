@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..reports import ParityRow
+from ..wire import emits_codes
 
 if TYPE_CHECKING:
     from .. import manifest as records
@@ -21,17 +22,24 @@ class Subject:
 
     Attributes:
         runtime: such as "onnx", "tflite-runtime 2.14 on aarch64" or a phone's name.
+        coded: whether it emits the wire's codes instead of float32 features.
     """
 
     target: str
     precision: str
     backend: str
     runtime: str
+    coded: bool = False
 
     @classmethod
     def of(cls, head: records.Head, runtime: str) -> Subject:
         """A head of the bundle."""
-        return cls(head.target, head.precision, head.backend, runtime)
+        return cls(head.target, head.precision, head.backend, runtime, emits_codes(head))
+
+    @property
+    def kept(self) -> str:
+        """The precision that the noise and the logits can be held to: codes cost fp32 what half precision would."""
+        return "fp16" if self.coded and self.precision == "fp32" else self.precision
 
     def row(
         self,

@@ -98,8 +98,8 @@ def end_to_end_row(subject: Subject, goldens: Goldens, logits: Array, *, feature
     """
     expected = goldens.expected["logits"][goldens.real()]
     worst, sqnr = max_abs(expected, logits), sqnr_db(expected, logits)
-    agreement, passed, text = _agreement(subject.precision, expected, logits)
-    if subject.precision == "fp32":
+    agreement, passed, text = _agreement(subject.kept, expected, logits)
+    if subject.kept == "fp32":
         allowed = 10 * limits.largest_difference(1e-4, expected)
         text, passed = f"top-1, max_abs <= {allowed:.2g}", passed and worst <= allowed
     else:
@@ -120,7 +120,7 @@ def end_to_end_row(subject: Subject, goldens: Goldens, logits: Array, *, feature
 
 def task_row(subject: Subject, task: TaskImages, logits: Array) -> ParityRow:
     """Compare top-1 classes and accuracy on many images."""
-    agreement, passed, text = _agreement(subject.precision, task.logits, logits)
+    agreement, passed, text = _agreement(subject.kept, task.logits, logits)
     right = Share(int((logits.argmax(1) == task.labels).sum()), len(logits))
     eager = float((task.logits.argmax(1) == task.labels).mean())
     low, high = right.interval

@@ -75,6 +75,9 @@
             guard let image = try input("image"), let output = head.outputs.first, output.dtype == .float32 else {
                 throw BundleError("The head has no input image and float32 output; convert it anew.")
             }
+            guard output.scale == nil else {
+                throw BundleError("The head gives codes, this app takes features; convert it with --wire float32.")
+            }
             self.image = image
             eps = try input("eps")
             self.output = output

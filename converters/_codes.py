@@ -1,0 +1,37 @@
+"""The last step of a head whose output is codes: affine, per channel, exactly as they cross the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from .base import TensorSpec
+
+
+class Codes(nn.Module):
+    """Features [B,C,h,w] -> codes of the same shape: round half to even of x / scale, plus zero point, cut to 0..255.
+
+    The tail's `cloud_tail.wire.quantise` does the same arithmetic in the same order, so a head that emits codes and a
+    client that makes them of float features agree.
+
+    Args:
+        spec: of the output; its `scale` and `zero_point` are used, its `dtype` is what the codes are stored as.
+    """
+
+    scale: Tensor
+    zero_point: Tensor
+
+    def __init__(self, spec: TensorSpec) -> None:
+        super().__init__()
+        per_channel = (1, -1) + (1,) * (len(spec.shape) - 2)
+        self.register_buffer("scale", torch.tensor(spec.scale, dtype=torch.float32).reshape(per_channel))
+        self.register_buffer("zero_point", torch.tensor(spec.zero_point, dtype=torch.float32).reshape(per_channel))
+        self._dtype: torch.dtype = getattr(torch, spec.dtype)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features [B,C,h,w], float32, to codes."""
+        codes = torch.round(features / self.scale) + self.zero_point
+        return codes.clamp(0.0, 255.0).to(self._dtype)

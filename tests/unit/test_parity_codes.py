@@ -1,0 +1,82 @@
+"""Judging heads that emit codes: rounding is forgiven, and nothing else is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cloud_tail.signature import TensorSpec
+from cloud_tail.wire import dequantise, quantise
+from toolkit.parity import cases
+from toolkit.parity.codes import Codes
+from toolkit.parity.judging import judge
+from toolkit.parity.replay import Goldens
+from toolkit.parity.rows import Subject
+
+SHAPE = (6, 7, 7)
+ROWS = [cases.PHOTO] * 3 + [cases.OTHER_DRAW, cases.NO_NOISE, cases.SWINGING, cases.SATURATED]
+SPEC = TensorSpec(
+    "smashed", "uint8", (-1, *SHAPE), "NCHW", (0.02, 0.025, 0.03, 0.022, 0.024, 0.026), (128, 120, 100, 140, 128, 90)
+)
+CODES = Codes(SPEC)
+SUBJECT = Subject("onnx", "fp32", "cpu", "onnx", coded=True)
+
+
+class NoTolerances:
+    """A bundle that is not packaged yet: the usual limits count."""
+
+    class manifest:
+        golden = None
+
+
+@pytest.fixture
+def goldens() -> Goldens:
+    """Smashed features with noise of one strength everywhere; the last rows go past the codes' range."""
+    rng = np.random.default_rng(0)
+    image, eps = (rng.standard_normal((len(ROWS), *SHAPE)).astype(np.float32) for _ in range(2))
+    image[3:] = image[0]
+    eps[4], eps[5], eps[6] = 0.0, 6 * np.sign(eps[5]), 6.0
+    return Goldens({"image": image, "eps": eps}, {"smashed": 0.5 * image + 0.6 * eps}, ROWS)
+
+
+def verdicts(goldens: Goldens, codes: np.ndarray, subject: Subject = SUBJECT) -> dict[str, bool | None]:
+    return {row.where: row.passed for row in judge(NoTolerances(), subject, goldens, codes, codes=CODES)}
+
+
+def test_eager_torchs_own_codes_pass(goldens):
+    assert np.abs(goldens.smashed).max() > 255 * 0.03 / 2  # some features are cut
+    rows = judge(NoTolerances(), SUBJECT, goldens, quantise(goldens.smashed, SPEC), codes=CODES)
+    assert {row.where: row.passed for row in rows} == {"head": True, "hard inputs": True, "noise": True}
+    assert all("+ code/2" in row.tolerance for row in rows if row.level == "numeric")
+
+
+def test_codes_in_float32_as_core_ml_has_them_pass(goldens):
+    assert verdicts(goldens, quantise(goldens.smashed, SPEC).astype(np.float32)) == {
+        "head": True,
+        "hard inputs": True,
+        "noise": True,
+    }
+
+
+def test_one_step_too_many_in_one_channel_fails(goldens):
+    codes = quantise(goldens.smashed, SPEC)
+    codes[:, 2] = np.minimum(codes[:, 2].astype(int) + 1, 255)
+    assert verdicts(goldens, codes)["head"] is False
+
+
+def test_codes_of_another_scale_fail(goldens):
+    wrong = replace(SPEC, scale=tuple(1.1 * step for step in SPEC.scale or ()))
+    found = verdicts(goldens, quantise(goldens.smashed, wrong))
+    assert found["head"] is False
+    assert found["noise"] is False
+
+
+def test_weaker_noise_fails_although_it_is_quantised(goldens):
+    eps = goldens.inputs["eps"]
+    weaker = goldens.smashed - 0.1 * 0.6 * eps
+    assert verdicts(goldens, quantise(weaker, SPEC))["noise"] is False
+
+
+def test_features_made_from_codes_give_the_same_codes():
+    codes = np.random.default_rng(1).integers(0, 256, (5, *SHAPE)).astype(np.uint8)
+    assert np.array_equal(CODES.of_features(dequantise(codes, SPEC)), codes)
