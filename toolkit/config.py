@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import InputError
+from .wire import HeadWire
 
 
 class Section(BaseModel):
@@ -46,7 +47,9 @@ class ProtectTable(Section):
 
 
 class ConvertTable(Section):
-    """[convert]: target -> precisions, such as onnx = ["fp32", "int8"]."""
+    """[convert]: target -> precisions, such as onnx = ["fp32", "int8"]; what heads hand out, float32 or uint8."""
+
+    wire: HeadWire = "float32"
 
     targets: dict[str, list[str]] = {
         "executorch": ["fp32"],
@@ -57,12 +60,14 @@ class ConvertTable(Section):
 
 
 class PackageTable(Section):
-    """[package]."""
+    """[package]: `max_tail_drop` is what an int8 tail may lose, as "0.5%" or a share."""
 
     name: str = "tail"
     goldens: Annotated[int, Field(ge=1)] = 16
     photos: Path | None = None
     seed: int = 7
+    tail_precision: str = "fp32"
+    max_tail_drop: str = "0.5%"
 
 
 class MeasureTable(Section):

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 
 from cloud_tail.archive import write_archive
 from cloud_tail.signature import WIRE_VERSION, Signature
-from cloud_tail.signature import TensorSpec as WireSpec
 
 from . import manifest as records
-from .errors import InputError
+from .errors import InputError, UnknownNameError
 from .goldens import golden_images, write_goldens
+from .int8_tail import int8_tail
 from .parity.limits import TOLERANCES
 from .protected import load_protected, seeded
 from .versions import tool_versions
+from .wire import wire_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .bundle import Bundle
 
 _VERSION = "1.0"
+TAIL_PRECISIONS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,36 @@ class PackageSettings:
         goldens: how many golden images.
         photos: take the goldens from this folder's photos instead of the data's test images.
         seed: of the goldens' eps.
+        tail_precision: fp32, or int8 for an int8 tail beside the fp32 one.
+        max_tail_drop: accuracy, as a share, that the int8 tail may lose against fp32 on the validation images.
     """
 
     name: str = "tail"
     goldens: int = 16
     photos: Path | None = None
     seed: int = 7
+    tail_precision: str = "fp32"
+    max_tail_drop: float = 0.005
 
 
-def package(bundle: Bundle, settings: PackageSettings | None = None, *, fingerprint: str = "") -> records.Tail:
+def package(
+    bundle: Bundle,
+    settings: PackageSettings | None = None,
+    *,
+    tell: Callable[[str], None] = lambda sentence: None,
+    fingerprint: str = "",
+) -> records.Tail:
     """Write the tail's archive and the goldens into the bundle.
+
+    Args:
+        bundle: protected.
+        settings: see `PackageSettings`.
+        tell: called with what the int8 tail's gate measured.
+        fingerprint: remembered as this stage's.
 
     Raises:
         BundleError: the bundle is not protected yet, or cannot be written.
-        InputError: a name that is none.
+        InputError: a name or precision that is none, or an int8 tail that loses too much accuracy.
         ConverterError: the tail has an operator without ONNX form.
     """
     from converters.to_onnx import export_tail
@@ -55,6 +74,8 @@ def package(bundle: Bundle, settings: PackageSettings | None = None, *, fingerpr
     settings = settings or PackageSettings()
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", settings.name):
         raise InputError(f"{settings.name!r} is no name for a tail; use letters, digits, - and _, a letter first.")
+    if settings.tail_precision not in TAIL_PRECISIONS:
+        raise UnknownNameError("tail precision", settings.tail_precision, TAIL_PRECISIONS)
     if settings.goldens < 1:
         raise InputError("A bundle needs at least one golden image; give --goldens-count 1 or more.")
     found = load_protected(bundle)
@@ -76,10 +97,14 @@ def package(bundle: Bundle, settings: PackageSettings | None = None, *, fingerpr
             version=_VERSION,
             bundle_id=old.compute_id(),
             labels=tuple(old.labels),
-            inputs=tuple(_wire(spec) for spec in wire),
-            outputs=(_wire(old.split.logits),),
+            inputs=tuple(wire_spec(spec) for spec in wire),
+            outputs=(wire_spec(old.split.logits),),
         )
-        write_archive(made / f"{settings.name}.mar", signature=signature, model=model)
+        int8_model = None
+        if settings.tail_precision == "int8":
+            int8_model = work / "tail-int8.onnx"
+            tell(str(int8_tail(found, old, model, int8_model, settings.max_tail_drop)))
+        write_archive(made / f"{settings.name}.mar", signature=signature, model=model, int8_model=int8_model)
         (archive,) = stage.keep(made, "tail")
         expected, inputs = stage.keep(goldens, "golden")
         tail = records.Tail(
@@ -110,14 +135,3 @@ def accepted_inputs(manifest: records.Manifest) -> list[records.TensorSpec]:
     half = plain.model_copy(update={"dtype": "float16"})
     codes = [] if manifest.protection is None else [manifest.protection.wire_uint8]
     return [plain, half, *codes]
-
-
-def _wire(spec: records.TensorSpec) -> WireSpec:
-    return WireSpec(
-        name=spec.name,
-        dtype=spec.dtype,
-        shape=tuple(spec.shape),
-        layout=spec.layout,
-        scale=None if spec.scale is None else tuple(spec.scale),
-        zero_point=None if spec.zero_point is None else tuple(spec.zero_point),
-    )

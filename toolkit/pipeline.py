@@ -35,7 +35,8 @@ Progress = Callable[[str, float, str], None]
 def build(config: Deploy, progress: Progress) -> Bundle:
     """Bring a bundle to what a deploy.toml describes, doing only what is not done yet."""
     net, root = config.network, config.bundle
-    wanted = [head for target, kinds in config.convert.targets.items() for head in plan_heads([target], kinds)]
+    targets, wire = config.convert.targets, config.convert.wire
+    wanted = [head for target, kinds in targets.items() for head in plan_heads([target], kinds, wire=wire)]
     stamp = fingerprint(net, _content(net.weights), _content(net.labels), __version__)
     bundle = Bundle.open(root) if (root / MANIFEST).is_file() else None
     if bundle is None or not _done(bundle, "partition", stamp):
@@ -64,10 +65,8 @@ def build(config: Deploy, progress: Progress) -> Bundle:
     stamp = fingerprint(stamp, config.package, _content(config.package.photos), goldens.VERSION)
     if not _done(bundle, "package", stamp):
         progress("package", 0.0, "tail and goldens")
-        settings = PackageSettings(
-            config.package.name, config.package.goldens, config.package.photos, config.package.seed
-        )
-        package(bundle, settings, fingerprint=stamp)
+        made = config.package.model_dump() | {"max_tail_drop": parse_share(config.package.max_tail_drop)}
+        package(bundle, PackageSettings(**made), fingerprint=stamp)
     progress("package", 1.0, "")
     return bundle
 

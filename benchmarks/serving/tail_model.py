@@ -13,24 +13,14 @@ import sys
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import torch
 from net import CLASSES, SHAPE, features, make
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from cloud_tail.archive import write_archive
 from cloud_tail.signature import Signature, TensorSpec
+from converters.to_onnx import tail_to_int8
 
 BUNDLE = b"bench".hex().ljust(64, "0")
-
-
-class _Calibration(CalibrationDataReader):
-    def __init__(self) -> None:
-        self._left = iter([{"smashed": features(8, seed)} for seed in range(4)])
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self._left, None)
 
 
 def signature() -> Signature:
@@ -58,16 +48,7 @@ def main(out: Path) -> None:
         dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
     )
     program.save(out / "tail.onnx", external_data=False)
-    quant_pre_process(str(out / "tail.onnx"), str(out / "prepared.onnx"))
-    quantize_static(
-        str(out / "prepared.onnx"),
-        str(out / "tail-int8.onnx"),
-        _Calibration(),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-    )
+    tail_to_int8(out / "tail.onnx", [features(8, seed) for seed in range(4)], out / "tail-int8.onnx")
     write_archive(out / "bench.mar", signature=signature(), model=out / "tail.onnx", int8_model=out / "tail-int8.onnx")
     here, manifest = (
         Path(__file__).parent,

@@ -42,3 +42,13 @@ def test_not_toml(tmp_path, text):
 def test_not_there(tmp_path):
     with pytest.raises(InputError, match="There is no file"):
         read_config(tmp_path / "deploy.toml")
+
+
+def test_heads_hand_out_float32_unless_codes_are_asked_for(tmp_path):
+    (tmp_path / "deploy.toml").write_text(GOOD)
+    assert read_config(tmp_path / "deploy.toml").convert.wire == "float32"
+    (tmp_path / "deploy.toml").write_text(GOOD + '[convert]\nwire = "uint8"\n')
+    assert read_config(tmp_path / "deploy.toml").convert.wire == "uint8"
+    (tmp_path / "deploy.toml").write_text(GOOD + '[convert]\nwire = "uint4"\n')
+    with pytest.raises(InputError, match=r"convert\.wire.*'float32' or 'uint8'"):
+        read_config(tmp_path / "deploy.toml")

@@ -19,15 +19,22 @@ def command(
     ] = None,
     goldens_count: Annotated[int, typer.Option(min=1, help="How many golden images.")] = 16,
     seed: Annotated[int, typer.Option(help="Of the goldens' noise.")] = 7,
+    tail_precision: Annotated[str, typer.Option(help="fp32, or int8: an int8 tail beside the fp32 one.")] = "fp32",
+    max_tail_drop: Annotated[
+        str, typer.Option(help="Accuracy that the int8 tail may lose on the validation images, such as 0.5%.")
+    ] = "0.5%",
     as_json: JsonOption = False,
 ) -> None:
     """Write the tail's .mar and the goldens into the bundle."""
     from ..bundle import Bundle
+    from ..config import parse_share
     from ..package import PackageSettings, package
 
     opened = Bundle.open(bundle)
     say(f"packaging the tail of {bundle} ...")
-    tail = package(opened, PackageSettings(name=name, goldens=goldens_count, photos=goldens, seed=seed))
+    allowed = parse_share(max_tail_drop) or 0.0
+    settings = PackageSettings(name, goldens_count, goldens, seed, tail_precision, allowed)
+    tail = package(opened, settings, tell=say)
     if as_json:
         show_json({"tail": tail.model_dump(), "bundle_id": opened.manifest.bundle_id})
     else:
