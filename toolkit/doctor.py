@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
@@ -11,7 +12,7 @@ from typing import Literal
 import converters
 from converters.base import Converter
 
-from . import plugins
+from . import arm64, plugins, tflite_compat
 
 #: import packages of ours with plain names: another distribution may own a folder of the same name
 _OURS = ("toolkit", "converters", "cloud_tail")
@@ -57,6 +58,13 @@ def examine() -> list[Check]:
         *(_package(name, extra) for name, extra in _PACKAGES.items()),
         *_targets(),
         *(_program(name, purpose, how) for name, (purpose, how) in _PROGRAMS.items()),
+        _built("aarch64 system", arm64.is_ready(arm64.default_root()), "verify --arm64, 250 MB", "toolkit.arm64"),
+        _built(
+            f"tflite-runtime {tflite_compat.VERSIONS[0]}",
+            tflite_compat.is_ready(),
+            "verify --tflite-compat, 110 MB",
+            "toolkit.tflite_compat",
+        ),
     ]
 
 
@@ -99,3 +107,9 @@ def _targets() -> list[Check]:
 def _program(name: str, purpose: str, how: str) -> Check:
     path = shutil.which(name)
     return Check(name, "ok", f"for {purpose}") if path else Check(name, "missing", f"for {purpose}", how)
+
+
+def _built(name: str, ready: bool, purpose: str, module: str) -> Check:
+    """Something that one command of ours builds in the user's cache, see subsystem.py."""
+    how = "" if ready else f"{sys.executable} -m {module}"
+    return Check(name, "ok" if ready else "missing", f"for {purpose}", how)

@@ -133,7 +133,7 @@ def test_bad_arguments_are_one_sentence(bundle: Bundle, arguments: tuple[str, ..
 def test_heads_on_the_phones_instruction_set(bundle: Bundle):
     from toolkit import arm64
 
-    require(arm64.missing() is None, "the ARM64 system", "pripro doctor --arm64")
+    require(arm64.missing() is None, "the ARM64 system", "pripro doctor")
     if not (arm64.default_root() / "opt").is_dir():
         arm64.prepare()
     done = pripro("verify", bundle.root, "--arm64", "--to", "onnx", "--json")

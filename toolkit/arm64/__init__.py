@@ -8,7 +8,7 @@ What it tells is whether those kernels compute the same. It never tells a time: 
 about a phone's.
 """
 
-from .root import default_root, missing, prepare
+from .root import default_root, is_ready, missing, prepare
 from .run import TARGETS, run_head
 
-__all__ = ["TARGETS", "default_root", "missing", "prepare", "run_head"]
+__all__ = ["TARGETS", "default_root", "is_ready", "missing", "prepare", "run_head"]
