@@ -39,8 +39,9 @@ from toolkit.planning.network import Link
 PHONE, CLOUD = f"pripro-p{os.getpid()}", f"pripro-c{os.getpid()}"
 PHONE_ADDRESS, CLOUD_ADDRESS = "10.77.0.1", "10.77.0.2"
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
-#: longer than TCP's retransmission timeout: the window closes again, as between two photos
-PAUSE_S = 0.6
+#: as between two photos; Linux halves an idle connection's window once per retransmission timeout (here 0.25 s), so
+#: that it is the initial one again (RFC 5681) only after several
+PAUSE_S = 2.0
 
 
 def main() -> None:

@@ -113,26 +113,32 @@ def convert_all(network: Network, setting: Setting, folder: Path) -> None:
 
 def time_all(folder: Path, setting: Setting, deadline: float) -> None:
     """Time the plan's own pieces, then all in batches with the whole network as a common reference."""
-    entries = json.loads((folder / "pieces.json").read_text())
-    keys: list[Key] = [(entry["side"], entry["cut"]) for entry in entries]
-    pieces = {
-        key: Converted("/".join(key), entry["target"], folder / entry["entry"], folder / entry["inputs"])
-        for key, entry in zip(keys, entries, strict=True)
-    }
-    planned = [key for key, entry in zip(keys, entries, strict=True) if entry["planned"]]
-    others = [key for key in keys if key != ENDS[1]]
-    jobs = {"plan": planned} | {
-        f"batch{start // BATCH}": [ENDS[1], *others[start : start + BATCH]] for start in range(0, len(others), BATCH)
-    }
-    for name, job in jobs.items():
+    for name, job in jobs_of(folder).items():
         path = folder / f"{name}.json"
         if path.exists() or time.monotonic() > deadline:
             continue
         begin = time.monotonic()
         effort = setting.effort if name == "plan" else TRUTH
-        times = time_pieces([pieces[key] for key in job], setting.threads, effort, lambda share, text: None)
+        times = time_pieces(list(job.values()), setting.threads, effort, lambda share, text: None)
         path.write_text(json.dumps([[*key, t.p50_ms, t.flag] for key, t in zip(job, times, strict=True)]))
         print(f"{folder.name} {name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+
+
+def jobs_of(folder: Path) -> dict[str, dict[Key, Converted]]:
+    """What is timed together: what a plan measures, and everything in batches."""
+    entries = json.loads((folder / "pieces.json").read_text())
+    pieces: dict[Key, Converted] = {
+        (entry["side"], entry["cut"]): Converted(
+            f"{entry['side']} {entry['cut']}", entry["target"], folder / entry["entry"], folder / entry["inputs"]
+        )
+        for entry in entries
+    }
+    planned = [(entry["side"], entry["cut"]) for entry in entries if entry["planned"]]
+    others = [key for key in pieces if key != ENDS[1]]
+    jobs = {"plan": planned} | {
+        f"batch{start // BATCH}": [ENDS[1], *others[start : start + BATCH]] for start in range(0, len(others), BATCH)
+    }
+    return {name: {key: pieces[key] for key in keys} for name, keys in jobs.items()}
 
 
 def read_times(path: Path) -> dict[Key, PieceTime]:
