@@ -76,5 +76,7 @@ def crowd(
                 open_requests += 1
             else:
                 heapq.heappush(waiting, (now + _BACK_OFF_SECONDS, next(order), client))
+    for key in list(selector.get_map().values()):
+        key.fileobj.close()
     selector.close()
     return seen
