@@ -65,7 +65,7 @@ def test_reconstruction_beats_the_mean_image_on_the_unprotected_early_cut(name):
     count = found.images
     assert found.ssim.mean() > blind.ssim[:count].mean() + 0.2
     assert found.mse.mean() < 0.5 * blind.mse[:count].mean()
-    assert found.accuracy > blind.accuracy + 0.4
+    assert found.accuracy > blind.accuracy + 0.5
 
 
 def test_attribute_inference_beats_chance_on_the_unprotected_early_cut():
@@ -105,5 +105,5 @@ def test_the_same_seed_gives_the_same_figures(name):
 def test_the_label_alone_gives_its_class_away():
     one = case()
     known = from_label_alone(one.setting, PREPROCESS, one.labels()[0])
-    assert known.accuracy > 0.7
+    assert known.accuracy > 0.8
     assert known.ssim.mean() > without_looking(one.setting, PREPROCESS).ssim.mean()
