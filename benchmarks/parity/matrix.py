@@ -2,7 +2,8 @@
 
     python benchmarks/parity/matrix.py             every cell that is not done yet, then the table
     python benchmarks/parity/matrix.py --table     the table only, of the cells that are done
-    python benchmarks/parity/matrix.py --explain   failed cells once more, down to the operator
+    python benchmarks/parity/matrix.py --explain   failed cells once more, down to the operator; ExecuTorch's take
+                                                   minutes each, --target onnx and so on leaves them out
 
 A cell is one JSON file in build/parity/, so an interrupted run goes on where it stopped. The table is
 benchmarks/results/parity.md, its data parity.json beside it.
@@ -112,11 +113,12 @@ def run_cell(case: Case, target: str, precision: str, *, explain: bool = False) 
 def run_all(families: list[str], *, explain: bool) -> None:
     from heads import CUTS
 
+    options = [*(["--explain"] if explain else []), *(word for name in TARGETS for word in ("--target", name))]
     for position in (1, 0):  # middle cuts first: a table that ends early still has every family
         for family in families or CUTS:
             cut = CUTS[family][position]
             if unexplained(family, cut) if explain else missing(family, cut):
-                command = [sys.executable, __file__, "--group", family, cut, *(["--explain"] if explain else [])]
+                command = [sys.executable, __file__, "--group", family, cut, *options]
                 subprocess.run(command, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
@@ -124,9 +126,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", nargs=2, metavar=("FAMILY", "CUT"))
     parser.add_argument("--family", action="append", default=[])
+    parser.add_argument("--target", action="append", choices=TARGETS, help="only these")
     parser.add_argument("--explain", action="store_true")
     parser.add_argument("--table", action="store_true")
     chosen = parser.parse_args()
+    for name in set(TARGETS) - set(chosen.target or TARGETS):
+        del TARGETS[name]
     if chosen.group:
         run_group(*chosen.group, explain=chosen.explain)
     else:
