@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.parity.eager import EagerLayer, Pair
-from toolkit.parity.explain import _compare, _first, _losses
+from toolkit.parity.explain import _compare, _first
 
 RNG = np.random.default_rng(0)
 
 
-def pair(name: str, before: str, error: float) -> Pair:
-    """A result of unit power with an error of that root mean square."""
-    right = RNG.standard_normal((1, 4, 16, 16)).astype(np.float32)
-    got = right + error * RNG.standard_normal(right.shape).astype(np.float32)
-    return Pair([EagerLayer(name, "conv2d", f"backbone.{name}", (before,), right)], got)
+def pair(name: str, before: tuple[str, ...], error: float, size: float = 1.0, operator: str = "conv2d") -> Pair:
+    """A result of that root mean square, with an error of that share of it."""
+    right = size * RNG.standard_normal((1, 4, 16, 16)).astype(np.float32)
+    got = right + size * error * RNG.standard_normal(right.shape).astype(np.float32)
+    return Pair([EagerLayer(name, operator, f"backbone.{name}", before, right)], got)
 
 
 def sentence(*errors: float) -> str:
-    pairs = [pair(f"layer{index}", f"layer{index - 1}", error) for index, error in enumerate(errors)]
+    pairs = [pair(f"layer{index}", (f"layer{index - 1}",), error) for index, error in enumerate(errors)]
     layers = [_compare(each, 12.0) for each in pairs]
-    return _first(layers, _losses(pairs, layers), agrees=False, reconverted=False)
+    return _first(pairs, layers, agrees=False, reconverted=False)
 
 
 def test_the_layer_that_departs_by_itself_is_named_alone():
@@ -38,3 +38,13 @@ def test_precision_lost_step_by_step_has_a_worst_step_too():
     found = sentence(0.01, 0.011, 0.1, 0.11, 0.12)
     assert found.startswith("no layer departs; least precise is conv2d at backbone.layer4")
     assert "most was lost by conv2d at backbone.layer2 (39." in found
+
+
+def test_a_small_summand_is_not_blamed_for_the_error_of_a_large_one():
+    pairs = [
+        *(pair("stem", (), 0.01), pair("large", ("stem",), 0.1), pair("small", ("stem",), 0.5, size=1e-3)),
+        *(pair("sum", ("large", "small"), 0.1, operator="add"), pair("last", ("sum",), 0.11)),
+    ]
+    layers = [_compare(each, 1.0) for each in pairs]
+    found = _first(pairs, layers, agrees=True, reconverted=False)
+    assert "most was lost by conv2d at backbone.large (40." in found

@@ -30,6 +30,8 @@ _DEPARTS = {"fp32": 60.0, "fp16": 30.0, "int8": 12.0, "w8": 15.0}
 _DEPARTS_ELSE = 8.0
 #: smaller differences are rounding whatever the SQNR says: the tensor is nearly zero
 _SAME = 1e-6
+#: operators whose result's error is the sum of their inputs' errors
+_SUMS = ("add", "sub", "rsub", "cat")
 #: formats whose files tell every intermediate result
 _READERS = {"onnx": tensors_onnx.read, "coreml": tensors_coreml.read, "tflite": tensors_tflite.read}
 
@@ -138,7 +140,7 @@ def explain_head(
     else:
         pairs = cutting.read(program, converter(target), precision, backend, feed, threshold)
     layers = [_compare(pair, threshold) for pair in pairs]
-    first = _first(layers, _losses(pairs, layers), agrees=sqnrs[row] >= threshold, reconverted=target not in _READERS)
+    first = _first(pairs, layers, agrees=sqnrs[row] >= threshold, reconverted=target not in _READERS)
     return Explanation(target, precision, goldens.rows[row], layers, first)
 
 
@@ -162,35 +164,40 @@ def _rms(value: Array) -> float:
     return float((value.astype("float64") ** 2).mean() ** 0.5)
 
 
-def _losses(pairs: list[Pair], layers: list[LayerParity]) -> list[float]:
-    """By how many dB each result is worse than the worst of what it was computed from; 0 where that is not known."""
-    sqnrs = {pair.chain[-1].name: layer.sqnr_db for pair, layer in zip(pairs, layers, strict=True)}
-    losses = []
-    for pair, layer in zip(pairs, layers, strict=True):
-        before = min((sqnrs[name] for name in pair.chain[0].inputs if name in sqnrs), default=math.inf)
-        losses.append(before - layer.sqnr_db if math.isfinite(before) else 0.0)
-    return losses
-
-
-def _first(layers: list[LayerParity], losses: list[float], *, agrees: bool, reconverted: bool) -> str:
+def _first(pairs: list[Pair], layers: list[LayerParity], *, agrees: bool, reconverted: bool) -> str:
     broken = next((layer for layer in layers if layer.departs), None)
     if broken is not None:
         how = f": {broken.note}" if broken.note else ""
         text = f"the first layer that departs is {broken.operator} at {broken.module} ({broken.sqnr_db:.1f} dB){how}"
-        return text + _greatest_loss(layers[: layers.index(broken) + 1], losses, broken)
+        return text + _greatest_loss(pairs, layers, layers.index(broken))
     if reconverted and not agrees:
         return "every layer agrees when converted anew: this file is not what the converter makes, convert it again"
     if not layers:
         return "no layer departs"
     worst = min(layers, key=lambda layer: layer.sqnr_db)
     text = f"no layer departs; least precise is {worst.operator} at {worst.module} ({worst.sqnr_db:.1f} dB)"
-    return text + _greatest_loss(layers, losses, worst)
+    return text + _greatest_loss(pairs, layers, len(layers) - 1)
 
 
-def _greatest_loss(layers: list[LayerParity], losses: list[float], named: LayerParity) -> str:
-    """Name the layer that loses most, unless it is the one just named: that one may have inherited its error."""
-    lost, layer = max(zip(losses, layers, strict=False), key=lambda pair: pair[0])
-    if layer is named or lost <= 0.0:
-        return ""
-    before = lost + layer.sqnr_db
-    return f"; most was lost by {layer.operator} at {layer.module} ({before:.1f} to {layer.sqnr_db:.1f} dB)"
+def _greatest_loss(pairs: list[Pair], layers: list[LayerParity], end: int) -> str:
+    """Go back from a layer to where its error comes from, and name the step that lost most, unless it is that layer."""
+    place = {pair.chain[-1].name: index for index, pair in enumerate(pairs)}
+    here, lost, text = end, 0.0, ""
+    while sources := [place[name] for name in pairs[here].chain[0].inputs if place.get(name, here) < here]:
+        source = max(sources, key=lambda index: _blame(pairs[here], pairs[index]))
+        before, after = layers[source].sqnr_db, layers[here].sqnr_db
+        if not math.isfinite(before):
+            break
+        if before - after > lost:
+            step = f"{layers[here].operator} at {layers[here].module} ({before:.1f} to {after:.1f} dB)"
+            lost, text = before - after, "" if here == end else f"; most was lost by {step}"
+        here = source
+    return text
+
+
+def _blame(pair: Pair, source: Pair) -> float:
+    """How much of a result's error comes from one of its inputs: sums take over the error, products the share."""
+    right = source.chain[-1].value
+    if pair.chain[0].operator in _SUMS:
+        return max_abs(right, source.got)
+    return -sqnr_db(right, source.got)
