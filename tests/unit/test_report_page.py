@@ -132,6 +132,8 @@ def test_a_plan_labels_every_option() -> None:
     labels = [(float(x), float(y)) for x, y in re.findall(r'<text x="(\d+)" y="(\d+)" style', drawn)]
     close = [(a, b) for i, a in enumerate(labels) for b in labels[:i] if abs(a[0] - b[0]) < 60 and abs(a[1] - b[1]) < 9]
     assert close == []
+    marks = [(float(x), float(y)) for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', drawn)]
+    assert not [(x, y) for x, y in labels for mx, my in marks if x < mx < x + 50 and abs(y - 4 - my) < 5]
     assert plan.timeline(rows).count("<rect") == 18
 
 

@@ -29,7 +29,7 @@ def print_report(report: LatencyReport) -> None:
     doubts: dict[str, list[str]] = {}
     for row in report.rows:
         if row.flag:
-            doubts.setdefault(row.flag, []).append(f"{_name(row)}, {row.threads} threads")
+            doubts.setdefault(row.flag, []).append(f"{_name(row)}, {_threads(row)}")
     for flag, names in doubts.items():
         say(f"doubt about {'; '.join(names)}: {flag}")
 
@@ -37,6 +37,10 @@ def print_report(report: LatencyReport) -> None:
 def _name(row: LatencyRow) -> str:
     part = {"head": "", "unprotected-head": "unprotected "}.get(row.part, f"{row.part} ")
     return f"{part}{row.target} {row.precision} {row.backend}"
+
+
+def _threads(row: LatencyRow) -> str:
+    return f"{row.threads} thread{'s' if row.threads > 1 else ''}"
 
 
 def _cells(row: LatencyRow) -> list[str]:
@@ -57,7 +61,7 @@ def injector_shares(report: LatencyReport) -> list[str]:
             continue
         # ratios come from the same rounds, so drift has cancelled
         share = 1 - other.ratio_to_first / row.ratio_to_first
-        lines.append(f"protection's share of {_name(row)}, {row.threads} threads: {share:.0%}")
+        lines.append(f"protection's share of {_name(row)}, {_threads(row)}: {share:.0%}")
     return lines
 
 

@@ -99,6 +99,8 @@ def command(
         max_drop=None if max_drop is None else _share(max_drop),
     )
     loaded = load_network(source, shape, weights)
+    if own is not None:
+        loaded = dataclasses.replace(loaded, source=own.manifest.model.source)  # not where the bundle keeps it
     with share_bar("planning") as progress:
         prediction = predict(loaded, setting, progress)
         changes: dict[str, object] = {
@@ -133,7 +135,7 @@ def command(
         print_plan(report)
     chosen = next((item for item in report.recommendations if item.option == "split"), None)
     if chosen is not None:
-        next_command(f"pripro partition {network} --cut {chosen.name} -o bundle")
+        next_command(f"pripro partition {loaded.source} --cut {chosen.name} -o bundle")
 
 
 def _encoding(text: str) -> Encoding:

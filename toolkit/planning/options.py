@@ -176,11 +176,12 @@ def _choose(goal: str, rows: Sequence[PlanRow], cost: Callable[[PlanRow], float]
     first = ordered[0]
     parts = f"head {first.head_ms:.1f} + network {first.network_ms:.1f} + tail {first.tail_ms:.1f}"
     parts += f" = {first.total_ms:.1f} ms"
-    why = f"{cost(first):,.1f} {unit} ({parts}, {first.bytes_sent:,} bytes)"
+    digits = 0 if unit == "bytes" else 1
+    why = f"{cost(first):,.{digits}f} {unit} ({parts}, {first.bytes_sent:,} bytes)"
     if len(ordered) > 1:
         second = ordered[1]
         name = second.option if second.option == "edge-only" else f"{second.option} {second.name}"
-        why += f"; the next best, {name}, needs {cost(second):,.1f} {unit}"
+        why += f"; the next best, {name}, needs {cost(second):,.{digits}f} {unit}"
     return Recommendation(goal=goal, option=first.option, name=first.name, why=why)
 
 

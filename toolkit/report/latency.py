@@ -10,6 +10,8 @@ from .page import table
 
 # a phone's width, so that text keeps its size there
 _LEFT, _WIDTH, _ROW = 6, 380, 44
+#: what the longest whisker leaves to the figures beside the bars
+_FIGURES = 140
 
 
 def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
@@ -50,16 +52,18 @@ def _device(report: dict[str, Any]) -> str:
 def bars(rows: list[dict[str, Any]]) -> str:
     """Draw p50 as a bar, p90 and p99 as ticks on its whisker; milliseconds, one scale for all."""
     longest = max(row["p99_ms"] for row in rows) or 1.0
-    scale = (_WIDTH - 2 * _LEFT) / longest
+    scale = (_WIDTH - 2 * _LEFT - _FIGURES) / longest
     parts = []
     for index, row in enumerate(rows):
         top = index * _ROW
         middle = top + 30
         p50, p90, p99 = (_LEFT + scale * row[key] for key in ("p50_ms", "p90_ms", "p99_ms"))
         colour = "--a" if row["part"] == "head" else "--b"
-        label = f"{name(row)}, {row['threads']} thr: {row['p50_ms']:.3g} / {row['p90_ms']:.3g} / {row['p99_ms']:.3g} ms"
+        label = f"{name(row)}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}"
+        figures = " / ".join(f"{row[key]:.3g}" for key in ("p50_ms", "p90_ms", "p99_ms"))
         parts.append(
             f'<text x="{_LEFT}" y="{top + 16}">{escape(label)}</text>'
+            f'<text x="{_WIDTH - _LEFT}" y="{middle + 5}" text-anchor="end">{figures} ms</text>'
             f'<rect x="{_LEFT}" y="{middle - 7}" width="{p50 - _LEFT:.1f}" height="14" style="fill:var({colour})"/>'
             f'<line x1="{p50:.1f}" x2="{p99:.1f}" y1="{middle}" y2="{middle}"/>'
             + "".join(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{middle - 5}" y2="{middle + 5}"/>' for x in (p90, p99))
@@ -109,8 +113,8 @@ def _operators(operators: list[dict[str, Any]]) -> str:
 
 def _state(condition: dict[str, Any]) -> str:
     names = {
-        "governor": "governor {}", "temperature_c": "{} °C", "thermal_status": "thermal status {}",
-        "battery_percent": "battery {} %", "load_average": "load {}",
+        "governor": "governor {}", "temperature_c": "{:.1f} °C", "thermal_status": "thermal status {}",
+        "battery_percent": "battery {} %", "load_average": "load {:.1f}",
     }  # fmt: skip
     told = [form.format(condition[key]) for key, form in names.items() if condition.get(key) is not None]
     return ", ".join(told) or "the machine does not tell"

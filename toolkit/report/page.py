@@ -104,10 +104,10 @@ _CSS = """
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b1b1b;--dim:#5c5c5c;--line:#d5d5d5;--a:#0072b2;--b:#e69f00;--c:#009e73;--bad:#d55e00}
 @media(prefers-color-scheme:dark){:root{--bg:#141414;--fg:#ececec;--dim:#a8a8a8;--line:#3a3a3a;--a:#56b4e9;--b:#e69f00;--c:#2fc79b;--bad:#ff8a3d}}
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}
-main{max-width:60rem;margin:0 auto;padding:1rem}h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem;border-top:1px solid var(--line);padding-top:1rem}
+main{max-width:60rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem;border-top:1px solid var(--line);padding-top:1rem}
 h3{font-size:1rem}dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem 1rem}dt,.note{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}
-th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}.n{text-align:right;white-space:nowrap}
+th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;overflow-wrap:normal}td:first-child{min-width:9rem}.n{text-align:right;white-space:nowrap}
 .bad{color:var(--bad);font-weight:600}svg{display:block;width:100%;height:auto;max-width:34rem}svg text{fill:var(--fg);font:12px system-ui,sans-serif}
 svg .dim{fill:var(--dim)}svg line,svg polyline{stroke:var(--fg);fill:none}img{max-width:100%;height:auto}
 """  # noqa: E501 - style sheets read best a rule a line

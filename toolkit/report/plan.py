@@ -68,14 +68,14 @@ def pareto(rows: list[dict[str, Any]]) -> str:
     points.extend(_labels(spots))
     axis = (
         f'<line x1="{_MARGIN}" y1="{_HEIGHT - 30}" x2="{_WIDTH - 10}" y2="{_HEIGHT - 30}"/>'
-        f'<line x1="{_MARGIN - 14}" y1="10" x2="{_MARGIN - 14}" y2="{_HEIGHT - 30}"/>'
+        f'<line x1="{_MARGIN - 14}" y1="28" x2="{_MARGIN - 14}" y2="{_HEIGHT - 30}"/>'
     )
     low, high = min(row["total_ms"] for row in rows), max(row["total_ms"] for row in rows)
     most = max(row["bytes_sent"] for row in rows)
     texts = (
         f'<text x="{_WIDTH - 10}" y="{_HEIGHT - 12}" text-anchor="end">{most / 1e3:,.0f} KB</text>'
-        f'<text x="{_MARGIN}" y="{_HEIGHT - 12}">bytes sent (log)</text>'
-        f'<text x="2" y="20">{high:.0f} ms</text><text x="2" y="{_HEIGHT - 40}">{low:.0f} ms</text>'
+        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 12}" text-anchor="middle">bytes sent (log)</text>'
+        f'<text x="2" y="20">{high:.0f} ms</text><text x="2" y="{_HEIGHT - 12}">{low:.0f} ms</text>'
     )
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Latency against bytes for every option">'
@@ -85,19 +85,25 @@ def pareto(rows: list[dict[str, Any]]) -> str:
 
 
 def _labels(spots: dict[tuple[int, int], list[str]]) -> list[str]:
-    """Write each spot's names beside it: all of them, or first and last where cuts coincide; none over another."""
+    """Write each spot's names beside it, first and last where cuts coincide; none over another or a mark."""
     texts: list[str] = []
-    taken: list[tuple[float, float, float]] = []
+    taken: list[tuple[float, float, float]] = [(left - 6.0, left + 6.0, top + 4.0) for left, top in spots]
     for (left, top), names in spots.items():
         text = ", ".join(names) if len(names) < 3 else f"{names[0]} … {names[-1]} ({len(names)})"
         width = 5.6 * len(text)
-        start = left + 9 if left + 9 + width < _WIDTH else max(2.0, left - 9 - width)
-        step = -_LINE
-        line = top + 4
-        while any(abs(line - at) < _LINE and start < to and begin < start + width for begin, to, at in taken):
-            line += step
-            if line < _LINE:
-                line, step = top + 4, _LINE
+        places = [
+            (start, top + 4 + rows * _LINE)
+            # as near as there is room: to the right, to the left, then a line up or down, and so on
+            for rows in sorted(range(-30, 31), key=abs)
+            for start in (left + 9.0, left - 9.0 - width)
+            if start >= 2 and start + width < _WIDTH and _LINE <= top + 4 + rows * _LINE < _HEIGHT - _LINE
+        ]
+        free = (
+            (start, line)
+            for start, line in places
+            if not any(abs(line - at) < _LINE and start < to and begin < start + width for begin, to, at in taken)
+        )
+        start, line = next(free, (2.0, top + 4))
         taken.append((start, start + width, line))
         texts.append(f'<text x="{start:.0f}" y="{line:.0f}" style="font-size:10px">{escape(text)}</text>')
     return texts
