@@ -63,13 +63,13 @@ def main() -> None:
     size = int(np.prod(bundle.manifest.split.smashed.shape[1:])) * width
     lines = []
     link_kind = "tc netem" if has_netem() else "user space, between two TUN devices"
+    asked = [arguments.bundle, "--role", CLOUD_ADDRESS, "--target", arguments.target,
+             "--requests", arguments.requests, "--encoding", arguments.encoding]  # fmt: skip
+    with namespaces(), unshaped(), tail_in_cloud(bundle):
+        bare = in_phone(asked)
     for mbps in [float(text) for text in arguments.rates.split(",")]:
         with namespaces(), shaped(mbps, arguments.rtt), tail_in_cloud(bundle):
-            told = in_phone([arguments.bundle, "--role", CLOUD_ADDRESS, "--target", arguments.target,
-                             "--requests", arguments.requests, "--encoding", arguments.encoding])  # fmt: skip
-        with namespaces(), unshaped(), tail_in_cloud(bundle):
-            bare = in_phone([arguments.bundle, "--role", CLOUD_ADDRESS, "--target", arguments.target,
-                             "--requests", arguments.requests, "--encoding", arguments.encoding])  # fmt: skip
+            told = in_phone(asked)
         # head, tail, HTTP and codec were measured without the link; the link is what is predicted
         predicted = bare["total_ms"] + Link(mbps, arguments.rtt).request_ms(size)
         lines.append(

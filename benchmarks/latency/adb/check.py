@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("adbd", type=Path)
     parser.add_argument("runner", type=Path)
     arguments = parser.parse_args()
+    # in the background a shell ignores Ctrl-C, and so would what we start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     TEMPORARY.mkdir(parents=True, exist_ok=True)
     subprocess.run(["ip", "netns", "add", SPACE], check=True)
     subprocess.run(["ip", "-n", SPACE, "link", "set", "lo", "up"], check=True)
