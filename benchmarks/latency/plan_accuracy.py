@@ -44,7 +44,6 @@ from toolkit.planning.options import Choice, crossings, private
 from toolkit.planning.photos import upload_of
 
 Key = tuple[Side, str]
-BATCH = 16
 #: half of what a plan spends on each of its few pieces
 TRUTH = Effort(10, 0.5)
 RATES_MBPS = (1, 5, 20, 100)
@@ -61,6 +60,7 @@ def main() -> None:
     parser.add_argument("--networks", default="alexnet,resnet18,vgg16,resnet50")
     parser.add_argument("--target", default="executorch")
     parser.add_argument("--minutes", type=float, default=60.0, help="start no further timing after this long")
+    parser.add_argument("--batch", type=int, default=16, help="pieces timed together; one of vgg16 can take 1 GB")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     setting = Setting(Link(20, 40), upload_of(None, 224, 224), target=arguments.target)
@@ -69,7 +69,7 @@ def main() -> None:
     for name in arguments.networks.split(","):
         folder = arguments.work / f"{name}-{arguments.target}"
         if arguments.step == "time":
-            time_all(folder, setting, deadline)
+            time_all(folder, setting, deadline, arguments.batch)
             continue
         network = load_network(name, (3, 224, 224))
         if arguments.step == "convert":
@@ -111,9 +111,9 @@ def convert_all(network: Network, setting: Setting, folder: Path) -> None:
             print(f"{folder.name} {piece.name}: {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)
 
 
-def time_all(folder: Path, setting: Setting, deadline: float) -> None:
+def time_all(folder: Path, setting: Setting, deadline: float, batch: int) -> None:
     """Time the plan's own pieces, then all in batches with the whole network as a common reference."""
-    for name, job in jobs_of(folder).items():
+    for name, job in jobs_of(folder, batch).items():
         path = folder / f"{name}.json"
         if path.exists() or time.monotonic() > deadline:
             continue
@@ -124,7 +124,7 @@ def time_all(folder: Path, setting: Setting, deadline: float) -> None:
         print(f"{folder.name} {name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
 
 
-def jobs_of(folder: Path) -> dict[str, dict[Key, Converted]]:
+def jobs_of(folder: Path, batch: int) -> dict[str, dict[Key, Converted]]:
     """What is timed together: what a plan measures, and everything in batches."""
     entries = json.loads((folder / "pieces.json").read_text())
     pieces: dict[Key, Converted] = {
@@ -136,7 +136,7 @@ def jobs_of(folder: Path) -> dict[str, dict[Key, Converted]]:
     planned = [(entry["side"], entry["cut"]) for entry in entries if entry["planned"]]
     others = [key for key in pieces if key != ENDS[1]]
     jobs = {"plan": planned} | {
-        f"batch{start // BATCH}": [ENDS[1], *others[start : start + BATCH]] for start in range(0, len(others), BATCH)
+        f"batch{start // batch}": [ENDS[1], *others[start : start + batch]] for start in range(0, len(others), batch)
     }
     return {name: {key: pieces[key] for key in keys} for name, keys in jobs.items()}
 
