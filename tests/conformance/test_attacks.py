@@ -73,6 +73,13 @@ def test_attribute_inference_beats_chance_on_the_unprotected_early_cut():
     assert found.accuracy > found.chance + 0.3
 
 
+def test_attribute_inference_starts_again_where_its_training_came_to_nothing():
+    """A method must not look private because one learning rate killed the attacker's network."""
+    hasty = build_attack("attribute", {"learning_rate": 0.2})
+    found = attack_victim(hasty, _victim(), case().setting, PREPROCESS, task=_slant(), observations=1, draws=1)
+    assert found.accuracy > found.chance + 0.3
+
+
 @pytest.mark.parametrize("name", ["inverse_network", "attribute"])
 def test_without_protection_pi_is_zero_within_noise(name):
     """Another seed of the attacker, not the same figures again."""
