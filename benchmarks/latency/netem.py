@@ -135,6 +135,10 @@ def namespaces() -> Iterator[None]:
     try:
         for name in (PHONE, CLOUD):
             ip("-n", name, "link", "set", "lo", "up")
+            # starts slowly after a pause, as phones do (RFC 5681); this host has BBR, which does not
+            subprocess.run(
+                ["ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.tcp_congestion_control=reno"], check=True
+            )
         yield
     finally:
         for name in (PHONE, CLOUD):
