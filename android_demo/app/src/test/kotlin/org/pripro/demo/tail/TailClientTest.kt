@@ -146,7 +146,7 @@ class TailClientTest {
         serve({ socket ->
             read(socket)
             socket.getOutputStream().write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n".toByteArray())
-            repeat(30) {
+            repeat(100) {
                 socket.getOutputStream().apply {
                     write(0)
                     flush()
@@ -156,7 +156,7 @@ class TailClientTest {
         })
         val start = System.nanoTime()
         refused<TailFailed.TooSlow>("drops of bytes") { client().infer(features, spec) }
-        assertTrue("the deadline holds", System.nanoTime() - start < 2_500_000_000L)
+        assertTrue("the deadline holds", System.nanoTime() - start < 6_000_000_000L)
     }
 
     @Test
