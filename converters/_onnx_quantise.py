@@ -38,32 +38,12 @@ def quantise_tail(model: Path, batches: Sequence[Array], out: Path) -> None:
         batches: protected features [n,c,h,w] to calibrate with.
         out: the file to write.
     """
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        QuantFormat,
-        QuantType,
-        quant_pre_process,
-        quantize_static,
-    )
-
-    feeds = iter([{SMASHED: batch} for batch in batches])
-
-    class Features(CalibrationDataReader):  # type: ignore[misc]
-        def get_next(self) -> dict[str, Array] | None:
-            return next(feeds, None)
+    from onnxruntime.quantization import QuantType, quant_pre_process
 
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared))
-        quantize_static(
-            str(prepared),
-            str(out),
-            Features(),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )
+        _quantise(prepared, [{SMASHED: batch} for batch in batches], out, QuantType.QUInt8, [])
 
 
 def to_int8(path: Path, head: HeadProgram) -> None:
@@ -76,35 +56,44 @@ def to_int8(path: Path, head: HeadProgram) -> None:
         ConverterError: the head carries no calibration images.
     """
     import onnx
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        QuantFormat,
-        QuantType,
-        quant_pre_process,
-        quantize_static,
-    )
+    from onnxruntime.quantization import QuantType, quant_pre_process
 
     noise = {} if head.eps is None else {EPS: head.eps.numpy()}
-    feeds = iter([{IMAGE: image.numpy(), **noise} for image in calibration(head)])
-
-    class Images(CalibrationDataReader):  # type: ignore[misc]
-        def get_next(self) -> dict[str, Array] | None:
-            return next(feeds, None)
-
+    feeds = [{IMAGE: image.numpy(), **noise} for image in calibration(head)]
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         # its optimiser would drop the scopes that tell the block from the backbone
         quant_pre_process(str(path), str(prepared), skip_optimization=True, skip_symbolic_shape=True)
-        quantize_static(
-            str(prepared),
-            str(path),
-            Images(),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=[node.name for node in onnx.load(prepared).graph.node if _stays_float(node)],
-        )
+        floats = [node.name for node in onnx.load(prepared).graph.node if _stays_float(node)]
+        _quantise(prepared, feeds, path, QuantType.QInt8, floats)
+
+
+def _quantise(
+    prepared: Path,
+    feeds: Sequence[dict[str, Array]],
+    out: Path,
+    activations: Any,  # noqa: ANN401 - onnxruntime ships no types
+    floats: list[str],
+) -> None:
+    """Write the static QDQ form of a prepared .onnx, weights int8 per channel; the nodes named in `floats` stay."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    waiting = iter(feeds)
+
+    class Feeds(CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> dict[str, Array] | None:
+            return next(waiting, None)
+
+    quantize_static(
+        str(prepared),
+        str(out),
+        Feeds(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=activations,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=floats,
+    )
 
 
 def _stays_float(node: Any) -> bool:  # noqa: ANN401 - onnx ships no types
