@@ -2,15 +2,17 @@
 
     python benchmarks/latency/method.py BUNDLE --out benchmarks/results/latency_method.json
 
-The ratio of two heads' p50 is measured five times while a neighbour comes and goes: interleaved, and one head after
-the other. Then one head is measured while a hog starts half way. Wants a machine that is otherwise quiet, so that the
-neighbour is the same for both, and a head that takes milliseconds (a 224-pixel one).
+The ratio of two heads' p50 is measured five times while neighbours come and go: interleaved, and one head after
+the other; with a neighbour on every core, and with one fewer. Then one head is measured while a hog starts half way.
+Wants a machine that is otherwise quiet, so that the neighbours are the same for both, and a head that takes
+milliseconds (a 224-pixel one).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import statistics
 import subprocess
 import sys
@@ -46,25 +48,34 @@ def main() -> None:
         def timed(*heads: HeadFile, progress: Progress = lambda share, text: None) -> list[LatencyRow]:
             return time_heads([(head, 1) for head in heads], inputs, effort, progress)
 
-        interleaved = []
-        one_after_the_other = []
-        for index in range(arguments.repeats):
-            # the neighbour that a shared machine has: there in every second measurement
-            with hog() if index % 2 else contextlib.nullcontext():
-                interleaved.append(timed(*pair)[1])
-            # and here there during one of the two, not during the other
-            with hog() if index % 2 else contextlib.nullcontext():
-                first = timed(pair[0])[0]
-            one_after_the_other.append(timed(pair[1])[0].p50_ms / first.p50_ms)
+        def repeated(neighbours: int) -> dict[str, object]:
+            """Both ways, with the neighbours that a shared machine has there in every second measurement."""
+            interleaved, in_turn = [], []
+            for index in range(arguments.repeats):
+                count = neighbours if index % 2 else 0
+                with hogs(count):
+                    interleaved.append(timed(*pair)[1])
+                # and here there during one of the two, not during the other
+                with hogs(count):
+                    first = timed(pair[0])[0]
+                in_turn.append(timed(pair[1])[0].p50_ms / first.p50_ms)
+            return {
+                "neighbours": neighbours,
+                "interleaved": ratios([row.ratio_to_first or 0.0 for row in interleaved]),
+                "interleaved_flags": [row.flag for row in interleaved],
+                "one_after_the_other": ratios(in_turn),
+            }
+
+        cores = len(os.sched_getaffinity(0))
+        shared = [repeated(count) for count in dict.fromkeys((max(cores - 1, 1), cores))]
         calm = timed(pair[0])[0]
         with contextlib.ExitStack() as stack:
-            hogged = timed(pair[0], progress=half_way(stack))[0]
+            hogged = timed(pair[0], progress=half_way(stack, cores))[0]
     result = {
         "bundle": {"network": bundle.manifest.model.source, "cut": bundle.manifest.split.cut},
         "heads": [arguments.first, arguments.second],
-        "interleaved": ratios([row.ratio_to_first or 0.0 for row in interleaved]),
-        "interleaved_flags": [row.flag for row in interleaved],
-        "one_after_the_other": ratios(one_after_the_other),
+        "cores": cores,
+        "shared": shared,
         "calm": figures(calm),
         "hog_half_way": figures(hogged),
     }
@@ -87,9 +98,9 @@ def figures(row: LatencyRow) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def hog() -> Iterator[None]:
-    """Keep both of two cores busy."""
-    processes = [subprocess.Popen(HOG) for _ in range(2)]
+def hogs(count: int) -> Iterator[None]:
+    """Keep that many cores busy."""
+    processes = [subprocess.Popen(HOG) for _ in range(count)]
     try:
         yield
     finally:
@@ -98,13 +109,13 @@ def hog() -> Iterator[None]:
             process.wait()
 
 
-def half_way(stack: contextlib.ExitStack) -> Progress:
-    """Start the hog once half of the runs are done; it ends with the stack."""
+def half_way(stack: contextlib.ExitStack, count: int) -> Progress:
+    """Start the hogs once half of the runs are done; they end with the stack."""
     started = []
 
     def progress(share: float, text: str) -> None:
         if share >= 0.5 and not started:
-            started.append(stack.enter_context(hog()))
+            started.append(stack.enter_context(hogs(count)))
 
     return progress
 

@@ -77,7 +77,18 @@ def main() -> None:
         else:
             found.append(compare(network, setting, folder))
     if arguments.step == "compare":
-        write(arguments.out, provenance() | {"networks": found})
+        write(arguments.out, {"networks": with_earlier(found, arguments.out)})
+
+
+def with_earlier(found: list[dict[str, object]], out: Path | None) -> list[dict[str, object]]:
+    """Add the networks that an earlier run left in the same file; each says when and how it was measured."""
+    fresh = {str(row["network"]): row | provenance() for row in found}
+    if out is None or not out.exists():
+        return list(fresh.values())
+    told = json.loads(out.read_text())
+    shared = {key: value for key, value in told.items() if key != "networks"}
+    earlier = {str(row["network"]): shared | row for row in told["networks"]}
+    return list((earlier | fresh).values())
 
 
 def distinct(cuts: Sequence[Cut]) -> list[Cut]:

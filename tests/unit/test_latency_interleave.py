@@ -73,6 +73,25 @@ def test_a_machine_that_is_never_calm_is_flagged_and_still_ends() -> None:
     assert results[0].summary.n >= 10
 
 
+def test_on_a_machine_that_is_never_calm_the_ratio_is_of_processor_time() -> None:
+    class Waiting(Scripted):
+        """Waits for the core longer than it computes, now more, now less."""
+
+        def turn(self, runs: int) -> Turn:
+            turn = super().turn(runs)
+            wait = 1.5 + self.machine.turns % 3
+            wall_ms = [ms * wait for ms in turn.runs_ms]
+            return Turn(wall_ms, self.ms * (runs + 1) / 1e3, wait * turn.wall_s)
+
+    machine = Machine()
+    machine.hogged = range(10**9)
+    subjects = [Waiting(machine, 100.0), Waiting(machine, 50.0)]
+    results = interleave(subjects, Effort(10, 0.0), run_ms=[100.0, 50.0], meter=Counters(machine))
+    assert results[1].ratio_to_first == pytest.approx(0.5)
+    assert "by processor time" in results[1].flag
+    assert "by processor time" not in results[0].flag
+
+
 def test_throttling_is_told_as_a_change_of_speed() -> None:
     machine = Machine()
     machine.slowness = lambda: 1.0 if len(seen.append(0) or seen) <= 40 else 1.6  # type: ignore[method-assign]

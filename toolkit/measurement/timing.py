@@ -82,7 +82,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Timed:
-    """One subject's result. `ratio_to_first`: median over rounds of its median over the first subject's."""
+    """One subject's result. `ratio_to_first`: median over rounds of its median over the first subject's.
+
+    Where too few rounds were calm and both run on one thread, it is the ratio of their processor time instead, in
+    which waiting for a busy core does not count; the flag says so.
+    """
 
     summary: Summary
     ratio_to_first: float
@@ -157,14 +161,36 @@ def _done(all_series: Sequence[Series], effort: Effort, elapsed_s: float) -> boo
 def _result(series: Series, first: Series, loads: Sequence[RoundLoad]) -> Timed:
     used = series.used()
     medians = [statistics.median(turn.runs_ms) for turn in used]
-    ratios = [
-        statistics.median(own.runs_ms) / statistics.median(reference.runs_ms)
-        for own, reference in zip(series.turns, first.turns, strict=True)
-    ]
-    calm = [ratio for ratio, a, b in zip(ratios, series.calm, first.calm, strict=True) if a and b]
-    ratio = statistics.median(calm if len(calm) >= max(3, len(ratios) // 4) else ratios)
+    ratio, by_processor_time = _ratio(series, first)
     summary = summarise([ms for turn in used for ms in turn.runs_ms])
-    return Timed(summary, ratio, _flag(series, used, medians, loads))
+    flag = _flag(series, used, medians, loads)
+    if by_processor_time and series is not first:
+        flag = "; ".join(filter(None, [flag, "ratio to the first by processor time"]))
+    return Timed(summary, ratio, flag)
+
+
+def _ratio(series: Series, first: Series) -> tuple[float, bool]:
+    """Median over rounds of a subject's time over the first one's, and whether it is of processor time."""
+    rounds = list(zip(series.turns, first.turns, strict=True))
+    calm = [pair for pair, a, b in zip(rounds, series.calm, first.calm, strict=True) if a and b]
+    if len(calm) >= max(3, len(rounds) // 4):
+        return _median_ratio(calm, _wall_ms), False
+    if series.subject.threads == first.subject.threads == 1:
+        return _median_ratio(rounds, _cpu_s), True
+    return _median_ratio(rounds, _wall_ms), False
+
+
+def _median_ratio(rounds: Sequence[tuple[Turn, Turn]], of: Callable[[Turn], float]) -> float:
+    return statistics.median(of(own) / of(reference) for own, reference in rounds)
+
+
+def _wall_ms(turn: Turn) -> float:
+    return statistics.median(turn.runs_ms)
+
+
+def _cpu_s(turn: Turn) -> float:
+    """Processor seconds of one run; a turn has an untimed one too."""
+    return turn.cpu_s / (len(turn.runs_ms) + 1)
 
 
 def _flag(series: Series, used: Sequence[Turn], medians: Sequence[float], loads: Sequence[RoundLoad]) -> str:
