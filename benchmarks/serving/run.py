@@ -201,48 +201,26 @@ def goals(rows: list[Row]) -> dict[str, dict[str, float]]:
         )
         return next((float(row.get(field, "nan")) for row in found), float("nan"))
 
-    told = {}
-    for label, engine, first, last in (
+    told = {"transport alone p50 ms": {"goal_at_most": 0.25, "measured": pick("ours", "none", 1, "p50_ms")}}
+    for label, engine, *at_least in (
         ("fp32 onnxruntime", "onnxruntime-f32", 2.5, 2.0),
         ("fp32 openvino", "openvino-f32", 2.5, 2.0),
         ("bf16 openvino", "openvino-bf16", 4.0, 3.5),
         ("int8 onnxruntime", "onnxruntime-int8", 6.5, 6.0),
         ("int8 openvino", "openvino-int8", 6.5, 6.0),
     ):
-        told[f"{label}: rps over TorchServe at 1"] = {
-            "goal_at_least": first,
-            "measured": pick("ours", engine, 1, "ratio_to_torchserve"),
-        }
-        told[f"{label}: rps over TorchServe at 16"] = {
-            "goal_at_least": last,
-            "measured": pick("ours", engine, 16, "ratio_to_torchserve"),
-        }
-        told[f"{label}: CPU over bare at 1"] = {
-            "goal_at_most": 1.05,
-            "measured": pick("ours", engine, 1, "cpu_ratio_to_bare"),
-        }
-        told[f"{label}: CPU over bare at 16"] = {
-            "goal_at_most": 1.05,
-            "measured": pick("ours", engine, 16, "cpu_ratio_to_bare"),
-        }
-        told[f"{label}: CPU at 1 over bare with pauses"] = {
-            "goal_at_most": 1.05,
-            "measured": pick("ours", engine, 1, "cpu_ratio_to_paced"),
-        }
-        told[f"{label}: p50 over bare at 1"] = {
-            "goal_at_most": 1.3,
-            "measured": pick("ours", engine, 1, "p50_ratio_to_bare"),
-        }
-        told[f"{label}: rps at 16 over bare batch 1"] = {
-            "goal_at_least": 1.15,
-            "measured": pick("ours", engine, 16, "ratio_to_bare"),
-        }
-        told[f"{label}: RSS MB"] = {"goal_at_most": 250, "measured": pick("ours", engine, 16, "rss_mb")}
-        told[f"{label}: start to first answer s"] = {
-            "goal_at_most": 1.5,
-            "measured": pick("ours", engine, 1, "start_s"),
-        }
-    told["transport alone p50 ms"] = {"goal_at_most": 0.25, "measured": pick("ours", "none", 1, "p50_ms")}
+        for what, concurrency, field, side, goal in (
+            ("rps over TorchServe at 1", 1, "ratio_to_torchserve", "goal_at_least", at_least[0]),
+            ("rps over TorchServe at 16", 16, "ratio_to_torchserve", "goal_at_least", at_least[1]),
+            ("CPU over bare at 1", 1, "cpu_ratio_to_bare", "goal_at_most", 1.05),
+            ("CPU over bare at 16", 16, "cpu_ratio_to_bare", "goal_at_most", 1.05),
+            ("CPU at 1 over bare with pauses", 1, "cpu_ratio_to_paced", "goal_at_most", 1.05),
+            ("p50 over bare at 1", 1, "p50_ratio_to_bare", "goal_at_most", 1.3),
+            ("rps at 16 over bare batch 1", 16, "ratio_to_bare", "goal_at_least", 1.15),
+            ("RSS MB", 16, "rss_mb", "goal_at_most", 250),
+            ("start to first answer s", 1, "start_s", "goal_at_most", 1.5),
+        ):
+            told[f"{label}: {what}"] = {side: goal, "measured": pick("ours", engine, concurrency, field)}
     return told
 
 
