@@ -14,7 +14,7 @@ from . import plugins
 from .data import load_data
 from .errors import BundleError, MissingExtraError, UnknownNameError
 from .protected import load_protected, seeded
-from .wire import WIRES, HeadWire, wire_spec
+from .wire import WIRES, HeadWire, known_wire, wire_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,9 +63,7 @@ def plan_heads(
     """
     wanted: list[Wanted] = []
     known: set[str] = set()
-    carried = next((known_wire for known_wire in WIRES if known_wire == wire), None)
-    if carried is None:
-        raise UnknownNameError("wire", wire, WIRES)
+    carried = known_wire(wire)
     for target in targets:
         made_by = converter(target)
         lacking = made_by.missing()

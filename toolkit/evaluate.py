@@ -10,6 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from cloud_tail.signature import TensorSpec
+
 from .bundle import Bundle, now_utc, write_atomically
 from .calibrate import calibrate_strength
 from .data import DataSplits, load_data
@@ -39,6 +41,7 @@ from .protections._training import in_batches
 from .protections.base import Training
 from .protections.none import NoProtection
 from .versions import tool_versions
+from .wire import HeadWire, wire_spec
 
 Progress = Callable[[float, str], None]
 _STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -59,6 +62,7 @@ class EvaluateSettings:
         attacker_images: at most so many.
         test_images: at most so many.
         seed: of everything drawn.
+        wire: what crosses the network, float32 or the bundle's uint8 codes; the unprotected network sends float32.
     """
 
     data: str | None = None
@@ -70,6 +74,7 @@ class EvaluateSettings:
     attacker_images: int = 1000
     test_images: int = 500
     seed: int = 0
+    wire: HeadWire = "float32"
 
 
 @dataclass
@@ -95,6 +100,7 @@ class _Run:
             "data": _data_name(self.bundle, chosen),
             "task": None if task is None else task.name, "observations": observations, "draws": chosen.draws,
             "attacker_images": chosen.attacker_images, "test_images": chosen.test_images, "seed": chosen.seed,
+            "wire": chosen.wire,
         }  # fmt: skip
         text = f"{who}: {name}, {'one look' if observations == 1 else f'{observations} looks'}"
 
@@ -129,7 +135,7 @@ def evaluate(
     protected = load_protected(bundle)
     method = _method(bundle)
     bare = Victim(run.split.head, run.split.tail, NoProtection(features_of(run.split.cut.shape)))
-    victim = Victim(protected.split.head, protected.split.tail, protected.protection)
+    victim = Victim(protected.split.head, protected.split.tail, protected.protection, _codes(bundle, settings))
     user = _user_side(run, victim)
     rows: list[PrivacyRow] = []
     pictures: dict[str, Outcome] = {}
@@ -159,6 +165,7 @@ def evaluate(
         seed=settings.seed,
         attacker_images=len(run.setting.attacker),
         test_images=len(run.setting.test),
+        wire=settings.wire,
         judge_accuracy=_judged(run.setting),
         rows=rows,
         floors=_floors(run),
@@ -219,6 +226,11 @@ def _data_name(bundle: Bundle, settings: EvaluateSettings) -> str:
 def _method(bundle: Bundle) -> str:
     record = bundle.manifest.protection
     return record.method if record is not None else "none"
+
+
+def _codes(bundle: Bundle, settings: EvaluateSettings) -> TensorSpec | None:
+    record = bundle.manifest.protection
+    return None if settings.wire == "float32" or record is None else wire_spec(record.wire_uint8)
 
 
 def _task(run: _Run) -> Task:

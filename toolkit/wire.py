@@ -6,12 +6,26 @@ from typing import TYPE_CHECKING, Literal
 
 from cloud_tail.signature import TensorSpec
 
+from .errors import UnknownNameError
+
 if TYPE_CHECKING:
     from . import manifest as records
 
 #: how a head hands its features out: as float32, or as the uint8 codes that cross the wire
 HeadWire = Literal["float32", "uint8"]
 WIRES: tuple[HeadWire, ...] = ("float32", "uint8")
+
+
+def known_wire(name: str) -> HeadWire:
+    """Return `name`.
+
+    Raises:
+        UnknownNameError: no head hands its features out like that.
+    """
+    for wire in WIRES:
+        if wire == name:
+            return wire
+    raise UnknownNameError("wire", name, WIRES)
 
 
 def wire_spec(spec: records.TensorSpec) -> TensorSpec:

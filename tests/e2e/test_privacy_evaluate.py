@@ -84,6 +84,18 @@ class _Links(HTMLParser):
         self.found += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
 
 
+def test_codes_on_the_wire_are_attacked_as_codes(bundle, whole):
+    copy = bundle.with_name("codes")
+    shutil.copytree(whole[0], copy)
+    report = json.loads(_run("evaluate", copy, *SMALL, "--attack", "attribute", "--wire", "uint8"))
+    assert report["wire"] == "uint8"
+    rows = [row for row in whole[1]["rows"] if row["attack"] == "attribute"]
+    assert [row["attacker_unprotected"] for row in report["rows"]] == [row["attacker_unprotected"] for row in rows]
+    # 8 bits of features that are mostly noise: another figure than with float32, and not far from it
+    assert report["rows"] != rows
+    assert abs(report["rows"][0]["pa"] - rows[0]["pa"]) < 0.05
+
+
 def test_the_page_shows_pictures_and_asks_nobody(whole):
     page = (whole[0] / "report.html").read_text()
     links = _Links()

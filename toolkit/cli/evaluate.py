@@ -31,6 +31,7 @@ def command(
     attacker_images: Annotated[int, typer.Option(min=20, help="At most so many images for the attacker.")] = 1000,
     test_images: Annotated[int, typer.Option(min=20, help="At most so many test images.")] = 500,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    wire: Annotated[str, typer.Option(help="What crosses: float32, or the bundle's uint8 codes.")] = "float32",
     as_json: JsonOption = False,
 ) -> None:
     """Attack the bundle with attackers retrained against it; killed and started again, it goes on where it was."""
@@ -38,6 +39,7 @@ def command(
     from ..errors import InputError
     from ..evaluate import EvaluateSettings, evaluate
     from ..report.page import render
+    from ..wire import known_wire
 
     counts = names(observations)
     if not counts or not all(count.isdigit() and int(count) > 0 for count in counts):
@@ -55,6 +57,7 @@ def command(
         attacker_images=attacker_images,
         test_images=test_images,
         seed=seed,
+        wire=known_wire(wire),
     )
     with share_bar("evaluate") as progress:
         report = evaluate(opened, settings, progress=progress)

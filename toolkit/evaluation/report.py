@@ -72,6 +72,8 @@ class PrivacyReport(Record):
     definitions: str = DEFINITIONS
     attacker_images: int
     test_images: int
+    #: what crossed the network: float32 features, or uint8 codes of them
+    wire: Literal["float32", "uint8"] = "float32"
     judge_accuracy: float
     rows: list[PrivacyRow]
     floors: list[Floor]

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from cloud_tail.signature import TensorSpec
+from cloud_tail.wire import dequantise, quantise
+
 from ..metrics.pa import pa, pa_per_input
 from ..protections._training import in_batches
 from ..protections.base import Protection
@@ -38,13 +41,17 @@ class UserSide:
 class Victim:
     """Head, protection and tail, with the head's output for each set of images kept.
 
-    The head is deterministic, so what differs between two observations of a photo is eps alone.
+    The head is deterministic, so what differs between two observations of a photo is eps alone. With `codes`, tail
+    and attackers see what those affine codes leave of the features.
     """
 
-    def __init__(self, head: nn.Module, tail: nn.Module, protection: Protection) -> None:
+    def __init__(
+        self, head: nn.Module, tail: nn.Module, protection: Protection, codes: TensorSpec | None = None
+    ) -> None:
         self.head = head
         self.tail = tail
         self.protection = protection
+        self._codes = codes
         self._kept: list[tuple[Tensor, Tensor]] = []
 
     def smashed(self, images: Tensor) -> Tensor:
@@ -113,7 +120,9 @@ class Victim:
     def _protect(self, smashed: Tensor, generator: torch.Generator) -> Tensor:
         eps = self.protection.draw_eps(len(smashed), generator)
         protected: Tensor = self.protection(smashed, *(() if eps is None else (eps,)))
-        return protected
+        if self._codes is None:
+            return protected
+        return torch.from_numpy(dequantise(quantise(protected.numpy(), self._codes), self._codes))
 
 
 class _MeanHead(nn.Module):

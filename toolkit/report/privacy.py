@@ -39,7 +39,8 @@ def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
         f"{''.join(_distribution(row) for row in report['rows'] if row['pi_inputs'])}"
         f"<p class=note>{escape(report['created_utc'])}; data {escape(report['data'])}; {report['attacker_images']} "
         f"attacker and {report['test_images']} test images, apart from the victim's; seed {report['seed']}; the judge "
-        f"recognises {report['judge_accuracy']:.1%} of the real test images; took {report['seconds']:.0f} s.</p>"
+        f"recognises {report['judge_accuracy']:.1%} of the real test images; on the wire: "
+        f"{escape(report.get('wire', 'float32'))}; took {report['seconds']:.0f} s.</p>"
     )
 
 

@@ -1,0 +1,23 @@
+"""The victim as attackers meet it: with codes on the wire, they see what the codes leave of the features."""
+
+import torch
+from torch import nn
+
+from cloud_tail.signature import TensorSpec
+from toolkit.evaluation.victim import Victim
+from toolkit.protections.none import NoProtection
+
+
+def test_with_codes_on_the_wire_an_attacker_sees_multiples_of_the_scale() -> None:
+    codes = TensorSpec("smashed", "uint8", (1, 2, 3, 3), "NCHW", scale=(0.5, 0.25), zero_point=(0, 128))
+    victim = Victim(nn.Identity(), nn.Flatten(), NoProtection((2, 3, 3)), codes)
+    images = torch.linspace(-3, 40, 36).reshape(2, 2, 3, 3)
+    seen = victim.observe(images, torch.Generator().manual_seed(0))
+    steps = seen / torch.tensor([0.5, 0.25]).reshape(1, 2, 1, 1)
+    assert torch.equal(steps, steps.round())
+    assert seen[:, 0].min() == 0  # no code below the first
+    inside = (images[:, 1] > -32) & (images[:, 1] < 31.75)
+    assert (seen[:, 1] - images[:, 1])[inside].abs().max() <= 0.125
+    # and without codes, the features themselves
+    bare = Victim(nn.Identity(), nn.Flatten(), NoProtection((2, 3, 3)))
+    assert torch.equal(bare.observe(images, torch.Generator()), images)
