@@ -13,7 +13,7 @@ from ._quiet import quiet
 from .base import ConverterError, HeadProgram, TensorSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
     from torch.export import ExportedProgram
 
     from .base import Array
@@ -45,10 +45,15 @@ def describe(head: HeadProgram) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpe
 
 def exported(head: HeadProgram) -> ExportedProgram:
     """Export backbone and block as one program with inputs `image` and `eps`."""
+    return exported_module(head.module(), head.example())
+
+
+def exported_module(module: nn.Module, example: tuple[Tensor, ...]) -> ExportedProgram:
+    """Export a module in the form that all converters take."""
     import torch
 
     with torch.no_grad():
-        program = torch.export.export(head.module(), head.example())
+        program = torch.export.export(module, example)
     for node in program.graph.nodes:
         # torch leaves a pooling's stride out where it equals the window; Core ML's converters want it
         if node.target == torch.ops.aten.max_pool2d.default and len(node.args) == 2:

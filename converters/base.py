@@ -102,6 +102,22 @@ class Conversion:
     not_run: str | None = None
 
 
+@dataclass(frozen=True)
+class Steps:
+    """What a converted head computes on its way.
+
+    Attributes:
+        smashed: its answer [1,c,h,w].
+        results: an operator's name in the exported head -> its result; what is computed together stands under the
+            last operator's name.
+        operators: names of all operators of the file, those computed together included, in their order.
+    """
+
+    smashed: Array
+    results: Mapping[str, Array]
+    operators: Sequence[str]
+
+
 class Runner(ABC):
     """A converted head, opened by its real runtime on this machine."""
 
@@ -149,6 +165,17 @@ class Converter(ABC):
     @abstractmethod
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
         """Open a converted file on its runtime, with that many intra-op threads."""
+
+    def steps(self, head: HeadProgram, inputs: Mapping[str, Array], *, precision: str, backend: str) -> Steps | None:
+        """Convert a head once more and run it with every operator's result handed out.
+
+        Returns:
+            None where this format's files tell their results themselves.
+
+        Raises:
+            ConverterError: the head cannot be expressed so.
+        """
+        return None
 
     def stand_in(self, entry: Path) -> Runner | None:
         """Open a converted file on what replaces its vendor's runtime elsewhere; None where nothing does."""

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._delegable import delegable
-from ._heads import EPS, IMAGE, absent, calibration, check_choice, check_feed, converting, describe, exported, versions
+from ._heads import (
+    EPS,
+    IMAGE,
+    absent,
+    calibration,
+    check_choice,
+    check_feed,
+    converting,
+    describe,
+    exported,
+    exported_module,
+    versions,
+)
 from ._quiet import quiet
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
+from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from torch import nn
+    from torch.export import ExportedProgram
 
     from .base import Array
 
@@ -108,14 +122,17 @@ class ExecutorchRunner(Runner):
 
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
+        return self.run_all(inputs)[0]
+
+    def run_all(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """Execute once and return every output of the file."""
         import torch
 
         check_feed(inputs, self.shapes)
         if _Pool.ensure(self._threads) != self._pool:
             self._load()
         feed = [torch.from_numpy(inputs[name]) for name in self.shapes]
-        result: Array = self._method.execute(feed)[0].numpy()
-        return result
+        return [output.numpy() for output in self._method.execute(feed)]
 
 
 class ToExecutorch(Converter):
@@ -138,8 +155,7 @@ class ToExecutorch(Converter):
         with converting("ExecuTorch", precision):
             lowered = lower(head, precision, backend)
             counts = count_operators(lowered.exported_program().graph_module)
-            with entry.open("wb") as stream:
-                lowered.to_executorch().write_to_file(stream)
+            _write(lowered, entry)
         inputs, outputs = describe(head)
         return Conversion(
             entry.name,
@@ -159,6 +175,18 @@ class ToExecutorch(Converter):
         """Open a converted file; see the base class."""
         return ExecutorchRunner(entry, threads)
 
+    def steps(self, head: HeadProgram, inputs: Mapping[str, Array], *, precision: str, backend: str) -> Steps:
+        """Convert once more and run with every operator's result handed out; see the base class."""
+        from ._executorch_steps import with_steps
+
+        with tempfile.TemporaryDirectory() as folder:
+            entry = Path(folder) / "head.pte"
+            with converting("ExecuTorch", precision):
+                opened, names, operators = with_steps(exported(_prepared(head, precision)))
+                _write(_lowered(exported_module(opened, head.example()), backend), entry)
+            smashed, *results = ExecutorchRunner(entry, 1).run_all(inputs)
+        return Steps(smashed, dict(zip(names, results, strict=True)), operators)
+
 
 def lower(head: HeadProgram, precision: str, backend: str) -> Any:  # noqa: ANN401 - executorch ships no types
     """Export the head and give the backend's partitioner all that it takes.
@@ -166,11 +194,22 @@ def lower(head: HeadProgram, precision: str, backend: str) -> Any:  # noqa: ANN4
     Returns:
         executorch.exir.EdgeProgramManager
     """
+    return _lowered(exported(_prepared(head, precision)), backend)
+
+
+def _prepared(head: HeadProgram, precision: str) -> HeadProgram:
+    return replace(head, backbone=_quantised(head)) if precision == "int8" else head
+
+
+def _lowered(program: ExportedProgram, backend: str) -> Any:  # noqa: ANN401 - executorch ships no types
     from executorch.exir import to_edge_transform_and_lower
 
-    if precision == "int8":
-        head = replace(head, backbone=_quantised(head))
-    return to_edge_transform_and_lower(delegable(exported(head)), partitioner=_partitioners(backend))
+    return to_edge_transform_and_lower(delegable(program), partitioner=_partitioners(backend))
+
+
+def _write(lowered: Any, entry: Path) -> None:  # noqa: ANN401 - executorch ships no types
+    with entry.open("wb") as stream:
+        lowered.to_executorch().write_to_file(stream)
 
 
 def _quantised(head: HeadProgram) -> nn.Module:

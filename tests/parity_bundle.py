@@ -130,13 +130,16 @@ def replace_file(bundle: Bundle, target: str, precision: str, data: bytes) -> No
 def faulty_converter(target: str, damage):
     """Let a converter convert what `damage` makes of the head that it is given."""
     kind = type(converter(target))
-    right = kind.convert
+    right = {name: getattr(kind, name) for name in ("convert", "steps")}
 
-    def wrong(self, head: HeadProgram, out: Path, *, precision: str, backend: str):
-        return right(self, damage(head), out, precision=precision, backend=backend)
+    def convert(self, head: HeadProgram, out: Path, **how):
+        return right["convert"](self, damage(head), out, **how)
 
-    kind.convert = wrong
+    def steps(self, head: HeadProgram, inputs, **how):
+        return right["steps"](self, damage(head), inputs, **how)
+
+    kind.convert, kind.steps = convert, steps
     try:
         yield
     finally:
-        kind.convert = right
+        kind.convert, kind.steps = right["convert"], right["steps"]

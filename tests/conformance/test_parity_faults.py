@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import nn
 
 from cloud_tail.client import TailClient
 from toolkit.bundle import Bundle
-from toolkit.parity.explain import explain
+from toolkit.parity.explain import Explanation, explain
 from toolkit.reports import ParityReport, ParityRow
 from toolkit.tail_process import serving
 from toolkit.verify import verify
@@ -238,16 +239,45 @@ def permuted(head):
     return replace(head, backbone=backbone)
 
 
-def test_executorch_is_explained_by_cutting_the_head_short(bundle: Bundle):
+def with_louder(head, channel: int, gain: float):
+    """The head with one channel of its first convolution too loud, as a wrong scale makes it."""
+    backbone = copy.deepcopy(head.backbone)
+    with torch.no_grad():
+        weights = next(value for value in backbone.parameters() if value.dim() == 4)
+        weights[channel] *= gain
+    return replace(head, backbone=backbone)
+
+
+def explained_fault(bundle: Bundle, precision: str, gain: float) -> Explanation:
+    with parity_bundle.faulty_converter("executorch", partial(with_louder, channel=2, gain=gain)):
+        parity_bundle.with_head(bundle, "executorch", precision)
+        head = next(h for h in bundle.manifest.heads if (h.target, h.precision) == ("executorch", precision))
+        return explain(bundle, head)
+
+
+def test_executorch_is_explained_by_handing_out_every_result(bundle: Bundle):
     with parity_bundle.faulty_converter("executorch", permuted):
         parity_bundle.with_head(bundle, "executorch", "fp32")
         report = verify(bundle, None, targets=["executorch"])
         first = explained(bundle, "executorch", "fp32")
     assert row(report, "head", "executorch").passed is False
-    assert "conv2d" in first
-    assert "backbone.1.0" in first
+    assert "the first layer that departs is conv2d + batch_norm + relu at backbone.1.0" in first
     # the converter is right again: then it is the file that is wrong
-    assert "this file is not what the converter makes" in explained(bundle, "executorch", "fp32")
+    assert "this file does not answer as the same head does" in explained(bundle, "executorch", "fp32")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_executorch_names_a_fault_in_its_first_layer(bundle: Bundle, precision: str):
+    found = explained_fault(bundle, precision, gain=8.0)
+    assert "the first layer that departs is conv2d + batch_norm + relu at backbone.0.0" in found.first
+    assert found.layers[0].departs
+    assert {layer.module.partition(".")[0] for layer in found.layers} == {"backbone", "block"}
+
+
+def test_executorch_names_the_first_layer_for_what_every_layer_loses(bundle: Bundle):
+    found = explained_fault(bundle, "fp32", gain=1.001)
+    assert not found.layers[0].departs
+    assert "most was lost by conv2d + batch_norm + relu at backbone.0.0 (exact to" in found.first
 
 
 def test_tflite_is_explained_by_its_own_tensors(bundle: Bundle):

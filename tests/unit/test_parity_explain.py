@@ -20,7 +20,7 @@ def pair(name: str, before: tuple[str, ...], error: float, size: float = 1.0, op
 def sentence(*errors: float) -> str:
     pairs = [pair(f"layer{index}", (f"layer{index - 1}",), error) for index, error in enumerate(errors)]
     layers = [_compare(each, 12.0) for each in pairs]
-    return _first(pairs, layers, agrees=False, reconverted=False)
+    return _first(pairs, layers, 40.0)
 
 
 def test_the_layer_that_departs_by_itself_is_named_alone():
@@ -46,5 +46,11 @@ def test_a_small_summand_is_not_blamed_for_the_error_of_a_large_one():
         *(pair("sum", ("large", "small"), 0.1, operator="add"), pair("last", ("sum",), 0.11)),
     ]
     layers = [_compare(each, 1.0) for each in pairs]
-    found = _first(pairs, layers, agrees=True, reconverted=False)
+    found = _first(pairs, layers, 40.0)
     assert "most was lost by conv2d at backbone.large (40." in found
+
+
+def test_what_the_first_layer_loses_counts_too():
+    pairs = [pair("stem", ("p_stem_weight", "image"), 0.2), pair("next", ("stem",), 0.25), pair("last", ("next",), 0.3)]
+    found = _first(pairs, [_compare(each, 8.0) for each in pairs], 40.0)
+    assert "most was lost by conv2d at backbone.stem (exact to 14." in found

@@ -2,6 +2,6 @@
 
 Read in this order: cases.py and replay.py (the goldens), limits.py (how far apart is too far, and why), judging.py
 with numeric.py and privacy.py (the verdicts), task.py (through the tail), diagnose.py and relation.py (naming a
-fault by experiment), explain.py (the first layer that departs; eager.py, tensors_*.py and cutting.py find the
-layers), device.py and elsewhere.py (phones, aarch64, old runtimes).
+fault by experiment), explain.py (the first layer that departs; eager.py and tensors_*.py find the layers), device.py
+and elsewhere.py (phones, aarch64, old runtimes).
 """

@@ -14,7 +14,7 @@ from torch.fx import Interpreter, Node
 from .compare import sqnr_db
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from torch.export import ExportedProgram
 
@@ -76,7 +76,7 @@ def pairs_by_name(found: Mapping[str, Array], eager: Mapping[str, EagerLayer], t
         elif fits:
             named.setdefault(name, value)
     return [
-        Pair([*_fused(eager, named, eager[name]), eager[name]], as_eager(value, eager[name]))
+        Pair([*fused(eager, named, eager[name]), eager[name]], as_eager(value, eager[name]))
         for name, value in named.items()
     ]
 
@@ -100,7 +100,7 @@ def recognise(value: Array, eager: Mapping[str, EagerLayer], threshold: float) -
     return name if best >= threshold else None
 
 
-def _fused(eager: Mapping[str, EagerLayer], known: Mapping[str, Array], layer: EagerLayer) -> list[EagerLayer]:
+def fused(eager: Mapping[str, EagerLayer], known: Collection[str], layer: EagerLayer) -> list[EagerLayer]:
     """Operators before this one whose results the file does not tell, because it computes them together."""
     chain: list[EagerLayer] = []
     while True:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..convert import converter, head_program
 from ..errors import BundleError
 from ..wire import emits_codes
-from . import cutting, tensors_coreml, tensors_onnx, tensors_tflite
+from . import tensors_coreml, tensors_executorch, tensors_onnx, tensors_tflite
 from .compare import max_abs, sqnr_db
 from .eager import Pair, eager_layers
 from .limits import tolerance_of
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 #: SQNR in dB below which a layer's result is another one, not a rounded one
 _DEPARTS = {"fp32": 60.0, "fp16": 30.0, "int8": 12.0, "w8": 15.0}
 _DEPARTS_ELSE = 8.0
+#: SQNR in dB that one operator's rounding leaves at best: less than that was lost somewhere
+_BEST = {"fp32": 130.0, "fp16": 65.0, "int8": 40.0, "w8": 40.0}
+_BEST_ELSE = 30.0
+#: names of the head's inputs, which are exact
+_INPUTS = ("image", "eps")
+#: SQNR in dB above which two conversions of one head are the same
+_SAME_FILE = 40.0
 #: smaller differences are rounding whatever the SQNR says: the tensor is nearly zero
 _SAME = 1e-6
 #: operators whose result's error is the sum of their inputs' errors
@@ -116,8 +123,8 @@ def explain_head(
 ) -> Explanation:
     """Compare one converted file with eager torch layer by layer.
 
-    The files of ONNX, TFLite and Core ML tell their intermediate results. ExecuTorch's delegates do not: there
-    shorter and shorter heads are converted until the first operator is found that departs.
+    The files of ONNX, TFLite and Core ML tell their intermediate results. ExecuTorch's do not: there the head is
+    converted once more, with all of them handed out.
 
     Args:
         program: what was converted.
@@ -135,12 +142,14 @@ def explain_head(
     photos = [index for index in goldens.real() if sqnrs[index] < least]
     row = min(photos or range(len(sqnrs)), key=lambda index: sqnrs[index])
     feed = goldens.feed(row)
-    if target in _READERS:
-        pairs = _READERS[target](entry, feed, eager_layers(program, feed), threshold)
-    else:
-        pairs = cutting.read(program, converter(target), precision, backend, feed, threshold)
+    eager = eager_layers(program, feed)
+    steps = converter(target).steps(program, feed, precision=precision, backend=backend)
+    pairs = _READERS[target](entry, feed, eager, threshold) if steps is None else tensors_executorch.read(steps, eager)
     layers = [_compare(pair, threshold) for pair in pairs]
-    first = _first(pairs, layers, agrees=sqnrs[row] >= threshold, reconverted=target not in _READERS)
+    if steps is not None and sqnr_db(answers[row : row + 1], steps.smashed) < _SAME_FILE:
+        first = "this file does not answer as the same head does when it is converted anew: convert it again"
+    else:
+        first = _first(pairs, layers, _BEST.get(precision, _BEST_ELSE))
     return Explanation(target, precision, goldens.rows[row], layers, first)
 
 
@@ -164,33 +173,37 @@ def _rms(value: Array) -> float:
     return float((value.astype("float64") ** 2).mean() ** 0.5)
 
 
-def _first(pairs: list[Pair], layers: list[LayerParity], *, agrees: bool, reconverted: bool) -> str:
+def _first(pairs: list[Pair], layers: list[LayerParity], best: float) -> str:
     broken = next((layer for layer in layers if layer.departs), None)
     if broken is not None:
         how = f": {broken.note}" if broken.note else ""
         text = f"the first layer that departs is {broken.operator} at {broken.module} ({broken.sqnr_db:.1f} dB){how}"
-        return text + _greatest_loss(pairs, layers, layers.index(broken))
-    if reconverted and not agrees:
-        return "every layer agrees when converted anew: this file is not what the converter makes, convert it again"
+        return text + _greatest_loss(pairs, layers, layers.index(broken), broken, best)
     if not layers:
         return "no layer departs"
     worst = min(layers, key=lambda layer: layer.sqnr_db)
     text = f"no layer departs; least precise is {worst.operator} at {worst.module} ({worst.sqnr_db:.1f} dB)"
-    return text + _greatest_loss(pairs, layers, len(layers) - 1)
+    return text + _greatest_loss(pairs, layers, len(layers) - 1, worst, best)
 
 
-def _greatest_loss(pairs: list[Pair], layers: list[LayerParity], end: int) -> str:
-    """Go back from a layer to where its error comes from, and name the step that lost most, unless it is that layer."""
+def _greatest_loss(pairs: list[Pair], layers: list[LayerParity], end: int, named: LayerParity, best: float) -> str:
+    """Go back from a layer to where its error comes from, and name the step that lost most, unless it is `named`."""
     place = {pair.chain[-1].name: index for index, pair in enumerate(pairs)}
     here, lost, text = end, 0.0, ""
-    while sources := [place[name] for name in pairs[here].chain[0].inputs if place.get(name, here) < here]:
-        source = max(sources, key=lambda index: _blame(pairs[here], pairs[index]))
-        before, after = layers[source].sqnr_db, layers[here].sqnr_db
-        if not math.isfinite(before):
+    while True:
+        inputs = pairs[here].chain[0].inputs
+        sources = [place[name] for name in inputs if place.get(name, here) < here]
+        if not sources and not set(inputs).intersection(_INPUTS):
             break
-        if before - after > lost:
-            step = f"{layers[here].operator} at {layers[here].module} ({before:.1f} to {after:.1f} dB)"
-            lost, text = before - after, "" if here == end else f"; most was lost by {step}"
+        source = max(sources, key=lambda index: _blame(pairs[here], pairs[index]), default=here)
+        before, after = (layers[source].sqnr_db if sources else math.inf), layers[here].sqnr_db
+        if min(before, best) - after > lost:
+            step = f"{layers[here].operator} at {layers[here].module}"
+            start = f"{before:.1f}" if math.isfinite(before) else "exact"
+            lost = min(before, best) - after
+            text = "" if layers[here] is named else f"; most was lost by {step} ({start} to {after:.1f} dB)"
+        if not sources:
+            break
         here = source
     return text
 
