@@ -13,6 +13,7 @@ import converters
 from converters.base import Converter
 
 from . import arm64, plugins, tflite_compat
+from .subsystem import search_path
 
 #: import packages of ours with plain names: another distribution may own a folder of the same name
 _OURS = ("toolkit", "converters", "cloud_tail")
@@ -31,12 +32,13 @@ _PACKAGES = {
     "torchmetrics": "privacy",
     "grpcio": "tail",
 }
-#: program -> what it is for, how to get it
+_ARM64, _OLD_TFLITE = "toolkit.arm64", "toolkit.tflite_compat"
+#: program -> what it is for, the Debian package that has it
 _PROGRAMS = {
-    "adb": ("measure --device", "apt-get install adb"),
-    "qemu-aarch64-static": ("verify --arm64", "apt-get install qemu-user-static"),
-    "aarch64-linux-gnu-g++": ("verify --arm64", "apt-get install g++-aarch64-linux-gnu"),
-    "debootstrap": ("verify --arm64", "apt-get install debootstrap"),
+    "adb": ("measure --device", "adb"),
+    "qemu-aarch64-static": ("verify --arm64", "qemu-user-static"),
+    "aarch64-linux-gnu-g++": ("setting up verify --arm64", "g++-aarch64-linux-gnu"),
+    "debootstrap": ("setting up verify --arm64", "debootstrap"),
 }
 
 
@@ -57,13 +59,13 @@ def examine() -> list[Check]:
         *_names(),
         *(_package(name, extra) for name, extra in _PACKAGES.items()),
         *_targets(),
-        *(_program(name, purpose, how) for name, (purpose, how) in _PROGRAMS.items()),
-        _built("aarch64 system", arm64.is_ready(arm64.default_root()), "verify --arm64, 250 MB", "toolkit.arm64"),
+        *(_program(name, purpose, package) for name, (purpose, package) in _PROGRAMS.items()),
+        _built("aarch64 system", arm64.is_ready(arm64.default_root()), "verify --arm64, 250 MB", _ARM64),
         _built(
             f"tflite-runtime {tflite_compat.VERSIONS[0]}",
             tflite_compat.is_ready(),
             "verify --tflite-compat, 110 MB",
-            "toolkit.tflite_compat",
+            _OLD_TFLITE,
         ),
     ]
 
@@ -104,12 +106,18 @@ def _targets() -> list[Check]:
     return checks
 
 
-def _program(name: str, purpose: str, how: str) -> Check:
-    path = shutil.which(name)
-    return Check(name, "ok", f"for {purpose}") if path else Check(name, "missing", f"for {purpose}", how)
+def _program(name: str, purpose: str, package: str) -> Check:
+    if shutil.which(name, path=search_path()):
+        return Check(name, "ok", f"for {purpose}")
+    if "--arm64" in purpose and arm64.installs_packages():
+        return Check(name, "missing", f"for {purpose}", _module(_ARM64))
+    return Check(name, "missing", f"for {purpose}", f"sudo apt-get install {package}")
 
 
 def _built(name: str, ready: bool, purpose: str, module: str) -> Check:
     """Something that one command of ours builds in the user's cache, see subsystem.py."""
-    how = "" if ready else f"{sys.executable} -m {module}"
-    return Check(name, "ok" if ready else "missing", f"for {purpose}", how)
+    return Check(name, "ok" if ready else "missing", f"for {purpose}", "" if ready else _module(module))
+
+
+def _module(name: str) -> str:
+    return f"{sys.executable} -m {name}"

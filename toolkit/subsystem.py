@@ -56,6 +56,10 @@ def build(root: Path, recipe: Mapping[str, str], steps: Callable[[Path], list[St
     with FileLock(root.parent / f".{root.name}.lock"):
         if is_built(root, recipe):
             return
+        for left_over in root.parent.glob(
+            f".{root.name}-*"
+        ):  # a builder that was killed; the lock says that none builds
+            shutil.rmtree(left_over, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-", ignore_cleanup_errors=True) as room:
             made = Path(room) / "made"
             made.mkdir()
@@ -74,13 +78,19 @@ def search_path() -> str:
     return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
-def call(command: list[str], what: str, timeout_s: float = 900) -> str:
+def call(command: list[str], what: str, timeout_s: float = 900, extra: Mapping[str, str] | None = None) -> str:
     """Run a program and return what it printed.
+
+    Args:
+        command: program and arguments.
+        what: what it does, as the beginning of a sentence.
+        timeout_s: seconds after which it is ended.
+        extra: environment variables, beside those of this process.
 
     Raises:
         NetworkError: it failed or took too long; the message carries its last line.
     """
-    environment = {**os.environ, "PATH": search_path(), "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "PATH": search_path(), "LC_ALL": "C.UTF-8", **(extra or {})}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False)
     except subprocess.TimeoutExpired:

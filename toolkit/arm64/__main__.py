@@ -1,7 +1,9 @@
-"""python -m toolkit.arm64: build the aarch64 system unless it is there."""
+"""python -m toolkit.arm64: build the aarch64 system unless it is there; as root, with the Debian packages it needs."""
+
+import functools
 
 from ..subsystem import prepare_command
 from .root import prepare
 
 if __name__ == "__main__":
-    prepare_command(prepare)
+    prepare_command(functools.partial(prepare, install=True))

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from .. import subsystem
 from ..errors import InputError
+from . import debian
 
 _HERE = Path(__file__).parent
 _SUITE = "bookworm"
 _PYTHON = "3.11"  # the suite's
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 #: what the C library, the C++ library and Python need; the rest of a minimal Debian is never unpacked
 _DEBIAN = (
     "libc6", "libgcc-s1", "libstdc++6", "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib",
@@ -40,32 +40,24 @@ def default_root() -> Path:
     return subsystem.cache_folder("arm64")
 
 
-def emulator() -> str | None:
-    """Find qemu's user-mode emulator."""
-    return shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
-
-
 def missing(root: Path | None = None) -> str | None:
     """Say in one sentence what this machine lacks, with the command that brings it, or return None."""
-    packages = [] if emulator() else ["qemu-user-static"]
-    if not is_ready(root or default_root()):
-        tools = {"aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu", "debootstrap": "debootstrap", "dpkg-deb": "dpkg"}
-        if os.geteuid() != 0:
-            tools["fakeroot"] = "fakeroot"
-        packages += [
-            package for tool, package in tools.items() if shutil.which(tool, path=subsystem.search_path()) is None
-        ]
-        packages += [] if _KEYRING.is_file() else ["debian-archive-keyring"]
-        absent = [name for name in ("executorch", *_WHEELS) if not _installed(name)]
-        if absent and not packages:
-            return (
-                f"Checking on ARM64 follows the installed versions of {', '.join(absent)}, which are not installed; "
-                "get them with: pip install 'pripro-toolkit[executorch,tflite,onnx]'"
-            )
-        if importlib.util.find_spec("pip") is None and not packages:
-            return "Checking on ARM64 fetches wheels with pip, which is not installed; get it with: python -m ensurepip"
+    built = is_ready(root or default_root())
+    packages = debian.lacking(built=built)
     if packages:
-        return f"Checking on ARM64 needs {', '.join(packages)}; get it with: sudo apt-get install {' '.join(packages)}"
+        return f"Checking on ARM64 needs {', '.join(packages)}; get it with: {debian.command(packages)}"
+    return None if built else _missing_wheels()
+
+
+def _missing_wheels() -> str | None:
+    absent = [name for name in ("executorch", *_WHEELS) if not _installed(name)]
+    if absent:
+        return (
+            f"Checking on ARM64 follows the installed versions of {', '.join(absent)}, which are not installed; "
+            "get them with: pip install 'pripro-toolkit[executorch,tflite,onnx]'"
+        )
+    if importlib.util.find_spec("pip") is None:
+        return "Checking on ARM64 fetches wheels with pip, which is not installed; get it with: python -m ensurepip"
     return None
 
 
@@ -74,24 +66,33 @@ def is_ready(root: Path) -> bool:
     return subsystem.is_built(root, _recipe())
 
 
-def prepare(root: Path | None = None, progress: subsystem.Progress = lambda done, total, text: None) -> Path:
+def prepare(
+    root: Path | None = None,
+    progress: subsystem.Progress = lambda done, total, text: None,
+    *,
+    install: bool = False,
+) -> Path:
     """Build the system unless it is there; needs the network once (about 150 MB).
 
     Args:
         root: its folder; default: `default_root`.
         progress: called with (steps done, steps in all, one line of text).
+        install: first install the Debian packages that are missing, where this process may; another 100 MB.
 
     Returns:
         The folder.
 
     Raises:
         InputError: a tool is missing.
-        NetworkError: a step failed; nothing is left behind.
+        NetworkError: a step failed; nothing is left behind, and the next call goes on from there.
     """
     final = root or default_root()
-    if is_ready(final):
-        return final
-    lack = missing(final)
+    ready = is_ready(final)
+    packages = debian.lacking(built=ready) if install else []
+    before = debian.steps(packages) if packages and debian.installable() else []
+    if packages and not before:
+        raise InputError(str(missing(final)))
+    lack = None if ready else _missing_wheels() if before else missing(final)
     if lack:
         raise InputError(lack)
 
@@ -103,7 +104,12 @@ def prepare(root: Path | None = None, progress: subsystem.Progress = lambda done
             ("first start under emulation", lambda: _try(made)),
         ]
 
-    subsystem.build(final, _recipe(), steps, progress)
+    total = len(before) + (0 if ready else len(steps(final)))
+    for done, (text, step) in enumerate(before):
+        progress(done, total, text)
+        step()
+    if not ready:
+        subsystem.build(final, _recipe(), steps, lambda done, _, text: progress(len(before) + done, total, text))
     return final
 
 
@@ -113,7 +119,8 @@ def _debian(root: Path) -> None:
     prefix = [] if os.geteuid() == 0 else ["fakeroot"]
     subsystem.call([
         *prefix, "debootstrap", "--foreign", "--arch=arm64", "--variant=minbase", "--force-check-gpg",
-        f"--keyring={_KEYRING}", "--include=python3.11-minimal,libpython3.11-stdlib,libstdc++6", _SUITE, str(fetched),
+        f"--keyring={debian.KEYRING}", "--include=python3.11-minimal,libpython3.11-stdlib,libstdc++6", _SUITE,
+        str(fetched),
     ], "Fetching Debian packages")  # fmt: skip
     for name in _DEBIAN:
         for package in (fetched / "var/cache/apt/archives").glob(f"{name}_*.deb"):
@@ -154,7 +161,7 @@ def _try(root: Path) -> None:
 
 def emulated(root: Path) -> list[str]:
     """Begin a command line whose program runs as aarch64 code."""
-    found = emulator()
+    found = debian.emulator()
     if found is None:
         raise InputError(str(missing(root)))
     return [found, "-cpu", CPU, "-L", str(root)]
