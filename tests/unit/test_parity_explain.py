@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.parity.eager import EagerLayer, Pair
-from toolkit.parity.explain import _compare, _first
+from toolkit.parity.explain import _compare, _first, _telling_row
+from toolkit.parity.replay import Goldens
 
 RNG = np.random.default_rng(0)
 
@@ -54,3 +55,31 @@ def test_what_the_first_layer_loses_counts_too():
     pairs = [pair("stem", ("p_stem_weight", "image"), 0.2), pair("next", ("stem",), 0.25), pair("last", ("next",), 0.3)]
     found = _first(pairs, [_compare(each, 8.0) for each in pairs], 40.0)
     assert "most was lost by conv2d at backbone.stem (exact to 14." in found
+
+
+def test_an_overflow_is_named_before_what_departs_without_consequence():
+    pairs = [pair("features", ("image",), 0.01, size=400.0), pair("side", ("features",), 2.0)]
+    right = pairs[0].chain[-1].value ** 2
+    got = np.where(right > 65504.0, np.float32("inf"), right)
+    pairs.append(Pair([EagerLayer("square", "mul", "block.attention", ("features",), right)], got))
+    found = _first(pairs, [_compare(each, 15.0) for each in pairs], 40.0)
+    assert found.startswith("mul at block.attention overflows: ")
+    assert "half precision ends at 65504, on every runtime that computes in it" in found
+
+
+def test_wrong_values_that_overflow_are_not_half_precisions_fault():
+    right, got = np.full((1, 4), 3.0, np.float32), np.full((1, 4), np.inf, np.float32)
+    pairs = [pair("first", ("image",), 2.0), Pair([EagerLayer("exp", "exp", "block", ("first",), right)], got)]
+    assert _first(pairs, [_compare(each, 15.0) for each in pairs], 40.0).startswith(
+        "the first layer that departs is conv2d at backbone.first"
+    )
+
+
+def test_the_row_that_tells_most_is_looked_at():
+    names = ["photo", "photo", "white", "extreme pixels"]
+    goldens = Goldens({}, {}, names)
+    assert _telling_row(goldens, [44.0, 60.0, 5.0, 1.5], "fp16", 30.0) == 3  # departs; the photo only loses precision
+    assert _telling_row(goldens, [44.0, 60.0, 5.0, 35.0], "fp16", 30.0) == 0
+    assert _telling_row(goldens, [20.0, 25.0, 5.0, 1.5], "fp16", 30.0) == 0
+    assert _telling_row(goldens, [18.0, 25.0, 5.0, 1.5], "int8", 12.0) == 0
+    assert _telling_row(goldens, [70.0, 80.0, 65.0, 75.0], "fp32", 60.0) == 2

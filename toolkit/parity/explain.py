@@ -10,10 +10,11 @@ from ..convert import converter, head_program
 from ..errors import BundleError
 from ..wire import emits_codes
 from . import tensors_coreml, tensors_executorch, tensors_onnx, tensors_tflite
+from .cases import BLACK, GREY, WHITE
 from .compare import max_abs, sqnr_db
 from .eager import Pair, eager_layers
 from .limits import tolerance_of
-from .relation import relation
+from .relation import HALF_PRECISION_ENDS, relation
 from .replay import load_goldens
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _BEST = {"fp32": 130.0, "fp16": 65.0, "int8": 40.0, "w8": 40.0}
 _BEST_ELSE = 30.0
 #: names of the head's inputs, which are exact
 _INPUTS = ("image", "eps")
+_ONE_COLOUR = (BLACK, WHITE, GREY)
 #: SQNR in dB above which two conversions of one head are the same
 _SAME_FILE = 40.0
 #: smaller differences are rounding whatever the SQNR says: the tensor is nearly zero
@@ -137,10 +139,7 @@ def explain_head(
     answers = goldens.replay(converter(target).load(entry).run)
     sqnrs = [sqnr_db(goldens.smashed[row], answers[row]) for row in range(len(goldens.rows))]
     threshold = _DEPARTS.get(precision, _DEPARTS_ELSE)
-    # a photo tells layers apart that an image of one colour does not, and is never rightly clipped
-    least = threshold if precision == "fp32" else max(threshold, tolerance_of({}, precision))
-    photos = [index for index in goldens.real() if sqnrs[index] < least]
-    row = min(photos or range(len(sqnrs)), key=lambda index: sqnrs[index])
+    row = _telling_row(goldens, sqnrs, precision, threshold)
     feed = goldens.feed(row)
     eager = eager_layers(program, feed)
     steps = converter(target).steps(program, feed, precision=precision, backend=backend)
@@ -151,6 +150,20 @@ def explain_head(
     else:
         first = _first(pairs, layers, _BEST.get(precision, _BEST_ELSE))
     return Explanation(target, precision, goldens.rows[row], layers, first)
+
+
+def _telling_row(goldens: Goldens, sqnrs: list[float], precision: str, threshold: float) -> int:
+    """Index of the row to look at: photos first, and images of one colour, which tell few layers apart, last."""
+    least = threshold if precision == "fp32" else max(threshold, tolerance_of({}, precision))
+    photos, hard = goldens.real(), [index for index in goldens.hard() if goldens.rows[index] not in _ONE_COLOUR]
+    groups = (
+        [index for index in photos if sqnrs[index] < threshold],
+        # int8 rightly clips what it was not calibrated for
+        [index for index in hard if sqnrs[index] < threshold and precision != "int8"],
+        [index for index in photos if sqnrs[index] < least],
+        list(range(len(sqnrs))),
+    )
+    return min(next(group for group in groups if group), key=lambda index: sqnrs[index])
 
 
 def _compare(pair: Pair, threshold: float) -> LayerParity:
@@ -174,6 +187,9 @@ def _rms(value: Array) -> float:
 
 
 def _first(pairs: list[Pair], layers: list[LayerParity], best: float) -> str:
+    overflow = next((layer for pair, layer in zip(pairs, layers, strict=True) if _overflows(pair, layer)), None)
+    if overflow is not None:  # whatever departs before it is not why
+        return f"{overflow.operator} at {overflow.module} overflows: {overflow.note}"
     broken = next((layer for layer in layers if layer.departs), None)
     if broken is not None:
         how = f": {broken.note}" if broken.note else ""
@@ -184,6 +200,12 @@ def _first(pairs: list[Pair], layers: list[LayerParity], best: float) -> str:
     worst = min(layers, key=lambda layer: layer.sqnr_db)
     text = f"no layer departs; least precise is {worst.operator} at {worst.module} ({worst.sqnr_db:.1f} dB)"
     return text + _greatest_loss(pairs, layers, len(layers) - 1, worst, best)
+
+
+def _overflows(pair: Pair, layer: LayerParity) -> bool:
+    """Whether the right values, not wrong ones from before, are more than half precision holds."""
+    right = pair.chain[-1].value
+    return math.isinf(layer.max_abs) and float(abs(right).max()) > HALF_PRECISION_ENDS
 
 
 def _greatest_loss(pairs: list[Pair], layers: list[LayerParity], end: int, named: LayerParity, best: float) -> str:

@@ -16,7 +16,7 @@ _EXPLAINED = 20.0
 _LEAST_GAIN = 0.02
 #: channels are told apart by their correlation; so much of them must be found elsewhere
 _SAME_CHANNEL = 0.99
-_HALF_PRECISION_ENDS = 65504.0
+HALF_PRECISION_ENDS = 65504.0
 
 
 def relation(expected: Array, got: Array) -> str:
@@ -25,7 +25,9 @@ def relation(expected: Array, got: Array) -> str:
         count = int((~np.isfinite(got)).sum())
         peak = float(np.abs(expected).max())
         return f"{count} of {got.size} values are not finite (eager torch's largest is {peak:.3g}; " + (
-            "half precision ends at 65504, so it overflows)" if peak > _HALF_PRECISION_ENDS / 4 else "an overflow)"
+            "half precision ends at 65504, on every runtime that computes in it)"
+            if peak > HALF_PRECISION_ENDS / 4
+            else "an overflow)"
         )
     power = float(np.square(expected, dtype=np.float64).sum())
     gain = float((expected.astype(np.float64) * got).sum()) / power if power > 0.0 else 1.0
