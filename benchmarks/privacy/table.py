@@ -1,6 +1,8 @@
 """From finished sweep cells to benchmarks/results/privacy.json, .md and .svg. Works on a partial sweep too.
 
-python benchmarks/privacy/table.py benchmarks/privacy/sweep.toml build/privacy/sweep
+    python benchmarks/privacy/table.py benchmarks/privacy/sweep.toml build/privacy/sweep
+
+With --keep, cells that are not finished here keep the rows that an earlier run left in the result file.
 """
 
 import argparse
@@ -68,27 +70,44 @@ def plot(rows: list[dict], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+Cell = tuple[str, str, str, int]
+
+
+def cell_of(row: dict) -> Cell:
+    return row["network"], row["cut"], row["method"], row["seed"]
+
+
+def earlier(path: Path, settings: dict) -> list[dict]:
+    """Rows of the result file, if the same settings gave them."""
+    told = json.loads(path.read_text()) if path.exists() else {"settings": settings, "rows": []}
+    if told["settings"] != settings:
+        raise SystemExit(f"{path.name} was made with other settings; leave --keep out.")
+    return told["rows"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("cells", type=Path)
     parser.add_argument("--name", default="privacy")
+    parser.add_argument("--keep", action="store_true", help="keep the result file's rows of cells not finished here")
     arguments = parser.parse_args()
     config = read_config(arguments.config)
-    results, wanted = finished(config, arguments.cells), list_cells(config)
-    rows = as_rows(results)
-    there = {cell.model_dump_json() for cell in (result.cell for result in results)}
+    wanted = [(cell.network.name, cell.cut, cell.method, cell.seed) for cell in list_cells(config)]
+    settings = config.model_dump(mode="json", exclude={"network"})
+    rows = as_rows(finished(config, arguments.cells))
+    if arguments.keep:
+        here = {cell_of(row) for row in rows}
+        rows += [row for row in earlier(RESULTS / f"{arguments.name}.json", settings) if cell_of(row) not in here]
+        rows.sort(key=lambda row: wanted.index(cell_of(row)))
+    there = {cell_of(row) for row in rows}
     data = {
         "rows": rows,
-        "complete": len(results) == len(wanted),
-        "cells_finished": len(results),
+        "complete": there == set(wanted),
+        "cells_finished": len(there),
         "cells_wanted": len(wanted),
-        "missing": [
-            f"{cell.network.name} {cell.cut} {cell.method} seed {cell.seed}"
-            for cell in wanted
-            if cell.model_dump_json() not in there
-        ],
-        "settings": config.model_dump(mode="json", exclude={"network"}),
+        "missing": ["{} {} {} seed {}".format(*cell) for cell in wanted if cell not in there],
+        "settings": settings,
         "command": f"pripro sweep {arguments.config} --out {arguments.cells}",
         "machine": {
             "cpu": platform.processor() or platform.machine(),
@@ -103,7 +122,7 @@ def main() -> None:
     plot(rows, RESULTS / f"{arguments.name}.svg")
     (RESULTS / f"{arguments.name}.md").write_text(full_table(data))
     print(summary(rows))
-    print(f"{len(results)} of {len(wanted)} cells, {len(rows)} rows")
+    print(f"{len(there)} of {len(wanted)} cells, {len(rows)} rows")
 
 
 if __name__ == "__main__":
