@@ -2,8 +2,10 @@
 
     python benchmarks/parity/matrix.py             every cell that is not done yet, then the table
     python benchmarks/parity/matrix.py --table     the table only, of the cells that are done
-    python benchmarks/parity/matrix.py --explain   failed cells once more, down to the operator; ExecuTorch's take
-                                                   minutes each, --target onnx and so on leaves them out
+    python benchmarks/parity/matrix.py --explain   failed cells once more, down to the operator; with --again also
+                                                   those that are explained
+
+--family, --target and --precision choose some.
 
 A cell is one JSON file in build/parity/, so an interrupted run goes on where it stopped. The table is
 benchmarks/results/parity.md, its data parity.json beside it.
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,25 +47,26 @@ def missing(family: str, cut: str) -> list[tuple[str, str]]:
     return [pair for pair in pairs if not cell_file(family, cut, *pair).exists()]
 
 
-def unexplained(family: str, cut: str) -> list[tuple[str, str]]:
+def unexplained(family: str, cut: str, *, again: bool) -> list[tuple[str, str]]:
     pairs = [(target, precision) for target, kinds in TARGETS.items() for precision in kinds]
     cells = {pair: cell_file(family, cut, *pair) for pair in pairs}
     done = {pair: json.loads(path.read_text()) for pair, path in cells.items() if path.exists()}
-    return [pair for pair, cell in done.items() if not cell["passed"] and "explained" not in cell]
+    return [pair for pair, cell in done.items() if not cell["passed"] and (again or "explained" not in cell)]
 
 
-def run_group(family: str, cut: str, *, explain: bool) -> None:
+def run_group(family: str, cut: str, *, explain: bool, again: bool) -> None:
     """Every cell of one head, in this process."""
     import torch
     from heads import make
 
     torch.set_num_threads(1)
-    todo = unexplained(family, cut) if explain else missing(family, cut)
+    todo = unexplained(family, cut, again=again) if explain else missing(family, cut)
     if not todo:
         return
     case = make(family, cut, WORK)
     for target, precision in todo:
         record = {"family": family, "cut": cut, "target": target, "precision": precision, "weights": case.weights}
+        record["date"] = datetime.now(UTC).date().isoformat()
         path = cell_file(family, cut, target, precision)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record | run_cell(case, target, precision, explain=explain), indent=1))
@@ -72,6 +76,7 @@ def run_group(family: str, cut: str, *, explain: bool) -> None:
 def run_cell(case: Case, target: str, precision: str, *, explain: bool = False) -> dict[str, Any]:
     from converters.base import ConverterError
     from toolkit.convert import converter
+    from toolkit.parity.cases import PHOTO
     from toolkit.parity.diagnose import diagnose
     from toolkit.parity.explain import explain_head
     from toolkit.parity.limits import TOLERANCES
@@ -104,20 +109,22 @@ def run_cell(case: Case, target: str, precision: str, *, explain: bool = False) 
             "tools": dict(conversion.tools),
         }
         if explain and not made["passed"]:
-            made["explained"] = explain_head(
-                case.program, target, precision, backend, Path(folder) / conversion.entry, goldens
-            ).first
+            entry = Path(folder) / conversion.entry
+            found = explain_head(case.program, target, precision, backend, entry, goldens)
+            made["explained"] = found.first if found.row == PHOTO else f"On {found.row}, {found.first}"
         return made
 
 
-def run_all(families: list[str], *, explain: bool) -> None:
+def run_all(families: list[str], *, explain: bool, again: bool) -> None:
     from heads import CUTS
 
-    options = [*(["--explain"] if explain else []), *(word for name in TARGETS for word in ("--target", name))]
+    flags = [name for name, on in (("--explain", explain), ("--again", again)) if on]
+    options = [*flags, *(word for name in TARGETS for word in ("--target", name))]
+    options += [word for kind in sorted(set().union(*TARGETS.values())) for word in ("--precision", kind)]
     for position in (1, 0):  # middle cuts first: a table that ends early still has every family
         for family in families or CUTS:
             cut = CUTS[family][position]
-            if unexplained(family, cut) if explain else missing(family, cut):
+            if unexplained(family, cut, again=again) if explain else missing(family, cut):
                 command = [sys.executable, __file__, "--group", family, cut, *options]
                 subprocess.run(command, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
@@ -127,16 +134,20 @@ if __name__ == "__main__":
     parser.add_argument("--group", nargs=2, metavar=("FAMILY", "CUT"))
     parser.add_argument("--family", action="append", default=[])
     parser.add_argument("--target", action="append", choices=TARGETS, help="only these")
+    parser.add_argument("--precision", action="append", help="only these")
     parser.add_argument("--explain", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--table", action="store_true")
     chosen = parser.parse_args()
     for name in set(TARGETS) - set(chosen.target or TARGETS):
         del TARGETS[name]
+    for name, kinds in TARGETS.items():
+        TARGETS[name] = tuple(kind for kind in kinds if kind in (chosen.precision or kinds))
     if chosen.group:
-        run_group(*chosen.group, explain=chosen.explain)
+        run_group(*chosen.group, explain=chosen.explain, again=chosen.again)
     else:
         if not chosen.table:
-            run_all(chosen.family, explain=chosen.explain)
+            run_all(chosen.family, explain=chosen.explain, again=chosen.again)
         from table import write_table
 
         write_table(WORK / "cells", ROOT / "benchmarks" / "results")

@@ -31,7 +31,8 @@ def write_table(cells: Path, out: Path) -> None:
     found = [json.loads(path.read_text()) for path in sorted(cells.glob("*.json"))]
     out.mkdir(parents=True, exist_ok=True)
     tools = sorted({f"{name} {version}" for cell in found for name, version in cell.get("tools", {}).items()})
-    data = stamp() | {"tools": tools, "cells": found}
+    dates = sorted({cell["date"] for cell in found})
+    data = stamp() | {"date": " to ".join(dict.fromkeys((dates[0], dates[-1]))), "tools": tools, "cells": found}
     (out / "parity.json").write_text(json.dumps(data, indent=1) + "\n")
     (out / "parity.md").write_text(_markdown(found, tools, f"{data['machine']}, {data['date']}"))
     failed = sum(not cell["passed"] for cell in found)
