@@ -46,6 +46,24 @@ def test_executorch_puts_the_whole_protected_head_in_one_delegate(backbone, prec
     assert counts.total > 40
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("backbone", [small_head().backbone, Gate().eval()], ids=["residual", "gated"])
+@pytest.mark.parametrize("protected", [True, False])
+def test_executorch_answers_the_same_to_the_bit_with_every_result_handed_out(backbone, precision, protected, tmp_path):
+    base = small_head()
+    noise = {"block": base.block, "eps": base.eps} if protected else {"block": None, "eps": None}
+    head = replace(base, backbone=backbone, **noise)
+    feed = {"image": head.image.numpy()} | ({"eps": head.eps.numpy()} if protected else {})
+    made = ToExecutorch().convert(head, tmp_path, precision=precision, backend="xnnpack")
+    answer = ToExecutorch().load(tmp_path / made.entry).run(feed)
+    steps = ToExecutorch().steps(head, feed, precision=precision, backend="xnnpack")
+    assert np.array_equal(steps.smashed, answer)
+    assert set(steps.results) <= set(steps.operators)
+    assert "conv2d_1" in steps.operators
+    last = list(steps.results.values())[-1]
+    assert np.array_equal(last, answer)
+
+
 def test_executorch_counts_what_stays_outside(tmp_path):
     head = small_head()
     portable = ToExecutorch().convert(head, tmp_path, precision="fp32", backend="portable")
