@@ -28,7 +28,7 @@ def with_steps(program: ExportedProgram) -> tuple[GraphModule, list[str], list[s
         program: the head, with int8's codes in it where it is quantised.
 
     Returns:
-        (image[, eps]) -> (smashed, *results), the results' names, and the names of all operators, in their order.
+        (image[, eps]) -> (smashed, *flattened results); the results' names; all operators' names, in order.
     """
     whole = program.run_decompositions({}).module(check_guards=False)
     graph = Graph()
@@ -44,7 +44,9 @@ def with_steps(program: ExportedProgram) -> tuple[GraphModule, list[str], list[s
             if _is_float(node) and not _hidden(node):
                 steps[node.name] = node
     (smashed,) = whole.graph.output_node().all_input_nodes
-    results = [_handed_out(graph, copies, node) for node in steps.values()]
+    # flat: XNNPACK may hand out [1,c,h,w] in its own order, [1,h,w,c], which its runtime then refuses
+    flat = torch.ops.aten.reshape.default
+    results = [graph.call_function(flat, (_handed_out(graph, copies, node), [-1])) for node in steps.values()]
     graph.output((copies[smashed], *results))
     return GraphModule(whole, graph), list(steps), names
 

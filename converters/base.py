@@ -108,8 +108,8 @@ class Steps:
 
     Attributes:
         smashed: its answer [1,c,h,w].
-        results: an operator's name in the exported head -> its result; what is computed together stands under the
-            last operator's name.
+        results: an operator's name in the exported head -> its result, flattened; what is computed together stands
+            under the last operator's name.
         operators: names of all operators of the file, those computed together included, in their order.
     """
 
