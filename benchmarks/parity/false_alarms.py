@@ -83,7 +83,7 @@ def _head(seed: int) -> tuple[Protected, torch.Tensor, torch.Tensor, Preprocess]
     block = PriPro(features_of(halves.cut.shape))
     _training.reinitialise(block, seed)
     with torch.no_grad():
-        block.moments.start_from(halves.head(images), seeded(seed))
+        block.start_from(halves.head(images), seeded(seed))
         size = block.basis.shape[0]
         block.basis.copy_(torch.linalg.qr(torch.randn(size, size, generator=seeded(seed))).Q[:, :, None, None])
     block.transparency.fill_(float(rng.uniform(0.05, 0.9)))

@@ -48,7 +48,7 @@ def protected_head(name: str) -> tuple[HeadProgram, list[torch.Tensor]]:
     halves = split(load_network(source, IMAGE), cut)
     block = PriPro.build(features_of(halves.cut.shape))
     reinitialise(block, 0)
-    block.moments.start_from(halves.head(torch.cat(photos)), seeded(0))
+    block.start_from(halves.head(torch.cat(photos)), seeded(0))
     block.eval().requires_grad_(False)
     return HeadProgram(halves.head, block, photos[0], block.draw_eps(1, seeded(1)), photos), photos
 

@@ -76,7 +76,7 @@ def _seeded_injector(halves: Split, images: torch.Tensor) -> PriPro:
     block = PriPro(features_of(halves.cut.shape))
     _training.reinitialise(block, 0)
     with torch.no_grad():
-        block.moments.start_from(halves.head(images), generator)
+        block.start_from(halves.head(images), generator)
         rotation = torch.linalg.qr(torch.randn(block.basis.shape[:2], generator=generator)).Q
         block.basis.copy_(rotation[:, :, None, None])
     block.transparency.fill_(0.5)

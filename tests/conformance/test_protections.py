@@ -11,6 +11,7 @@ from toolkit import plugins, protections
 from toolkit.calibrate import calibrate_strength
 from toolkit.errors import UnknownNameError
 from toolkit.protections.base import Protection
+from toolkit.protections.pripro import PriPro
 
 METHODS = plugins.names(protections)
 pytestmark = pytest.mark.slow
@@ -161,3 +162,17 @@ def test_calibration_keeps_the_accuracy_and_is_tight(name):
     too_strong = [accuracy for strength, accuracy in found.tried if strength > found.strength * 1.5]
     assert too_strong, "the search never looked at a strength that is too large"
     assert min(too_strong) < found.protected
+
+
+def test_the_attention_of_pripro_holds_in_half_precision_far_beyond_the_features_scale() -> None:
+    generator = torch.Generator().manual_seed(0)
+    smashed = 40 * torch.randn(4, 32, 28, 28, generator=generator).relu()
+    block = PriPro((32, 28, 28))
+    block.start_from(smashed, generator)
+    block.eval().requires_grad_(False)
+    large, nothing = 20 * smashed, torch.zeros(1, 32, 28, 28)
+    assert large.max() > 3000  # squared, a hundred times what half precision holds
+    wanted = block.share_of_noise(large)
+    block.half()
+    assert (block.share_of_noise(large.half()).float() - wanted).abs().max() < 5e-3
+    assert torch.isfinite(block.share_of_noise(nothing.half())).all()

@@ -27,12 +27,16 @@ FLAT = 5e-2
 _OBSERVATIONS = (1, 100)
 #: differences below this share of the features' deviation are not worth hiding
 _LEAST_NOISE = 0.05
+#: root mean square that features are brought to before they are squared: half precision then holds the squares of
+#: values a thousand times as large, and of ones a thousandth [ours]
+_BEFORE_SQUARES = 0.25
 
 
 class AttentionMap(nn.Module):
     """smashed [B,C,h,w] -> W_A [B,1,h,w] in (0, 1]: the share of noise at each position."""
 
     ones: Tensor
+    scale: Tensor
 
     def __init__(self, features: FeatureShape, grid: int) -> None:
         super().__init__()
@@ -45,6 +49,11 @@ class AttentionMap(nn.Module):
         self.key = nn.Conv2d(channels, inner, 1)
         positions = self.pooled[0] * self.pooled[1]
         self.register_buffer("ones", torch.ones(1, positions, 1, 1), persistent=False)
+        self.register_buffer("scale", torch.ones(1, 1, 1, 1))
+
+    def start_from(self, smashed: Tensor) -> None:
+        """Measure the features' scale on smashed [N,C,h,w]."""
+        self.scale.copy_(_BEFORE_SQUARES / (smashed.square().mean().sqrt() + 1e-20))
 
     def forward(self, smashed: Tensor) -> Tensor:
         """Map smashed [B,C,h,w] -> W_A [B,1,h,w]."""
@@ -62,8 +71,10 @@ class AttentionMap(nn.Module):
 
         Networks and cut points differ in the scale of their features by orders of magnitude. Products of
         unscaled ones saturate the softmax or leave it flat, and the min-max after it then magnifies a
-        runtime's rounding; of unit power they do neither, whatever the network.
+        runtime's rounding; of unit power they do neither, whatever the network. The constant `scale` cancels out; it
+        keeps the squares within half precision.
         """
+        small = small * self.scale
         rows = small.shape[1] * self.pooled[0]
         power = (small * small).reshape(-1, 1, rows, self.pooled[1]).mean((2, 3), keepdim=True)  # [B,1,1,1]
         return small / torch.sqrt(power + 1e-6)
@@ -156,6 +167,11 @@ class PriPro(Protection):
         self.register_buffer("transparency", torch.tensor(0.5))
         self.register_buffer("basis", torch.eye(features[0])[:, :, None, None].clone())
 
+    def start_from(self, smashed: Tensor, generator: torch.Generator) -> None:
+        """Measure the scales of smashed [N,C,h,w] and draw the first weightings."""
+        self.attention.start_from(smashed)
+        self.moments.start_from(smashed, generator)
+
     def set_strength(self, strength: float) -> None:
         """Split the strength into two constants here, so that the exported graph holds plain products."""
         super().set_strength(strength)
@@ -188,7 +204,7 @@ class PriPro(Protection):
             smashed = _training.in_batches(training.head, training.images)
             _training.reinitialise(self, training.seed)
             self.transparency.fill_(options["transparency"])
-            self.moments.start_from(smashed, generator)
+            self.start_from(smashed, generator)
             with _training.frozen(training.tail):
                 self.basis.copy_(tolerated_directions(training.tail, smashed[:512])[:, :, None, None])
         optimizer = torch.optim.Adam(self.parameters(), lr=options["learning_rate"])
