@@ -216,3 +216,9 @@ def test_requests_stay_within_what_a_server_takes(shape: tuple[int, ...], larges
     features_ = np.zeros((21 if largest > 1 else 2, *shape), np.float32)
     assert through(tail, features_).shape == (len(features_), 3)
     assert max(sent) == largest
+
+
+def test_one_position_has_no_layout_to_mistake() -> None:
+    right = np.random.default_rng(0).normal(size=(1, 32, 1, 1)).astype(np.float32)
+    off = right + np.random.default_rng(1).normal(size=right.shape, scale=0.05).astype(np.float32)
+    assert relation(right, off) == ""

@@ -44,6 +44,8 @@ def _fits(expected: Array, got: Array) -> bool:
 
 def _layout(expected: Array, got: Array) -> str:
     n, c, h, w = expected.shape
+    if c == 1 or h * w == 1:  # both layouts are the same bytes
+        return ""
     if _fits(expected, got.reshape(n, h, w, c).transpose(0, 3, 1, 2)):
         return "NHWC values handed out as NCHW"
     if _fits(expected, got.transpose(0, 2, 3, 1).reshape(n, c, h, w)):
