@@ -69,3 +69,9 @@ def test_quantities_carry_their_unit(text: str, value: float) -> None:
 def test_quantities_that_do_not_fit_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="--bandwidth"):
         parse_quantity(text, RATES, "--bandwidth")
+
+
+def test_the_requests_head_is_a_segment_that_can_cost_a_round_trip() -> None:
+    # 10 + 20 + 40 segments go out in three windows
+    three, four = (Link(100, 40).send_ms(count * 1448) for count in (69, 70))
+    assert four - three > 30

@@ -19,6 +19,8 @@ SEGMENT_BYTES = 1448
 #: Ethernet, IP and TCP headers around one segment
 WIRE_FACTOR = (SEGMENT_BYTES + 66) / SEGMENT_BYTES
 INITIAL_WINDOW = 10
+#: HTTP clients write a request's head before its body, and the window counts segments, however short
+HEAD_SEGMENTS = 1
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,11 @@ class Link:
         total = payload_bytes * ms_per_byte
         if self.warm:
             return total
-        window, sent, waited = INITIAL_WINDOW * SEGMENT_BYTES, 0, 0.0
-        while sent + window < payload_bytes:
-            stall = self.rtt_ms - window * ms_per_byte
+        ms_per_segment = SEGMENT_BYTES * ms_per_byte
+        segments = math.ceil(payload_bytes / SEGMENT_BYTES) + HEAD_SEGMENTS
+        window, sent, waited = INITIAL_WINDOW, 0, 0.0
+        while sent + window < segments:
+            stall = self.rtt_ms - window * ms_per_segment
             if stall <= 0:
                 break  # acknowledgements arrive while the window is still being sent
             waited += stall
