@@ -53,7 +53,8 @@ class Link:
         segments = math.ceil(payload_bytes / SEGMENT_BYTES) + HEAD_SEGMENTS
         window, sent, waited = INITIAL_WINDOW, 0, 0.0
         while sent + window < segments:
-            stall = self.rtt_ms - window * ms_per_segment
+            of_body = window - (HEAD_SEGMENTS if sent == 0 else 0)
+            stall = self.rtt_ms - of_body * ms_per_segment
             if stall <= 0:
                 break  # acknowledgements arrive while the window is still being sent
             waited += stall
