@@ -56,9 +56,8 @@ def build(root: Path, recipe: Mapping[str, str], steps: Callable[[Path], list[St
     with FileLock(root.parent / f".{root.name}.lock"):
         if is_built(root, recipe):
             return
-        for left_over in root.parent.glob(
-            f".{root.name}-*"
-        ):  # a builder that was killed; the lock says that none builds
+        # of a builder that was killed; the lock says that none builds
+        for left_over in root.parent.glob(f".{root.name}-*"):
             shutil.rmtree(left_over, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-", ignore_cleanup_errors=True) as room:
             made = Path(room) / "made"

@@ -82,7 +82,8 @@ def main() -> None:
 
 def with_earlier(found: list[dict[str, object]], out: Path | None) -> list[dict[str, object]]:
     """Add the networks that an earlier run left in the same file; each says when and how it was measured."""
-    fresh = {str(row["network"]): row | provenance() for row in found}
+    now = provenance()
+    fresh = {str(row["network"]): row | now for row in found}
     if out is None or not out.exists():
         return list(fresh.values())
     told = json.loads(out.read_text())

@@ -79,7 +79,9 @@ def cell_of(row: dict) -> Cell:
 
 def earlier(path: Path, settings: dict) -> list[dict]:
     """Rows of the result file, if the same settings gave them."""
-    told = json.loads(path.read_text()) if path.exists() else {"settings": settings, "rows": []}
+    if not path.exists():
+        return []
+    told = json.loads(path.read_text())
     if told["settings"] != settings:
         raise SystemExit(f"{path.name} was made with other settings; leave --keep out.")
     return told["rows"]
@@ -93,7 +95,8 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the result file's rows of cells not finished here")
     arguments = parser.parse_args()
     config = read_config(arguments.config)
-    wanted = [(cell.network.name, cell.cut, cell.method, cell.seed) for cell in list_cells(config)]
+    # a method at several strengths is one entry: its rows are kept or replaced together
+    wanted = list(dict.fromkeys((cell.network.name, cell.cut, cell.method, cell.seed) for cell in list_cells(config)))
     settings = config.model_dump(mode="json", exclude={"network"})
     rows = as_rows(finished(config, arguments.cells))
     if arguments.keep:

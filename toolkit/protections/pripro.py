@@ -28,7 +28,7 @@ _OBSERVATIONS = (1, 100)
 #: differences below this share of the features' deviation are not worth hiding
 _LEAST_NOISE = 0.05
 #: root mean square that features are brought to before they are squared: half precision then holds the squares of
-#: values a thousand times as large, and of ones a thousandth [ours]
+#: values a thousand times as large [ours]
 _BEFORE_SQUARES = 0.25
 
 
