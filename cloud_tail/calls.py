@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from .claims import Request, encode_response, from_bytes, parse_request, request_of, tensor_of
 from .errors import BundleMismatch, WireError
-from .wire import BUNDLE_HEADER, HEADER_LENGTH, canonical, check_bundle_id, dequantise, parse_length
+from .wire import BUNDLE_HEADER, HEADER_LENGTH, all_finite, canonical, check_bundle_id, dequantise, parse_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +25,7 @@ T = TypeVar("T", bound="_Tail")
 _LENGTH, _BUNDLE = HEADER_LENGTH.lower(), BUNDLE_HEADER.lower()
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A checked call.
 
     Attributes:
@@ -65,7 +63,7 @@ class Call:
         Raises:
             WireError: the features drove the network out of float32's range.
         """
-        if not np.isfinite(logits).all():
+        if not all_finite(logits):
             raise WireError("These features drive the network out of float32's range; check the head.")
 
 

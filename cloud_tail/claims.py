@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 _NUMPY_NAMES = {short: name for name, short in V2_NAMES.items()}
 _MAX_JSON_HEADER = 64 * 1024
+_REMEMBERED = 1024
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A parsed inference request whose tensor is still only a claim.
 
     Attributes:
@@ -53,11 +54,25 @@ def parse_request(body: Buffer, header_length: int | None) -> Request:
         return request_of(json_object(view), None)
     if not 0 < header_length <= min(len(view), _MAX_JSON_HEADER):
         raise WireError(f"{HEADER_LENGTH} is {header_length}, which does not fit a body of {len(view)} bytes.")
-    return request_of(json_object(view[:header_length]), view[header_length:])
+    text, rest = bytes(view[:header_length]), view[header_length:]
+    read = _remembered if header_length <= _REMEMBERED else _read
+    request = read(text, len(rest))
+    return request if isinstance(request.payload, list) else request._replace(payload=rest)
 
 
-def request_of(raw: dict[str, Any], rest: memoryview | None) -> Request:
-    """Read a request from its JSON object and the bytes that follow it (None: no binary body).
+def _read(text: bytes, behind: int) -> Request:
+    return request_of(json_object(text), behind)
+
+
+#: a phone sends the same JSON with every photo, and the same bytes mean the same; nothing in it is secret
+_remembered = lru_cache(maxsize=64)(_read)
+
+
+def request_of(raw: dict[str, Any], behind: int | None) -> Request:
+    """Read a request from its JSON object and the number of bytes that follow it (None: no binary body).
+
+    Returns:
+        The request; its payload is the JSON list, or empty where it is the bytes that follow.
 
     Raises:
         WireError: not a request of this protocol.
@@ -83,7 +98,7 @@ def request_of(raw: dict[str, Any], rest: memoryview | None) -> Request:
         id=_request_id(raw.get("id")),
         datatype=datatype,
         shape=tuple(shape),
-        payload=_payload(tensor, rest),
+        payload=_payload(tensor, behind),
         binary=_wants_binary(raw),
     )
 
@@ -96,19 +111,18 @@ def _request_id(value: object) -> str | None:
     return value
 
 
-def _payload(tensor: dict[str, Any], rest: memoryview | None) -> Buffer | list[Any]:
+def _payload(tensor: dict[str, Any], behind: int | None) -> bytes | list[Any]:
     size = parameters_of(tensor).get("binary_data_size")
     if size is None:
         data = tensor.get("data")
         if not isinstance(data, list):
             raise WireError("The input needs data, or binary_data_size and bytes behind the JSON header.")
-        if rest:
+        if behind:
             raise WireError("There are bytes behind the JSON header although the input carries its data.")
         return data
-    if type(size) is not int or rest is None or size != len(rest) or "data" in tensor:
-        there = 0 if rest is None else len(rest)
-        raise WireError(f"binary_data_size does not fit: {there} bytes follow the JSON header.")
-    return rest
+    if type(size) is not int or behind is None or size != behind or "data" in tensor:
+        raise WireError(f"binary_data_size does not fit: {behind or 0} bytes follow the JSON header.")
+    return b""
 
 
 def _wants_binary(raw: dict[str, Any]) -> bool:
@@ -208,15 +222,26 @@ def encode_response(logits: Floats, signature: Signature, request: Request) -> t
     Returns:
         HTTP headers and the body.
     """
-    output: dict[str, Any] = {"name": "logits", "datatype": "FP32", "shape": list(logits.shape)}
-    header: dict[str, Any] = {"model_name": signature.name, "model_version": signature.version}
-    if request.id is not None:
-        header["id"] = request.id
-    header["outputs"] = [output]
-    if not request.binary:
-        output["data"] = logits.ravel().tolist()
-        return {"Content-Type": "application/json"}, canonical(header)
-    payload = logits.astype("<f4", copy=False).tobytes()
-    output["parameters"] = {"binary_data_size": len(payload)}
-    text = canonical(header)
-    return {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(text))}, text + payload
+    if request.binary:
+        payload = logits.astype("<f4", copy=False).tobytes()
+        text = _binary_header(signature.name, signature.version, request.id, logits.shape)
+        return {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(text))}, text + payload
+    answer = {"data": logits.ravel().tolist()}
+    text = canonical(_header(signature.name, signature.version, request.id, logits.shape, answer))
+    return {"Content-Type": "application/json"}, text
+
+
+def _header(
+    name: str, version: str, identity: str | None, shape: tuple[int, ...], more: dict[str, Any]
+) -> dict[str, Any]:
+    header: dict[str, Any] = {"model_name": name, "model_version": version}
+    if identity is not None:
+        header["id"] = identity
+    header["outputs"] = [{"name": "logits", "datatype": "FP32", "shape": list(shape), **more}]
+    return header
+
+
+@lru_cache(maxsize=64)
+def _binary_header(name: str, version: str, identity: str | None, shape: tuple[int, ...]) -> bytes:
+    size = 4 * prod(shape)
+    return canonical(_header(name, version, identity, shape, {"parameters": {"binary_data_size": size}}))

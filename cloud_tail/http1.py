@@ -1,4 +1,4 @@
-"""HTTP/1.1 for one connection: httptools reads heads, bodies land in place, everything has a limit and a deadline.
+"""HTTP/1.1 for one connection: heads are read once, bodies land in place, everything has a limit and a deadline.
 
 Why not a framework: on the path that counts (a few hundred KB in, a few hundred bytes out) the framework
 costs as much as the rest of the transport; benchmarks/serving measures both. What may go wrong stays
@@ -13,14 +13,16 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
-import httptools
+import numpy as np
 
-from .http_parts import Head, Reply
+from .http_head import Head, HeadError, Incoming
+from .http_parts import Reply
 
 if TYPE_CHECKING:
     from .http_parts import Application
 
-_REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_NO_HEAD = Head("", "", (), {}, 0, chunked=False, keep_alive=False)
 _SKIPPABLE = 1 << 20
 _LINGER_SECONDS = 2.0
 _ALIGNMENT = 16
@@ -36,12 +38,26 @@ class _State(enum.Enum):
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One client. Requests are answered in order; pipelined ones wait in the head buffer."""
+    """One client. Requests are answered in order; pipelined ones wait in the head buffer.
+
+    A phone sends the same head with every photo, so the last one is remembered with what it meant: the same bytes
+    mean the same. Each connection remembers its own alone: a memory shared by all would answer sooner to a
+    head with another client's token in it, and so tell that it is right.
+
+    Attributes:
+        peer: the client's address, without its port.
+        head, started: the request in hand and when its head was there, on `time.perf_counter`.
+        deadline: when to give up waiting, on `time.monotonic`.
+    """
 
     def __init__(self, app: Application) -> None:
         self.app = app
         self.transport: asyncio.Transport | None = None
         self.deadline = float("inf")
+        self.peer = ""
+        self.head = _NO_HEAD
+        self.started = 0.0
+        self._known: tuple[bytes, Head] = b"", _NO_HEAD
         self._state = _State.HEAD
         self._buffer = bytearray(app.limits.head_bytes)
         self._view = memoryview(self._buffer)
@@ -49,14 +65,12 @@ class Connection(asyncio.BufferedProtocol):
         self._body = memoryview(b"")
         self._filled = 0
         self._skip = 0
-        self._head = Head("")
-        self._parser: httptools.HttpRequestParser | None = None
+        self._incoming: Incoming | None = None
         self._refusal: Reply | None = None
         self._keep_alive = True
         self._paused = False
         self._choked = False
         self._advancing = False
-        self._peer = ""
 
     # what asyncio calls
 
@@ -64,7 +78,7 @@ class Connection(asyncio.BufferedProtocol):
         """Take the client in, or turn it away where there are too many."""
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else "local"
+        self.peer = peer[0] if isinstance(peer, tuple) else "local"
         if len(self.app.connections) >= self.app.limits.connections:
             self._send(Reply(503, b'{"error":"Too many connections; try again."}', {"Retry-After": "1"}, close=True))
             transport.close()
@@ -129,7 +143,7 @@ class Connection(asyncio.BufferedProtocol):
     # requests
 
     def _expect_head(self) -> None:
-        self._state, self._head = _State.HEAD, Head(self._peer)
+        self._state, self.head = _State.HEAD, _NO_HEAD
         limits = self.app.limits
         self.deadline = time.monotonic() + (limits.head_seconds if self._end else limits.idle_seconds)
 
@@ -164,59 +178,37 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     def _parse(self, raw: bytes) -> None:
-        head = self._head
-        head.started = time.perf_counter()
-        parser = httptools.HttpRequestParser(head)
-        if raw.count(b"\n") != raw.count(b"\r\n"):
-            self._fail(400, "The request's head has a bare line feed.")
-            return
-        try:
-            parser.feed_data(raw)
-        except httptools.HttpParserUpgrade:
-            pass  # an offer to switch protocols may be ignored
-        except httptools.HttpParserError:
-            self._fail(400, "This is not an HTTP/1.1 request.")
-            return
-        head.read, head.method = True, parser.get_method().decode("latin-1")
-        version, headers = parser.get_http_version(), head.headers
-        asked = {word.strip() for word in headers.get("connection", "").lower().split(",")}
-        kept = "close" not in asked if version == "1.1" else "keep-alive" in asked
-        self._keep_alive = kept and not self.app.draining
-        if head.doubled is not None:
-            self._fail(400, f"The header {head.doubled} came twice.")
-        elif version not in ("1.0", "1.1"):
-            self._fail(505, "This server speaks HTTP/1.1.")
-        elif version == "1.1" and "host" not in headers:
-            self._fail(400, "The header Host is missing.")
-        elif "transfer-encoding" in headers and (
-            headers["transfer-encoding"].lower() != "chunked" or "content-length" in headers
-        ):
-            self._fail(400, "Transfer-Encoding may only be chunked, and not beside Content-Length.")
-        else:
-            self._start_body(head, parser)
+        self.started = time.perf_counter()
+        if raw != self._known[0]:
+            try:
+                incoming = Incoming(raw)
+            except HeadError as error:
+                self._fail(error.status, str(error))
+                return
+            if incoming.head.chunked:
+                self._incoming = incoming
+            self._known = b"" if incoming.head.chunked else raw, incoming.head
+        self.head = self._known[1]
+        self._keep_alive = self.head.keep_alive and not self.app.draining
+        self._start_body(self.head)
 
-    def _start_body(self, head: Head, parser: httptools.HttpRequestParser) -> None:
-        chunked = "transfer-encoding" in head.headers
-        claimed = head.headers.get("content-length", "0")
-        if not (claimed.isascii() and claimed.isdigit() and len(claimed) < 19):
-            self._fail(400, "Content-Length must be a number of bytes.")
-            return
-        length, limit = int(claimed), self.app.limits.body_bytes
+    def _start_body(self, head: Head) -> None:
+        length, limit = head.length, self.app.limits.body_bytes
         if length > limit:
             self._fail(413, f"The body has {length} bytes, this server takes {limit}.")
             return
-        refusal = self.app.admit(head)
-        if refusal is not None and (refusal.close or chunked or length > _SKIPPABLE):
+        refusal = self.app.admit(head, self.peer)
+        if refusal is not None and (refusal.close or head.chunked or length > _SKIPPABLE):
             self._give_up(refusal)
             return
         self.deadline = time.monotonic() + self.app.limits.body_seconds
-        if self._end < length or chunked:
+        if self._end < length or head.chunked:
             self._continue(head)
         if refusal is not None:
             self._refusal, self._skip, self._state = refusal, length, _State.SKIP
             self._take_skipped()
-        elif chunked:
-            self._parser, self._state = parser, _State.CHUNKS
+        elif head.chunked:
+            self._state = _State.CHUNKS
             early, self._end = bytes(self._view[: self._end]), 0
             self._feed_chunks(early)
         else:
@@ -229,8 +221,8 @@ class Connection(asyncio.BufferedProtocol):
     def _take_body(self, length: int) -> None:
         have = min(length, self._end)
         # the tensor starts wherever its JSON header ends; placed on a border, its values need no second copy
-        lead = -self.app.tensor_at(self._head) % _ALIGNMENT
-        self._body = memoryview(bytearray(lead + length))[lead:]
+        lead = -self.app.tensor_at(self.head) % _ALIGNMENT
+        self._body = np.empty(lead + length, np.uint8).data[lead:]  # not cleared: it is handed on once full
         self._body[:have] = self._view[:have]
         self._end -= have
         self._buffer[: self._end] = self._buffer[have : have + self._end]
@@ -259,25 +251,26 @@ class Connection(asyncio.BufferedProtocol):
             self.reply(self._refusal)
 
     def _feed_chunks(self, data: bytes) -> None:
-        head, limit = self._head, self.app.limits.body_bytes
+        incoming, limit = self._incoming, self.app.limits.body_bytes
+        if incoming is None:
+            return
         try:
-            if self._parser is not None:
-                self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            if not head.complete:
-                self._fail(400, "The chunked body is malformed.")
-                return
-        if len(head.chunks) > limit:
+            incoming.feed(data)
+        except HeadError as error:
+            self._fail(error.status, str(error))
+            return
+        if len(incoming.body) > limit:
             self._fail(413, f"The body is longer than {limit} bytes.")
-        elif head.complete:
+        elif incoming.complete:
             self._keep_alive = False  # what may follow in the same buffer is not looked at
-            self._dispatch(memoryview(head.chunks))
+            self._incoming = None
+            self._dispatch(memoryview(incoming.body))
 
     def _dispatch(self, body: memoryview) -> None:
         self._state = _State.BUSY
         self.deadline = float("inf")
         self._body = memoryview(b"")
-        answer = self.app.handle(self._head, body, self)
+        answer = self.app.handle(self.head, body, self)
         if answer is not None:
             self.reply(answer)
 
@@ -306,16 +299,15 @@ class Connection(asyncio.BufferedProtocol):
         if self.transport is None or self.transport.is_closing():
             return
         lines = [_REASONS[reply.status]]
-        lines += [f"{name}: {value}\r\n".encode("latin-1") for name, value in reply.headers.items()]
+        lines += [f"{name}: {value}\r\n" for name, value in reply.headers.items()]
         if "Content-Type" not in reply.headers:
-            lines.append(b"Content-Type: application/json\r\n")
+            lines.append("Content-Type: application/json\r\n")
         if reply.close or not self._keep_alive:
-            lines.append(b"Connection: close\r\n")
-        lines.append(b"Content-Length: %d\r\n\r\n" % len(reply.body))
-        if self._head.method != "HEAD":
-            lines.append(reply.body)
-        self.transport.write(b"".join(lines))
-        self.app.sent(self._head, reply.status)
+            lines.append("Connection: close\r\n")
+        lines.append(f"Content-Length: {len(reply.body)}\r\n\r\n")
+        head = "".join(lines).encode("latin-1")
+        self.transport.write(head if self.head.method == "HEAD" else head + reply.body)
+        self.app.sent(self, reply.status)
 
     def _fail(self, status: int, sentence: str) -> None:
         self._give_up(Reply(status, b'{"error":"%s"}' % sentence.encode(), close=True))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .http1 import Connection
-
-#: a second value for one of these would let two readers of one request disagree
-_SINGLE = frozenset(
-    {
-        "host", "content-length", "transfer-encoding", "content-encoding", "content-type",
-        "authorization", "inference-header-content-length", "pripro-bundle-id",
-    }
-)  # fmt: skip
+    from .http_head import Head
 
 
 @dataclass(frozen=True)
@@ -32,58 +25,13 @@ class Limits:
     connections: int = 1024
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """A whole answer; `close` gives the connection up after it, even if a body is still on its way."""
 
     status: int
     body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     close: bool = False
-
-
-class Head:
-    """A request without its body, filled in by httptools.
-
-    Attributes:
-        headers: names in lower case, values as latin-1.
-        chunks: a chunked body's bytes so far; `complete` once its end has come.
-    """
-
-    __slots__ = ("chunks", "complete", "doubled", "headers", "method", "peer", "read", "started", "target")
-
-    def __init__(self, peer: str) -> None:
-        self.method = ""
-        self.target = b""
-        self.headers: dict[str, str] = {}
-        self.peer = peer
-        self.started = time.perf_counter()
-        self.doubled: str | None = None
-        self.chunks = bytearray()
-        self.read = False
-        self.complete = False
-
-    def on_url(self, part: bytes) -> None:
-        """Collect the target, perhaps in parts."""
-        self.target += part
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect one header; trailers behind a chunked body count for nothing."""
-        if self.read:
-            return
-        key = name.decode("latin-1").lower()
-        if key in _SINGLE and key in self.headers:
-            self.doubled = key
-        self.headers[key] = value.decode("latin-1")
-
-    def on_body(self, part: bytes) -> None:
-        """Collect a piece of a chunked body."""
-        if not self.complete:
-            self.chunks += part
-
-    def on_message_complete(self) -> None:
-        """Note a chunked body's end."""
-        self.complete = self.read
 
 
 class Application(Protocol):
@@ -93,7 +41,7 @@ class Application(Protocol):
     draining: bool
     connections: set[Connection]
 
-    def admit(self, head: Head) -> Reply | None:
+    def admit(self, head: Head, peer: str) -> Reply | None:
         """Refuse a request before its body is read, or let it in."""
 
     def tensor_at(self, head: Head) -> int:
@@ -102,5 +50,5 @@ class Application(Protocol):
     def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
         """Answer now, or return None and call `connection.reply` later."""
 
-    def sent(self, head: Head, status: int) -> None:
+    def sent(self, connection: Connection, status: int) -> None:
         """Take note of an answer, also of those that never reached `handle`."""

@@ -1,76 +1,127 @@
-"""Prometheus metrics: counts and times, never payloads, and no label that a client can choose."""
+"""Prometheus metrics: counts and times, never payloads, and no label that a client can choose.
+
+Numbers are kept plain and turned into Prometheus' families when its page is asked for, once in seconds,
+instead of with every request.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from bisect import bisect_left
+from collections import Counter
+from itertools import accumulate
+from typing import TYPE_CHECKING, Protocol
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.metrics_core import Metric
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_ITEMS = (1, 2, 4, 8, 16, 32)
 
 
-class Metrics:
-    """One server's metrics in a registry of its own."""
+class Queue(Protocol):
+    """Something with items that wait or run."""
+
+    pending: int
+
+
+class _Histogram:
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.sum += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Each upper bound with how many were at most that."""
+        names = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
+        return list(zip(names, map(float, accumulate(self._counts)), strict=True))
+
+
+class _Model:
+    """What is known of one model."""
 
     def __init__(self) -> None:
+        self.answered: Counter[str] = Counter()
+        self.latency = _Histogram(_SECONDS)
+        self.run = _Histogram(_SECONDS)
+        self.batch = _Histogram(_ITEMS)
+        self.queue: Queue | None = None
+        self.items = 0
+        self.runs = 0
+
+
+class Metrics(Collector):
+    """One server's metrics in a registry of its own; all calls on one thread."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, _Model] = {}
+        self._refused: Counter[int] = Counter()
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "pripro_requests", "Inference requests answered", ["model", "encoding"], registry=self._registry
-        )
-        self._refused = Counter("pripro_refused", "Requests refused", ["status"], registry=self._registry)
-        self._latency = Histogram(
-            "pripro_request_seconds",
-            "From a request's head to its answer",
-            ["model"],
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
-        self._run = Histogram(
-            "pripro_run_seconds", "One engine run", ["model"], buckets=_SECONDS, registry=self._registry
-        )
-        self._batch = Histogram(
-            "pripro_batch_items",
-            "Items in one engine run",
-            ["model"],
-            buckets=(1, 2, 4, 8, 16, 32),
-            registry=self._registry,
-        )
-        self._queue = Gauge("pripro_queue_items", "Items that wait or run", ["model"], registry=self._registry)
-        self._children: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
-        self._runs: dict[str, tuple[Histogram, Histogram]] = {}
-        self._counts: dict[str, list[int]] = {}
+        self._registry.register(self)
+
+    def _model(self, name: str) -> _Model:
+        found = self._models.get(name)
+        if found is None:
+            found = self._models[name] = _Model()
+        return found
 
     def answered(self, model: str, encoding: str, seconds: float) -> None:
         """Count one answer that took so long."""
-        children = self._children.get((model, encoding))
-        if children is None:
-            children = self._requests.labels(model, encoding), self._latency.labels(model)
-            self._children[model, encoding] = children
-        children[0].inc()
-        children[1].observe(seconds)
+        of = self._model(model)
+        of.answered[encoding] += 1
+        of.latency.observe(seconds)
 
     def refused(self, status: int) -> None:
         """Count one refusal."""
-        self._refused.labels(str(status)).inc()
+        self._refused[status] += 1
 
     def ran(self, model: str, items: int, seconds: float) -> None:
         """Count one engine run."""
-        children = self._runs.get(model)
-        if children is None:
-            children = self._runs[model] = self._run.labels(model), self._batch.labels(model)
-        children[0].observe(seconds)
-        children[1].observe(items)
-        counts = self._counts.setdefault(model, [0, 0])
-        counts[0] += items
-        counts[1] += 1
+        of = self._model(model)
+        of.run.observe(seconds)
+        of.batch.observe(items)
+        of.items += items
+        of.runs += 1
 
     def counts(self, model: str) -> tuple[int, int]:
         """Items and runs so far."""
-        items, runs = self._counts.get(model, (0, 0))
-        return items, runs
+        of = self._model(model)
+        return of.items, of.runs
 
-    def watch_queue(self, model: str, pending: object) -> None:
+    def watch_queue(self, model: str, queue: Queue) -> None:
         """Read the queue's length when the page is asked for."""
-        self._queue.labels(model).set_function(pending)  # type: ignore[arg-type]
+        self._model(model).queue = queue
+
+    def collect(self) -> Iterator[Metric]:
+        """Tell Prometheus what there is."""
+        requests = CounterMetricFamily("pripro_requests", "Inference requests answered", labels=["model", "encoding"])
+        refused = CounterMetricFamily("pripro_refused", "Requests refused", labels=["status"])
+        latency = HistogramMetricFamily(
+            "pripro_request_seconds", "From a request's head to its answer", labels=["model"]
+        )
+        run = HistogramMetricFamily("pripro_run_seconds", "One engine run", labels=["model"])
+        batch = HistogramMetricFamily("pripro_batch_items", "Items in one engine run", labels=["model"])
+        queue = GaugeMetricFamily("pripro_queue_items", "Items that wait or run", labels=["model"])
+        for name, of in self._models.items():
+            for encoding, count in of.answered.items():
+                requests.add_metric([name, encoding], count)
+            for family, histogram in ((latency, of.latency), (run, of.run), (batch, of.batch)):
+                family.add_metric([name], histogram.buckets(), histogram.sum)
+            if of.queue is not None:
+                queue.add_metric([name], of.queue.pending)
+        for status, count in self._refused.items():
+            refused.add_metric([str(status)], count)
+        yield from (requests, refused, latency, run, batch, queue)
 
     def page(self) -> bytes:
         """The text that Prometheus scrapes."""

@@ -12,7 +12,7 @@ from .calls import bundle_of, infer_target, pick, read_call, refusal
 from .errors import WireError
 from .guard import token_fits
 from .http1 import Connection
-from .http_parts import Head, Limits, Reply
+from .http_parts import Limits, Reply
 from .log import log
 from .openapi import document
 from .wire import V2_NAMES, canonical
@@ -20,6 +20,7 @@ from .wire import V2_NAMES, canonical
 if TYPE_CHECKING:
     from .calls import Call
     from .guard import RateLimit
+    from .http_head import Head
     from .metrics import Metrics
     from .registry import Registry, Served
     from .wire import Floats
@@ -59,20 +60,19 @@ class Rest:
         self._rate = rate
         self._access_log = access_log
 
-    def sent(self, head: Head, status: int) -> None:
+    def sent(self, connection: Connection, status: int) -> None:
         """Count a refusal, and log the request if asked to: never its query, headers or body."""
         if status >= 400:
             self._metrics.refused(status)
         if self._access_log:
-            seconds = time.perf_counter() - head.started
-            path = head.target.partition(b"?")[0].decode("latin-1")[:200]
-            log("request", peer=head.peer, method=head.method, path=path, status=status, ms=round(1e3 * seconds, 3))
+            head, ms = connection.head, round(1e3 * (time.perf_counter() - connection.started), 3)
+            log("request", peer=connection.peer, method=head.method, path=head.target[:200], status=status, ms=ms)
 
     # before the body
 
-    def admit(self, head: Head) -> Reply | None:
+    def admit(self, head: Head, peer: str) -> Reply | None:
         """Refuse by the head alone: token, rate, route, queue, bundle."""
-        path = _path(head)
+        path = head.path
         if (
             self._token is not None
             and path not in _OPEN
@@ -82,7 +82,7 @@ class Rest:
             return Reply(reply.status, reply.body, reply.headers, close=True)
         if path in _OPEN:
             return None
-        wait = self._rate.wait(head.peer)
+        wait = self._rate.wait(peer)
         if wait:
             return _error(429, "Too many requests from this address.", Retry_After=str(math.ceil(wait)))
         target = infer_target(path)
@@ -112,13 +112,13 @@ class Rest:
     def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
         """Answer a whole request, or queue it for its tail."""
         arrived = time.perf_counter()
-        path = _path(head)
-        target = infer_target(path)
+        target = infer_target(head.path)
         if target is None:
-            return self._read(head, path)
+            return self._read(head)
         try:
             plain = _inflate(body, head.headers.get("content-encoding", "identity"), self.limits.body_bytes)
-            call, served = read_call(head.headers, plain, self._registry.find(*target), raw=path[0] == "predictions")
+            raw = head.path[0] == "predictions"
+            call, served = read_call(head.headers, plain, self._registry.find(*target), raw=raw)
         except WireError as error:
             status, text = refusal(error)
             return Reply(status, text)
@@ -126,13 +126,15 @@ class Rest:
             return _error(413, f"The body inflates to more than {self.limits.body_bytes} bytes.")
 
         def done(logits: Floats | None) -> None:
-            connection.reply(self._answer(head, call, served, logits, arrived))
+            connection.reply(self._answer(connection, call, served, logits, arrived))
 
         if not served.batcher.submit(call, done):
             return self._busy()
         return None
 
-    def _answer(self, head: Head, call: Call, served: Served, logits: Floats | None, arrived: float) -> Reply:
+    def _answer(
+        self, connection: Connection, call: Call, served: Served, logits: Floats | None, arrived: float
+    ) -> Reply:
         if logits is None:
             return _error(503, "The engine failed on this batch.", Retry_After="1")
         try:
@@ -140,14 +142,15 @@ class Rest:
         except WireError as error:
             return Reply(*refusal(error))
         now = time.perf_counter()
-        self._metrics.answered(served.signature.name, call.spec.dtype, now - head.started)
+        self._metrics.answered(served.signature.name, call.spec.dtype, now - connection.started)
         # from the whole request to the answer, so that a phone can tell the network's share from ours
         headers["Server-Timing"] = f"tail;dur={(now - arrived) * 1e3:.3f}"
-        return _deflate(Reply(200, body, headers), head.headers.get("accept-encoding"))
+        return _deflate(Reply(200, body, headers), connection.head.headers.get("accept-encoding"))
 
     # everything but inference
 
-    def _read(self, head: Head, path: tuple[str, ...]) -> Reply:
+    def _read(self, head: Head) -> Reply:
+        path = head.path
         reply = self._lookup(path)
         if reply is None:
             return _error(404, "There is nothing at this path; /openapi.json lists what there is.")
@@ -274,11 +277,6 @@ def _management(served: Served) -> dict[str, Any]:
         "bundleId": signature.bundle_id,
         "workers": [{"id": "0", "status": "READY"}],
     }
-
-
-def _path(head: Head) -> tuple[str, ...]:
-    target = head.target.partition(b"?")[0].decode("latin-1")
-    return tuple(target.strip("/").split("/"))
 
 
 class _TooLarge(Exception):

@@ -179,7 +179,7 @@ class _Server:
                 loop=loop,
                 observe=partial(self._metrics.ran, signature.name),
             )
-            self._metrics.watch_queue(signature.name, lambda batcher=batcher: batcher.pending)
+            self._metrics.watch_queue(signature.name, batcher)
             self._registry.add(Served(signature, archive.digest, options.engine, options.precision, batcher))
             log(
                 "loaded",

@@ -5,7 +5,8 @@ import pytest
 
 from cloud_tail.guard import RateLimit
 from cloud_tail.http1 import Connection
-from cloud_tail.http_parts import Head, Limits, Reply
+from cloud_tail.http_head import Head
+from cloud_tail.http_parts import Limits, Reply
 from cloud_tail.metrics import Metrics
 from cloud_tail.registry import Registry
 from cloud_tail.rest import Rest
@@ -23,7 +24,7 @@ class Keeps(Rest):
 
     body: memoryview
 
-    def admit(self, head: Head) -> Reply | None:
+    def admit(self, head: Head, peer: str) -> Reply | None:
         return None
 
     def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
