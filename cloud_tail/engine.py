@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from .errors import EngineError
@@ -82,13 +83,16 @@ class _OpenVino:
         settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
         try:
             self._model = core.compile_model(core.read_model(model), "CPU", settings)
+            self._own = threading.local()
         except RuntimeError as error:
             raise EngineError(
                 f"OpenVINO cannot load the model ({_first_line(error)}); pack the archive again."
             ) from None
 
     def run(self, features: Floats) -> Floats:
-        request = self._model.create_infer_request()
+        request = getattr(self._own, "request", None)
+        if request is None:  # one per thread: a request serves one run at a time
+            request = self._own.request = self._model.create_infer_request()
         request.infer({"smashed": features}, share_inputs=True)
         logits: Floats = request.get_output_tensor(0).data.copy()
         return logits
