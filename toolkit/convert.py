@@ -106,8 +106,12 @@ def convert(
     return made
 
 
-def head_program(bundle: Bundle) -> HeadProgram:
+def head_program(bundle: Bundle, wire: HeadWire = "float32") -> HeadProgram:
     """What converters are given: the protected head with images to calibrate with.
+
+    Args:
+        bundle: a protected one.
+        wire: how the head hands its features out.
 
     Raises:
         BundleError: not protected yet.
@@ -115,7 +119,12 @@ def head_program(bundle: Bundle) -> HeadProgram:
     found = load_protected(bundle)
     images = _calibration(bundle)
     eps = found.protection.draw_eps(1, seeded(3))
-    return HeadProgram(found.split.head, found.protection, images[:1], eps, [image[None] for image in images])
+    program = HeadProgram(found.split.head, found.protection, images[:1], eps, [image[None] for image in images])
+    return _handing_out(program, bundle, wire)
+
+
+def _handing_out(program: HeadProgram, bundle: Bundle, wire: HeadWire) -> HeadProgram:
+    return replace(program, wire=None if wire == "float32" else _codes(bundle))
 
 
 def _calibration(bundle: Bundle) -> Tensor:
@@ -131,7 +140,7 @@ def _calibration(bundle: Bundle) -> Tensor:
 def _convert_one(bundle: Bundle, program: HeadProgram, wanted: Wanted, fingerprint: str) -> records.Head:
     with bundle.extending() as stage:
         out = stage.scratch("head")
-        carried = replace(program, wire=None if wanted.wire == "float32" else _codes(bundle))
+        carried = _handing_out(program, bundle, wanted.wire)
         conversion = converter(wanted.target).convert(carried, out, precision=wanted.precision, backend=wanted.backend)
         if not (out / conversion.entry).exists():
             raise BundleError(f"Converting to {wanted} left no {conversion.entry}; nothing was added to the bundle.")

@@ -9,7 +9,6 @@ from typing import Literal
 from .bundle import MANIFEST, Bundle, sha256_of
 from .errors import BundleError, InputError
 from .manifest import FileRef, Head
-from .wire import emits_codes
 
 Platform = Literal["android", "ios"]
 
@@ -26,8 +25,8 @@ _RUNNABLE: dict[str, dict[str, set[str]]] = {
 
 
 def runnable(head: Head, platform: Platform) -> bool:
-    """Whether that app has a runtime for this head, and reads what it hands out: float32 features."""
-    return not emits_codes(head) and head.backend in _RUNNABLE[platform].get(head.target, set())
+    """Whether that app has a runtime for this head."""
+    return head.backend in _RUNNABLE[platform].get(head.target, set())
 
 
 def copy_into_app(bundle: Bundle, platform: Platform, app: Path) -> list[str]:

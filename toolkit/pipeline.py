@@ -22,6 +22,7 @@ from .package import PackageSettings, package
 from .partition import partition
 from .preprocess import preprocess_for
 from .protect import ProtectSettings, protect
+from .protected import protection_class
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def build(config: Deploy, progress: Progress) -> Bundle:
         )
     progress("partition", 1.0, "")
 
-    stamp = fingerprint(stamp, config.protect)
+    stamp = fingerprint(stamp, config.protect, protection_class(config.protect.method).revision)
     if not _done(bundle, "protect", stamp):
         shares = {name: parse_share(getattr(config.protect, name)) for name in ("max_accuracy_drop", "min_pi")}
         chosen = config.protect.model_dump() | shares

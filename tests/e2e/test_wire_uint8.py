@@ -16,8 +16,7 @@ from cloud_tail.wire import dequantise, encode_request
 from toolkit.bundle import Bundle
 from toolkit.convert import convert, converter, plan_heads
 from toolkit.data import load_data
-from toolkit.demo_app import runnable
-from toolkit.errors import BundleError, UnknownNameError
+from toolkit.errors import UnknownNameError
 from toolkit.parity.explain import explain
 from toolkit.protected import load_protected, seeded
 from toolkit.tail_process import serving
@@ -117,17 +116,15 @@ def test_verify_and_measure_work_on_such_a_bundle(coded):
     assert latency["rows"][0]["p50_ms"] > 0
 
 
-def test_an_app_that_reads_float32_is_not_given_codes(coded):
-    for head in coded.manifest.heads:
-        if HEADS[head.target] == head.precision:
-            assert not runnable(head, "android")
-            assert not runnable(head, "ios")
+@pytest.mark.parametrize("target", HEADS)
+def test_layers_are_explained_up_to_the_features_that_the_codes_stand_for(coded, target):
+    head = next(h for h in coded.manifest.heads if (h.target, h.precision) == (target, HEADS[target]))
+    found = explain(coded, head)
+    assert "no layer departs" in found.first
+    assert {layer.module.partition(".")[0] for layer in found.layers} == {"backbone", "block"}
 
 
-def test_layers_of_codes_are_not_explained_and_other_wires_are_refused(coded):
-    head = next(h for h in coded.manifest.heads if (h.target, h.precision) == ("onnx", "fp32"))
-    with pytest.raises(BundleError, match="--wire float32"):
-        explain(coded, head)
+def test_other_wires_are_refused():
     with pytest.raises(UnknownNameError, match="float32"):
         plan_heads(["onnx"], ["fp32"], wire="uint4")
 

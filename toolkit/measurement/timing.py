@@ -163,10 +163,10 @@ def _result(series: Series, first: Series, loads: Sequence[RoundLoad]) -> Timed:
     medians = [statistics.median(turn.runs_ms) for turn in used]
     ratio, by_processor_time = _ratio(series, first)
     summary = summarise([ms for turn in used for ms in turn.runs_ms])
-    flag = _flag(series, used, medians, loads)
+    doubts = _doubts(series, used, medians, loads)
     if by_processor_time and series is not first:
-        flag = "; ".join(filter(None, [flag, "ratio to the first by processor time"]))
-    return Timed(summary, ratio, flag)
+        doubts.append("ratio to the first by processor time")
+    return Timed(summary, ratio, "; ".join(doubts))
 
 
 def _ratio(series: Series, first: Series) -> tuple[float, bool]:
@@ -193,7 +193,7 @@ def _cpu_s(turn: Turn) -> float:
     return turn.cpu_s / (len(turn.runs_ms) + 1)
 
 
-def _flag(series: Series, used: Sequence[Turn], medians: Sequence[float], loads: Sequence[RoundLoad]) -> str:
+def _doubts(series: Series, used: Sequence[Turn], medians: Sequence[float], loads: Sequence[RoundLoad]) -> list[str]:
     doubts = []
     disturbed = [load for load, ok in zip(loads, series.calm, strict=True) if not ok]
     if disturbed:
@@ -206,4 +206,4 @@ def _flag(series: Series, used: Sequence[Turn], medians: Sequence[float], loads:
     step = change_point(medians)
     if step is not None:
         doubts.append(f"speed changed: {step[1]:.2f} times the earlier ms from turn {step[0] + 1} of {len(medians)} on")
-    return "; ".join(doubts)
+    return doubts

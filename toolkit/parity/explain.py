@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..convert import converter, head_program
 from ..errors import BundleError
-from ..wire import emits_codes
 from . import tensors_coreml, tensors_executorch, tensors_onnx, tensors_tflite
 from .cases import BLACK, GREY, WHITE
+from .codes import Codes
 from .compare import max_abs, sqnr_db
 from .eager import Pair, eager_layers
 from .limits import tolerance_of
@@ -41,6 +41,8 @@ _SAME_FILE = 40.0
 _SAME = 1e-6
 #: operators whose result's error is the sum of their inputs' errors
 _SUMS = ("add", "sub", "rsub", "cat")
+#: the module that makes codes of the features: what it rounds is no departure
+_CODES = "codes"
 #: formats whose files tell every intermediate result
 _READERS = {"onnx": tensors_onnx.read, "coreml": tensors_coreml.read, "tflite": tensors_tflite.read}
 
@@ -110,18 +112,21 @@ def explain(bundle: Bundle, head: records.Head) -> Explanation:
     reason = head.not_run or converter(head.target).cannot_run(head.backend)
     if reason:
         raise BundleError(f"The {head.target} head cannot be explained here: {reason}.")
-    if emits_codes(head):
-        raise BundleError(
-            f"The {head.target} {head.precision} head emits codes, which hide where its features depart; "
-            f"convert it with --wire float32 to see its layers."
-        )
-    program = head_program(bundle)
+    codes = Codes.of(head)
+    program = head_program(bundle, wire="float32" if codes is None else "uint8")
     entry = bundle.root / head.entry
-    return explain_head(program, head.target, head.precision, head.backend, entry, load_goldens(bundle))
+    return explain_head(program, head.target, head.precision, head.backend, entry, load_goldens(bundle), codes=codes)
 
 
 def explain_head(
-    program: HeadProgram, target: str, precision: str, backend: str, entry: Path, goldens: Goldens
+    program: HeadProgram,
+    target: str,
+    precision: str,
+    backend: str,
+    entry: Path,
+    goldens: Goldens,
+    *,
+    codes: Codes | None = None,
 ) -> Explanation:
     """Compare one converted file with eager torch layer by layer.
 
@@ -135,21 +140,32 @@ def explain_head(
         backend: for which backend.
         entry: the file or .mlpackage folder.
         goldens: inputs and eager torch's answers.
+        codes: of a head that emits codes; its layers are compared up to the features that the codes stand for.
     """
     answers = goldens.replay(converter(target).load(entry).run)
-    sqnrs = [sqnr_db(goldens.smashed[row], answers[row]) for row in range(len(goldens.rows))]
+    sqnrs = _sqnrs(goldens, answers, codes)
     threshold = _DEPARTS.get(precision, _DEPARTS_ELSE)
     row = _telling_row(goldens, sqnrs, precision, threshold)
     feed = goldens.feed(row)
     eager = eager_layers(program, feed)
     steps = converter(target).steps(program, feed, precision=precision, backend=backend)
     pairs = _READERS[target](entry, feed, eager, threshold) if steps is None else tensors_executorch.read(steps, eager)
+    pairs = [pair for pair in pairs if pair.chain[-1].module != _CODES]
     layers = [_compare(pair, threshold) for pair in pairs]
     if steps is not None and sqnr_db(answers[row : row + 1], steps.smashed) < _SAME_FILE:
         first = "this file does not answer as the same head does when it is converted anew: convert it again"
     else:
         first = _first(pairs, layers, _BEST.get(precision, _BEST_ELSE))
     return Explanation(target, precision, goldens.rows[row], layers, first)
+
+
+def _sqnrs(goldens: Goldens, answers: Array, codes: Codes | None) -> list[float]:
+    """SQNR of each row's features in dB; rounding to codes is no error."""
+    right, got = goldens.smashed, answers
+    if codes is not None:
+        right = codes.cut(goldens).smashed
+        got = codes.without_rounding(right, codes.features(answers))
+    return [sqnr_db(right[row], got[row]) for row in range(len(goldens.rows))]
 
 
 def _telling_row(goldens: Goldens, sqnrs: list[float], precision: str, threshold: float) -> int:

@@ -67,6 +67,8 @@ class Protection(nn.Module, ABC):
     trains_head: ClassVar[bool] = False
     #: option name -> default, for `Training.options`
     options: ClassVar[dict[str, float]] = {}
+    #: raised when what `fit` stores or computes changes; bundles of an earlier one are then protected anew
+    revision: ClassVar[int] = 1
     strength: Tensor
 
     def __init__(self, features: FeatureShape) -> None:

@@ -154,6 +154,7 @@ class PriPro(Protection):
     basis: Tensor
 
     trains = "the injector; head and tail stay frozen"
+    revision = 2
     options: ClassVar[dict[str, float]] = {
         "grid": 14, "leak_weight": 0.1, "transparency": 0.1, "least_blend": 0.5, "learning_rate": 1e-2,
     }  # fmt: skip

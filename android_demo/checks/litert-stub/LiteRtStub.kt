@@ -17,6 +17,8 @@ class TensorBuffer private constructor() : JniHandle() {
     fun writeFloat(data: FloatArray): Unit = error("stub")
 
     fun readFloat(): FloatArray = error("stub")
+
+    fun readInt8(): ByteArray = error("stub")
 }
 
 class Environment private constructor() : JniHandle()

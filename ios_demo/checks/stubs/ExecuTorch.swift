@@ -3,6 +3,7 @@ import Foundation
 
 public protocol Scalar {}
 extension Float: Scalar {}
+extension UInt8: Scalar {}
 
 public protocol ValueConvertible {}
 

@@ -75,9 +75,6 @@
             guard let image = try input("image"), let output = head.outputs.first, output.dtype == .float32 else {
                 throw BundleError("The head has no input image and float32 output; convert it anew.")
             }
-            guard output.scale == nil else {
-                throw BundleError("The head gives codes, this app takes features; convert it with --wire float32.")
-            }
             self.image = image
             eps = try input("eps")
             self.output = output
@@ -103,7 +100,8 @@
             guard let array = answer.featureValue(for: output.name)?.multiArrayValue, array.dataType == .float32 else {
                 throw BundleError("The head gave no float32 output named \(output.name); convert it anew.")
             }
-            return array.contiguousFloats()
+            let values = array.contiguousFloats()
+            return try output.scale == nil ? values : SmashedEncoding.features(codes: values, output: output)
         }
 
         /// How many operators Core ML means to run on each kind of processor.

@@ -93,4 +93,19 @@ final class WireTests: XCTestCase {
         XCTAssertEqual([UInt8](codes), [130, 0, 254, 1, 255, 122, 10, 255])
         XCTAssertEqual(try encoding.decode(codes), [1, -64, 63.5, 0.25, 63.5, -3, 2.5, 63.75])
     }
+
+    func testTheCodesOfAHeadCrossAsTheyAre() throws {
+        let all = (0...255).flatMap { [UInt8($0), UInt8($0), UInt8(255 - $0)] }
+        let output = Manifest.TensorSpec(
+            name: "smashed", dtype: .uint8, shape: [-1, 3, 256, 1], scale: [0.04567, 0.0123, 3.3], zeroPoint: [128, 0, 255])
+        let features = try SmashedEncoding.features(codes: all, output: output)
+        XCTAssertEqual([UInt8](try SmashedEncoding(output).encode(features)), all)
+        // Core ML has no bytes: its codes come as whole floats
+        XCTAssertEqual(try SmashedEncoding.features(codes: all.map { Float($0) }, output: output), features)
+        for wrong: Float in [-1, 256, 0.5, .nan] {
+            XCTAssertThrowsError(try SmashedEncoding.features(codes: [Float](repeating: wrong, count: 768), output: output))
+        }
+        let plain = Manifest.TensorSpec(name: "smashed", dtype: .float32, shape: [-1, 3, 256, 1])
+        XCTAssertThrowsError(try SmashedEncoding.features(codes: all, output: plain))
+    }
 }

@@ -8,7 +8,7 @@ public protocol HeadRunner: AnyObject {
     /// - Parameters:
     ///   - image: preprocessed photo [C,H,W], flat.
     ///   - eps: standard normal noise, flat; empty where the head takes none.
-    /// - Returns: the smashed features [C,h,w], flat.
+    /// - Returns: the smashed features [C,h,w], flat; of a head that emits the wire's codes those that the codes stand for.
     func smashed(image: [Float], eps: [Float]) throws -> [Float]
 }
 

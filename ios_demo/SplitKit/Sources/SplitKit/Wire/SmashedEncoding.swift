@@ -33,6 +33,29 @@ public struct SmashedEncoding: Sendable {
         itemCount = count
     }
 
+    /// The features that the codes of a head stand for; `encode` makes exactly these codes of them again.
+    ///
+    /// - Parameters:
+    ///   - codes: a head's answer [n,C,h,w], flat; whole numbers in 0...255 where the runtime has no bytes.
+    ///   - output: the head's output, with the codes' scale and zero point.
+    /// - Throws: `WireError` for an output without them, another size, or numbers that are no codes.
+    public static func features<Number: BinaryFloatingPoint>(codes: [Number], output: Manifest.TensorSpec) throws -> [Float] {
+        try features(
+            codes: codes.map { value in
+                guard let code = UInt8(exactly: value) else { throw WireError("The head gave \(value), which is no code.") }
+                return code
+            }, output: output)
+    }
+
+    public static func features(codes: [UInt8], output: Manifest.TensorSpec) throws -> [Float] {
+        guard output.scale != nil else { throw WireError("The head's output has no scale; its values are no codes.") }
+        let encoding = try SmashedEncoding(
+            .init(
+                name: output.name, dtype: .uint8, shape: output.shape, layout: output.layout, scale: output.scale,
+                zeroPoint: output.zeroPoint))
+        return try encoding.decode(Data(codes))
+    }
+
     /// What the protocol calls this type.
     public var datatype: String {
         switch spec.dtype {

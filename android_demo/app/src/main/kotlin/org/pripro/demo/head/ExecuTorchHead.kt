@@ -3,6 +3,7 @@ package org.pripro.demo.head
 import org.pripro.demo.HeadFailed
 import org.pripro.demo.bundle.Head
 import org.pripro.demo.bundle.TensorSpec
+import org.pripro.demo.tail.Wire
 import org.pytorch.executorch.EValue
 import org.pytorch.executorch.Module
 import org.pytorch.executorch.Tensor
@@ -29,13 +30,14 @@ object ExecuTorchRuntime : HeadRuntime {
 
 private class ExecuTorchHead(private val module: Module, head: Head) : HeadRunner {
     private val inputs = head.inputs
-    private val values = head.outputs.single().values
+    private val output = head.outputs.single()
 
     override fun run(image: FloatArray, eps: FloatArray?): FloatArray = guarded("run") {
         val feed = inputs.map { EValue.from(tensor(it, if (it.name == "eps") checkNotNull(eps) else image)) }
-        val smashed = module.forward(*feed.toTypedArray())[0].toTensor().getDataAsFloatArray()
-        if (smashed.size != values) throw HeadFailed("The head gave ${smashed.size} features, the bundle says $values; convert it again.")
-        smashed
+        val answer = module.forward(*feed.toTypedArray())[0].toTensor()
+        val expected = output.values.toLong()
+        if (answer.numel() != expected) throw HeadFailed("The head gave ${answer.numel()} features, the bundle says $expected; convert it again.")
+        if (output.dtype == "uint8") Wire.features(answer.dataAsUnsignedByteArray, output) else answer.getDataAsFloatArray()
     }
 
     override fun close() = module.destroy()

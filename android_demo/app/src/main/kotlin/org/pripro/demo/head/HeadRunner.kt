@@ -11,7 +11,8 @@ interface HeadRunner : Closeable {
      *
      * @param image [C,H,W], preprocessed.
      * @param eps the noise, in the shape of the manifest's eps; null for a head that takes none.
-     * @return the protected smashed features [c,h,w], an array of its own.
+     * @return the protected smashed features [c,h,w], an array of its own; of a head that emits the wire's codes the features
+     *   that they stand for, which sent as uint8 are those codes again.
      * @throws org.pripro.demo.HeadFailed the runtime refused.
      */
     fun run(image: FloatArray, eps: FloatArray?): FloatArray

@@ -6,6 +6,7 @@ import com.google.ai.edge.litert.LiteRtException
 import com.google.ai.edge.litert.TensorBuffer
 import org.pripro.demo.HeadFailed
 import org.pripro.demo.bundle.Head
+import org.pripro.demo.tail.Wire
 import java.io.File
 
 /** LiteRT (TensorFlow Lite's successor) on the processor's cores, through XNNPACK. */
@@ -25,11 +26,13 @@ private class LiteRtHead(private val model: CompiledModel, head: Head) : HeadRun
     // by name: a .tflite file may list its inputs in another order than the bundle
     private val inputs: Map<String, TensorBuffer> = head.inputs.associate { it.name to model.createInputBuffer(it.name) }
     private val outputs: Map<String, TensorBuffer> = head.outputs.associate { it.name to model.createOutputBuffer(it.name) }
+    private val output = head.outputs.single()
 
     override fun run(image: FloatArray, eps: FloatArray?): FloatArray = guarded("run") {
         for ((name, buffer) in inputs) buffer.writeFloat(if (name == "eps") checkNotNull(eps) else image)
         model.run(inputs, outputs)
-        outputs.values.single().readFloat()
+        val answer = outputs.values.single()
+        if (output.dtype == "uint8") Wire.features(answer.readInt8(), output) else answer.readFloat()
     }
 
     override fun close() {

@@ -91,7 +91,10 @@ class TailClient(
             connection.disconnect()
         }
         try {
-            return exchange(connection, request)
+            val reply = exchange(connection, request)
+            // a connection that the deadline cut may look like an answer that ends early
+            if (late.get()) throw TailFailed.TooSlow(patience.answerMs, null)
+            return reply
         } catch (error: HttpRetryException) {
             if (error.responseCode() == 401) throw TailFailed.Unauthorised()
             throw TailFailed.Status(error.responseCode(), "it wants another request")

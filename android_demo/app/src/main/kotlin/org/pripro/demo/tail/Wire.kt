@@ -52,21 +52,33 @@ object Wire {
 
     /** Affine codes: round half to even of x / scale, plus zero point, cut to 0..255; all in float32, as the tail's Python does. */
     fun quantise(smashed: FloatArray, spec: TensorSpec): ByteArray {
+        val codes = ByteArray(smashed.size)
+        eachValue(smashed.size, spec) { i, step, offset ->
+            val code = Math.rint((smashed[i] / step).toDouble()).toFloat() + offset
+            codes[i] = code.coerceIn(0f, 255f).toInt().toByte()
+        }
+        return codes
+    }
+
+    /** The features that codes stand for, as the tail reads them; [quantise] makes exactly these codes of them again. */
+    fun features(codes: ByteArray, spec: TensorSpec): FloatArray {
+        val smashed = FloatArray(codes.size)
+        eachValue(codes.size, spec) { i, step, offset -> smashed[i] = ((codes[i].toInt() and 0xff) - offset) * step }
+        return smashed
+    }
+
+    /** Calls back with each value's place and its channel's scale and zero point. */
+    private inline fun eachValue(size: Int, spec: TensorSpec, value: (Int, Float, Float) -> Unit) {
         val scale = requireNotNull(spec.scale) { "uint8 needs a scale" }.map { it.toFloat() }
         val zero = requireNotNull(spec.zeroPoint) { "uint8 needs a zero point" }
         val channels = spec.shape[1]
         val perChannel = spec.values / channels
-        val codes = ByteArray(smashed.size)
-        for (block in 0 until smashed.size / perChannel) {
+        for (block in 0 until size / perChannel) {
             val channel = block % channels
             val step = scale[if (scale.size == 1) 0 else channel]
             val offset = zero[if (zero.size == 1) 0 else channel].toFloat()
-            for (i in block * perChannel until (block + 1) * perChannel) {
-                val code = Math.rint((smashed[i] / step).toDouble()).toFloat() + offset
-                codes[i] = code.coerceIn(0f, 255f).toInt().toByte()
-            }
+            for (i in block * perChannel until (block + 1) * perChannel) value(i, step, offset)
         }
-        return codes
     }
 
     /**

@@ -58,6 +58,15 @@ class WireTest {
     }
 
     @Test
+    fun theCodesOfAHeadCrossAsTheyAre() {
+        val spec = TensorSpec("smashed", "uint8", listOf(-1, 3, 256, 1), scale = listOf(0.04567, 0.0123, 3.3), zeroPoint = listOf(128, 0, 255))
+        val all = ByteArray(3 * 256) { it.toByte() }
+        val features = Wire.features(all, spec)
+        assertEquals((200 - 128) * 0.04567f, features[200], 0f)
+        assertArrayEquals(all, Wire.quantise(features, spec))
+    }
+
+    @Test
     fun whatIsNoAnswerIsRefused() {
         for (case in each("refused_responses")) {
             refused<TailFailed.BadAnswer>(case["name"] as String) { Wire.decode(headerLength(case), bytes(case, "body")) }

@@ -1,0 +1,48 @@
+"""`pripro run` on a bundle that is there: what has not changed stays, and what depends on a change is made anew."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from toolkit.config import read_config
+from toolkit.families import digits_resnet
+from toolkit.pipeline import build
+from toolkit.protected import protection_class
+
+pytestmark = pytest.mark.slow
+CONFIG = """
+bundle = "bundle"
+[network]
+source = "digits_resnet"
+weights = "w.safetensors"
+input = "1x28x28"
+cut = "layer2"
+[protect]
+method = "gaussian"
+data = "digits"
+[convert.targets]
+onnx = ["fp32"]
+[package]
+goldens = 1
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path):
+    torch.manual_seed(0)
+    save_file(digits_resnet.build(1, 10).state_dict(), tmp_path / "w.safetensors")
+    (tmp_path / "deploy.toml").write_text(CONFIG)
+    return read_config(tmp_path / "deploy.toml")
+
+
+def test_a_protection_that_has_changed_is_trained_anew_and_all_that_follows(config, monkeypatch):
+    def built() -> dict[str, str]:
+        return dict(build(config, lambda stage, share, text: None).manifest.stages)
+
+    first = built()
+    assert built() == first
+    monkeypatch.setattr(protection_class("gaussian"), "revision", 99)
+    changed = built()
+    assert {stage for stage in first if first[stage] == changed[stage]} == {"partition"}
