@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import threading
 from typing import TYPE_CHECKING, Protocol
 
@@ -74,6 +75,8 @@ class _Onnxruntime:
 
 class _OpenVino:
     def __init__(self, model: bytes, precision: str) -> None:
+        # loaded, it tells its maker through Google Analytics; without this package it takes its own silent stub
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
 
         core = openvino.Core()

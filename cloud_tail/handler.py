@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from pripro_tail.calls import bundle_of, read_call, refusal
 from pripro_tail.errors import WireError
 from pripro_tail.signature import Signature
@@ -20,6 +19,8 @@ class Tail:
     """The loaded model: its signature and its session."""
 
     def __init__(self, folder: Path) -> None:
+        import onnxruntime  # after pripro_tail, which keeps it from sending usage data
+
         self.signature = Signature.from_json((folder / "signature.json").read_bytes())
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

@@ -196,7 +196,9 @@ def _fit(
     resume: bool,
 ) -> None:
     path = _checkpoint(bundle)
-    key = hashlib.sha256(json.dumps([bundle.manifest.bundle_id, repr(settings), protection.revision]).encode()).hexdigest()
+    key = hashlib.sha256(
+        json.dumps([bundle.manifest.bundle_id, repr(settings), protection.revision]).encode()
+    ).hexdigest()
 
     def checkpoint(state: dict[str, object]) -> None:
         buffer = io.BytesIO()

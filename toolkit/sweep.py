@@ -6,6 +6,7 @@ A finished cell is a JSON file named by a hash over everything its figures depen
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -238,6 +239,7 @@ def _weights_hash(path: str | None) -> str:
 
 def _start_ray(address: str) -> None:
     try:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its maker
         import ray
         from ray.util.joblib import register_ray
     except ModuleNotFoundError:
