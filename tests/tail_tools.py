@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -149,6 +150,15 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: t", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def json_of(answer: bytes) -> Any:
+    return json.loads(answer.split(b"\r\n\r\n", 1)[1])
+
+
+def header_of(answer: bytes, name: str) -> str | None:
+    head = answer.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")[1:]
+    return next((value for key, value in (line.split(": ", 1) for line in head) if key.lower() == name.lower()), None)
 
 
 def status_of(answer: bytes) -> int:

@@ -1,7 +1,6 @@
 """HTTP/1.1 as the server speaks it, over real sockets: refusals, chunks, pipelines, compression, packets."""
 
 import gzip
-import json
 import socket
 import time
 import zlib
@@ -13,6 +12,8 @@ from tail_tools import (
     BUNDLE_B,
     TailServer,
     expected_logits,
+    header_of,
+    json_of,
     post,
     read_all,
     status_of,
@@ -40,15 +41,6 @@ def archive(tmp_path_factory):
 def server(archive, tmp_path_factory):
     with TailServer(tmp_path_factory.mktemp("server"), archive, "--max-body", 65536) as running:
         yield running
-
-
-def json_of(answer):
-    return json.loads(answer.split(b"\r\n\r\n", 1)[1])
-
-
-def header_of(answer, name):
-    head = answer.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")[1:]
-    return next((value for key, value in (line.split(": ", 1) for line in head) if key.lower() == name.lower()), None)
 
 
 @pytest.mark.parametrize(("packer", "name"), [(gzip.compress, "gzip"), (zlib.compress, "deflate")])

@@ -19,6 +19,8 @@ from tail_tools import (
     ROOT,
     TailServer,
     expected_logits,
+    header_of,
+    json_of,
     post,
     read_all,
     status_of,
@@ -49,15 +51,6 @@ def archive(tmp_path_factory):
 def server(archive, tmp_path_factory):
     with TailServer(tmp_path_factory.mktemp("server"), archive, "--max-body", 65536) as running:
         yield running
-
-
-def json_of(answer):
-    return json.loads(answer.split(b"\r\n\r\n", 1)[1])
-
-
-def header_of(answer, name):
-    head = answer.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")[1:]
-    return next((value for key, value in (line.split(": ", 1) for line in head) if key.lower() == name.lower()), None)
 
 
 @pytest.mark.parametrize("encoding", ["float32", "float16", "uint8"])

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -122,6 +123,20 @@ def test_layers_are_explained_up_to_the_features_that_the_codes_stand_for(coded,
     found = explain(coded, head)
     assert "no layer departs" in found.first
     assert {layer.module.partition(".")[0] for layer in found.layers} == {"backbone", "block"}
+
+
+def test_a_fault_before_the_codes_is_named(coded, tmp_path):
+    root = tmp_path / "bundle"
+    shutil.copytree(coded.root, root)
+    head = next(h for h in coded.manifest.heads if (h.target, h.precision) == ("onnx", "fp32"))
+    model = onnx.load(root / head.entry)
+    weights = [value for value in model.graph.initializer if len(value.dims) == 4 and value.dims[2:] == [3, 3]][2]
+    weights.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weights) * 1.5, weights.name))
+    onnx.save(model, root / head.entry)
+    found = explain(Bundle.open(root), head)
+    departing = next(layer for layer in found.layers if layer.departs)
+    assert f"the first layer that departs is {departing.operator} at {departing.module}" in found.first
+    assert departing.module.startswith("backbone.")
 
 
 def test_other_wires_are_refused():
