@@ -129,6 +129,7 @@ class Running:
             "LOG_LOCATION": str(scratch),
             "METRICS_LOCATION": str(scratch),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "ORT_DISABLE_TELEMETRY": "1",
         }
         command = peer.command(data, scratch, self.port)
         started = time.perf_counter()

@@ -79,11 +79,12 @@ class Bundle private constructor(val manifest: Manifest, private val source: Bun
     }
 }
 
-/** All bytes of a stream, or null where there are more than [limit]. */
-internal fun InputStream.readAtMost(limit: Int): ByteArray? {
+/** All bytes of a stream, or null where there are more than [limit]; [before] is called before each read and may throw. */
+internal fun InputStream.readAtMost(limit: Int, before: () -> Unit = {}): ByteArray? {
     val out = java.io.ByteArrayOutputStream()
     val buffer = ByteArray(16 * 1024)
     while (true) {
+        before()
         val count = read(buffer)
         if (count < 0) return out.toByteArray()
         if (out.size() + count > limit) return null

@@ -90,10 +90,10 @@ class TailClient(
             late.set(true)
             connection.disconnect()
         }
+        val inTime = { if (late.get()) throw TailFailed.TooSlow(patience.answerMs, null) }
         try {
-            val reply = exchange(connection, request)
-            // a connection that the deadline cut may look like an answer that ends early
-            if (late.get()) throw TailFailed.TooSlow(patience.answerMs, null)
+            val reply = exchange(connection, request, inTime)
+            inTime() // a connection that the deadline cut may look like an answer that ends early
             return reply
         } catch (error: HttpRetryException) {
             if (error.responseCode() == 401) throw TailFailed.Unauthorised()
@@ -107,12 +107,13 @@ class TailClient(
         }
     }
 
-    private fun exchange(connection: HttpURLConnection, request: WireRequest): Reply {
+    /** @param inTime asked between reads: a reader of drops can keep disconnect() out for as long as they come. */
+    private fun exchange(connection: HttpURLConnection, request: WireRequest, inTime: () -> Unit): Reply {
         prepare(connection, request)
         connection.outputStream.use { it.write(request.body) }
         val status = connection.responseCode
         val stream = if (status == 200) connection.inputStream else connection.errorStream
-        val body = stream?.use { it.readAtMost(MAX_ANSWER) ?: throw TailFailed.BadAnswer("it is longer than any answer") } ?: ByteArray(0)
+        val body = stream?.use { it.readAtMost(MAX_ANSWER, inTime) ?: throw TailFailed.BadAnswer("it is longer than any answer") } ?: ByteArray(0)
         return when (status) {
             200 -> {
                 val tailMs = ServerTiming.milliseconds(connection.getHeaderField("Server-Timing"))
