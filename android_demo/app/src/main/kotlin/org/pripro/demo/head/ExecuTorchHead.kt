@@ -37,7 +37,7 @@ private class ExecuTorchHead(private val module: Module, head: Head) : HeadRunne
         val answer = module.forward(*feed.toTypedArray())[0].toTensor()
         val expected = output.values.toLong()
         if (answer.numel() != expected) throw HeadFailed("The head gave ${answer.numel()} features, the bundle says $expected; convert it again.")
-        if (output.dtype == "uint8") Wire.features(answer.dataAsUnsignedByteArray, output) else answer.getDataAsFloatArray()
+        if (output.dtype == "uint8") Wire.features(answer.getDataAsUnsignedByteArray(), output) else answer.getDataAsFloatArray()
     }
 
     override fun close() = module.destroy()
