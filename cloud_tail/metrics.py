@@ -41,6 +41,9 @@ class _Histogram:
         self._counts[bisect_left(self._bounds, value)] += 1
         self.sum += value
 
+    def count(self) -> int:
+        return sum(self._counts)
+
     def buckets(self) -> list[tuple[str, float]]:
         """Each upper bound with how many were at most that."""
         names = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
@@ -56,8 +59,6 @@ class _Model:
         self.run = _Histogram(_SECONDS)
         self.batch = _Histogram(_ITEMS)
         self.queue: Queue | None = None
-        self.items = 0
-        self.runs = 0
 
 
 class Metrics(Collector):
@@ -90,13 +91,11 @@ class Metrics(Collector):
         of = self._model(model)
         of.run.observe(seconds)
         of.batch.observe(items)
-        of.items += items
-        of.runs += 1
 
     def counts(self, model: str) -> tuple[int, int]:
         """Items and runs so far."""
-        of = self._model(model)
-        return of.items, of.runs
+        batch = self._model(model).batch
+        return int(batch.sum), batch.count()
 
     def watch_queue(self, model: str, queue: Queue) -> None:
         """Read the queue's length when the page is asked for."""

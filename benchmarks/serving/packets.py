@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from load import Client, prebuilt
-from run import LOAD_CORE, SERVER_CORE, _cpu, answers, bodies
+from run import LOAD_CORE, SERVER_CORE, answers, bodies, cpu_name
 from servers import PEERS, ROOT, Running, go_first
 
 CONNECTIONS, SEGMENT, PAUSE_S = 4, 1448, 0.0004
@@ -99,7 +99,7 @@ def main() -> None:
         "rows": rows,
         "rounds": given.rounds,
         "command": " ".join(["python", *sys.argv]),
-        "machine": f"{_cpu()}, {os.cpu_count()} cores, server on one, clients on the other",
+        "machine": f"{cpu_name()}, {os.cpu_count()} cores, server on one, clients on the other",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
     text = json.dumps(result, indent=1)

@@ -270,7 +270,7 @@ def main() -> None:
         "goals": goals(rows),
         "tail": f"ResNet-18 from layer3, smashed data {list(SHAPE)}, random weights",
         "command": " ".join(["python", *sys.argv]),
-        "machine": f"{_cpu()}, {os.cpu_count()} cores, server on one, load on the other",
+        "machine": f"{cpu_name()}, {os.cpu_count()} cores, server on one, load on the other",
         "versions": {
             name: version(name) for name in ("onnxruntime", "openvino", "httptools", "uvloop", "numpy", "torch")
         }
@@ -286,7 +286,7 @@ def main() -> None:
         print(f"{goal}: {told}", file=sys.stderr)
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.split(": ", 1)[1]

@@ -116,6 +116,13 @@ def test_an_app_gets_its_heads_the_goldens_and_the_manifest(bundle, app, platfor
     assert Bundle.open(app / PLACES[platform]).manifest == bundle.manifest
 
 
+def test_an_app_gets_a_head_that_emits_codes(bundle, app):
+    wire = TensorSpec(name="smashed", dtype="uint8", shape=[-1, 2, 2, 2], scale=[0.1], zero_point=[128])
+    heads = [head.model_copy(update={"outputs": [wire]}) for head in bundle.manifest.heads]
+    coded = Bundle(bundle.root, bundle.manifest.model_copy(update={"heads": heads}))
+    assert {"head/executorch/1/head.pte", "head/tflite/4/head.tflite"} <= set(copy_into_app(coded, "android", app))
+
+
 def test_a_second_bundle_replaces_the_first_as_a_whole(bundle, app):
     copy_into_app(bundle, "android", app)
     place = app / PLACES["android"]
