@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints/cpu.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/python -m toolkit.demo
+	$(BIN)/python -m toolkit.cli.demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

@@ -21,11 +21,11 @@ from converters.base import HeadProgram
 from converters.coreml_reference import package
 from converters.coreml_reference.ops import FUNCTIONS
 from converters.to_coreml import ToCoreml
-from toolkit.cuts import Cut, list_cuts
-from toolkit.network import load_network
-from toolkit.partition import split
+from toolkit.partition.cuts import Cut, list_cuts
+from toolkit.partition.network import load_network
+from toolkit.partition.split import split
 from toolkit.protections.pripro import PriPro
-from toolkit.versions import tool_versions
+from toolkit.records.tools import tool_versions
 
 FAMILIES = ("alexnet", "vgg11_bn", "vgg16", "resnet18", "resnet50", "mobilenet_v3_small", "efficientnet_b0")
 

@@ -69,8 +69,8 @@ def convert_both(arguments: argparse.Namespace, folder: Path) -> dict[str, Path]
 
     from converters.base import HeadProgram
     from converters.to_executorch import ToExecutorch
-    from toolkit.network import load_network
-    from toolkit.partition import split
+    from toolkit.partition.network import load_network
+    from toolkit.partition.split import split
     from toolkit.protections.pripro import PriPro
 
     torch.manual_seed(0)

@@ -28,7 +28,7 @@ def make_bundle(out: Path) -> None:
     from cloud_tail.archive import write_archive
     from cloud_tail.signature import Signature
     from cloud_tail.signature import TensorSpec as WireSpec
-    from toolkit import manifest as m
+    from toolkit.records import bundle as m
 
     random = np.random.default_rng(7)
 

@@ -19,13 +19,13 @@ from torch import nn
 
 from converters.base import HeadProgram
 from toolkit.bundle import Bundle
-from toolkit.convert import convert, converter, plan_heads
-from toolkit.data import load_data
-from toolkit.network import Network, export
-from toolkit.package import PackageSettings, package
-from toolkit.partition import partition
-from toolkit.preprocess import preprocess_for
-from toolkit.protect import ProtectSettings, protect
+from toolkit.convert.heads import convert, converter, plan_heads
+from toolkit.datasets._data import load_data
+from toolkit.datasets._preprocess import preprocess_for
+from toolkit.package.tail import PackageSettings, package
+from toolkit.partition.network import Network, export
+from toolkit.partition.split import partition
+from toolkit.protect.fuse import ProtectSettings, protect
 
 SIDE = 24
 PHOTOS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "ihc.png")

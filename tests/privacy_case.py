@@ -7,11 +7,11 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from toolkit.data import DataSplits, load_data
-from toolkit.evaluation.attacking import Setting, to_unit
-from toolkit.evaluation.judge import Judge
-from toolkit.manifest import Preprocess
+from toolkit.datasets._data import DataSplits, load_data
+from toolkit.evaluate.attacking import Setting, to_unit
+from toolkit.evaluate.judge import Judge
 from toolkit.protections.base import Protection, Training
+from toolkit.records.bundle import Preprocess
 
 PREPROCESS = Preprocess(channels=1, height=16, width=16, mean=[0.1], std=[0.3])
 FEATURES = (8, 8, 8)

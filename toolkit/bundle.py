@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from .errors import BundleError
-from .manifest import SCHEMA_VERSION, FileRef, Manifest
+from .records.bundle import SCHEMA_VERSION, FileRef, Manifest
 
 MANIFEST = "manifest.json"
 _STAGING = ".staging"

@@ -25,12 +25,12 @@ from safetensors.torch import save_file
 from converters.base import Converter, HeadProgram
 from converters.to_executorch import ToExecutorch
 from converters.to_onnx import ToOnnx
-from toolkit.measure import HeadFile, time_heads
-from toolkit.measurement.profile import slowest_operators
-from toolkit.measurement.timing import Effort
-from toolkit.network import load_network
-from toolkit.partition import split
-from toolkit.plan import block_of
+from toolkit.measure.heads import HeadFile, time_heads
+from toolkit.measure.profile import slowest_operators
+from toolkit.measure.timing import Effort
+from toolkit.partition.network import load_network
+from toolkit.partition.split import split
+from toolkit.plan.report import block_of
 
 CASES = (
     ("resnet18", "layer1"),

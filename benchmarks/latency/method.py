@@ -23,9 +23,9 @@ from pathlib import Path
 from record import provenance, write
 
 from toolkit.bundle import Bundle
-from toolkit.measure import HeadFile, Progress, choose_heads, time_heads, write_inputs
-from toolkit.measurement.timing import Effort
-from toolkit.reports import LatencyRow
+from toolkit.measure.heads import HeadFile, Progress, choose_heads, time_heads, write_inputs
+from toolkit.measure.timing import Effort
+from toolkit.records.latency import LatencyRow
 
 HOG = [sys.executable, "-c", "while True: pass"]
 

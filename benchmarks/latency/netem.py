@@ -32,9 +32,9 @@ from record import provenance, write
 from safetensors.numpy import load_file
 
 from toolkit.bundle import Bundle
-from toolkit.convert import converter
-from toolkit.measure import choose_heads, write_inputs
-from toolkit.planning.network import Link
+from toolkit.convert.heads import converter
+from toolkit.measure.heads import choose_heads, write_inputs
+from toolkit.plan.network import Link
 
 PHONE, CLOUD = f"pripro-p{os.getpid()}", f"pripro-c{os.getpid()}"
 PHONE_ADDRESS, CLOUD_ADDRESS = "10.77.0.1", "10.77.0.2"

@@ -23,10 +23,14 @@ from pathlib import Path
 
 from record import provenance, write
 
-from toolkit.cuts import Cut
-from toolkit.measurement.timing import Effort
-from toolkit.network import Network, load_network
-from toolkit.plan import (
+from toolkit.measure.timing import Effort
+from toolkit.partition.cuts import Cut
+from toolkit.partition.network import Network, load_network
+from toolkit.plan.measuring import Converted, PieceTime, convert_piece, time_pieces
+from toolkit.plan.network import Link
+from toolkit.plan.options import Choice, crossings, private
+from toolkit.plan.photos import upload_of
+from toolkit.plan.report import (
     CLOUD,
     EDGE_ONLY,
     Prediction,
@@ -38,10 +42,6 @@ from toolkit.plan import (
     predicted_from,
     usable_cuts,
 )
-from toolkit.planning.measuring import Converted, PieceTime, convert_piece, time_pieces
-from toolkit.planning.network import Link
-from toolkit.planning.options import Choice, crossings, private
-from toolkit.planning.photos import upload_of
 
 Key = tuple[Side, str]
 #: half of what a plan spends on each of its few pieces

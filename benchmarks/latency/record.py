@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from toolkit.measurement.condition import this_host
-from toolkit.versions import tool_versions
+from toolkit.records.machine import this_host
+from toolkit.records.tools import tool_versions
 
 PACKAGES = ("torch", "torchao", "executorch", "onnx", "onnxscript", "onnxruntime", "ai-edge-litert", "numpy")
 

@@ -21,21 +21,21 @@ from stamp import stamp
 from torch import nn
 
 from converters.base import HeadProgram
-from toolkit.convert import converter
-from toolkit.goldens import write_goldens
-from toolkit.manifest import Preprocess
-from toolkit.network import Network, export
-from toolkit.parity.limits import TOLERANCES
-from toolkit.parity.numeric import numeric_rows
-from toolkit.parity.privacy import noise_row
-from toolkit.parity.replay import read_goldens
-from toolkit.parity.rows import EVALUATOR, Subject
-from toolkit.partition import split
-from toolkit.preprocess import preprocess_for
-from toolkit.protected import Protected, features_of, seeded
+from toolkit.convert.heads import converter
+from toolkit.datasets._preprocess import preprocess_for
+from toolkit.package.goldens import write_goldens
+from toolkit.package.limits import TOLERANCES
+from toolkit.partition.network import Network, export
+from toolkit.partition.split import split
+from toolkit.protect.protected import Protected, features_of, seeded
 from toolkit.protections import _training
 from toolkit.protections.pripro import PriPro
-from toolkit.reports import ParityRow
+from toolkit.records.bundle import Preprocess
+from toolkit.records.parity import ParityRow
+from toolkit.verify.numeric import numeric_rows
+from toolkit.verify.privacy import noise_row
+from toolkit.verify.replay import read_goldens
+from toolkit.verify.rows import EVALUATOR, Subject
 
 OUT = Path(__file__).parents[1] / "results" / "parity_false_alarms.json"
 TURNS = (

@@ -17,11 +17,11 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from converters.base import HeadProgram
-from toolkit.convert import converter
-from toolkit.network import load_network
-from toolkit.partition import split
-from toolkit.preprocess import apply, preprocess_for
-from toolkit.protected import features_of, seeded
+from toolkit.convert.heads import converter
+from toolkit.datasets._preprocess import apply, preprocess_for
+from toolkit.partition.network import load_network
+from toolkit.partition.split import split
+from toolkit.protect.protected import features_of, seeded
 from toolkit.protections._training import reinitialise
 from toolkit.protections.pripro import PriPro
 

@@ -15,18 +15,18 @@ from photos import calibrating, compared
 from torch import nn
 
 from converters.base import HeadProgram
-from toolkit.config import Deploy
-from toolkit.data import load_data
-from toolkit.goldens import write_goldens
-from toolkit.network import Network, export
-from toolkit.parity.replay import Goldens, read_goldens
-from toolkit.partition import Split, split
-from toolkit.pipeline import build
-from toolkit.preprocess import preprocess_for
-from toolkit.protected import Protected, features_of, load_protected, seeded
+from toolkit.datasets._data import load_data
+from toolkit.datasets._preprocess import preprocess_for
+from toolkit.package.goldens import write_goldens
+from toolkit.partition.network import Network, export
+from toolkit.partition.split import Split, split
+from toolkit.partition.vision import torchvision
+from toolkit.pipeline.build import build
+from toolkit.pipeline.config import Deploy
+from toolkit.protect.protected import Protected, features_of, load_protected, seeded
 from toolkit.protections import _training
 from toolkit.protections.pripro import PriPro
-from toolkit.vision import torchvision
+from toolkit.verify.replay import Goldens, read_goldens
 
 TRAINED = "digits_resnet"
 #: family -> early cut, middle cut

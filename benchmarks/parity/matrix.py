@@ -75,14 +75,14 @@ def run_group(family: str, cut: str, *, explain: bool, again: bool) -> None:
 
 def run_cell(case: Case, target: str, precision: str, *, explain: bool = False) -> dict[str, Any]:
     from converters.base import ConverterError
-    from toolkit.convert import converter
-    from toolkit.parity.cases import PHOTO
-    from toolkit.parity.diagnose import diagnose
-    from toolkit.parity.explain import explain_head
-    from toolkit.parity.limits import TOLERANCES
-    from toolkit.parity.numeric import numeric_rows
-    from toolkit.parity.privacy import noise_row
-    from toolkit.parity.rows import EVALUATOR, Subject
+    from toolkit.convert.heads import converter
+    from toolkit.package.cases import PHOTO
+    from toolkit.package.limits import TOLERANCES
+    from toolkit.verify.diagnose import diagnose
+    from toolkit.verify.explain import explain_head
+    from toolkit.verify.numeric import numeric_rows
+    from toolkit.verify.privacy import noise_row
+    from toolkit.verify.rows import EVALUATOR, Subject
 
     made_by = converter(target)
     backend = made_by.backends[0]

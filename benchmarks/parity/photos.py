@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from toolkit.manifest import Preprocess
-from toolkit.preprocess import apply
+from toolkit.datasets._preprocess import apply
+from toolkit.records.bundle import Preprocess
 
 COMPARED = ("astronaut.png", "china.jpg", "coffee.png", "motorcycle_left.png")
 CALIBRATING = (

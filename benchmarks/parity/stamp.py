@@ -6,8 +6,8 @@ import shlex
 import sys
 from datetime import UTC, datetime
 
-from toolkit.measurement.condition import this_host
-from toolkit.versions import tool_versions
+from toolkit.records.machine import this_host
+from toolkit.records.tools import tool_versions
 
 _TOOLS = (
     *("torch", "torchvision", "executorch", "torchao", "coremltools", "litert-torch", "ai-edge-litert"),

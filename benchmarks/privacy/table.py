@@ -18,8 +18,8 @@ from markdown import full_table, summary
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
-from toolkit.sweep import as_rows, finished, list_cells, read_config
-from toolkit.versions import tool_versions
+from toolkit.evaluate.sweep import as_rows, finished, list_cells, read_config
+from toolkit.records.tools import tool_versions
 
 RESULTS = Path(__file__).parents[1] / "results"
 # Okabe-Ito, and a mark each

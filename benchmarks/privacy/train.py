@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from toolkit.data import load_data
+from toolkit.datasets._data import load_data
 from toolkit.families import cifar_alexnet, cifar_resnet18, cifar_vgg11
-from toolkit.manifest import Preprocess
+from toolkit.records.bundle import Preprocess
 
 PREPROCESS = Preprocess(channels=1, height=32, width=32, mean=[0.0], std=[1.0])
 NETWORKS = {"cifar_alexnet": cifar_alexnet, "cifar_vgg11": cifar_vgg11, "cifar_resnet18": cifar_resnet18}

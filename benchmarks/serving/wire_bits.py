@@ -27,8 +27,8 @@ from cloud_tail.archive import open_archive
 from cloud_tail.signature import TensorSpec
 from cloud_tail.wire import dequantise, quantise
 from toolkit.bundle import Bundle
-from toolkit.data import load_data
-from toolkit.protected import load_protected, seeded
+from toolkit.datasets._data import load_data
+from toolkit.protect.protected import load_protected, seeded
 
 
 def encodings(smashed: np.ndarray, spec: TensorSpec) -> dict[str, tuple[np.ndarray, bytes]]:

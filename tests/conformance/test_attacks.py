@@ -9,10 +9,10 @@ from privacy_case import FEATURES, PREPROCESS, case
 
 from toolkit import attacks, plugins, protections
 from toolkit.attacks.base import Attack, Knowledge
-from toolkit.evaluation.attacking import attack_victim, build_attack, from_label_alone, to_unit, without_looking
-from toolkit.evaluation.tasks import make_task
-from toolkit.evaluation.victim import Victim
-from toolkit.metrics.pi import pi
+from toolkit.evaluate.attacking import attack_victim, build_attack, from_label_alone, to_unit, without_looking
+from toolkit.evaluate.metrics.pi import pi
+from toolkit.evaluate.tasks import make_task
+from toolkit.evaluate.victim import Victim
 from toolkit.protections.base import Protection
 
 ATTACKS = plugins.names(attacks)

@@ -17,10 +17,10 @@ from torch import nn
 
 from cloud_tail.client import TailClient
 from toolkit.bundle import Bundle
-from toolkit.parity.explain import Explanation, explain
-from toolkit.reports import ParityReport, ParityRow
-from toolkit.tail_process import serving
-from toolkit.verify import verify
+from toolkit.package.serving import serving
+from toolkit.records.parity import ParityReport, ParityRow
+from toolkit.verify.explain import Explanation, explain
+from toolkit.verify.report import verify
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ import torch
 from privacy_case import FEATURES, case
 
 from toolkit import plugins, protections
-from toolkit.calibrate import calibrate_strength
 from toolkit.errors import UnknownNameError
+from toolkit.protect.calibrate import calibrate_strength
 from toolkit.protections.base import Protection
 from toolkit.protections.pripro import PriPro
 

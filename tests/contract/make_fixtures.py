@@ -16,9 +16,11 @@ import canonical
 import numpy as np
 from PIL import Image
 
-from toolkit import manifest as m
-from toolkit import reports as r
-from toolkit.preprocess import apply, preprocess_for
+from toolkit.datasets._preprocess import apply, preprocess_for
+from toolkit.records import bundle as m
+from toolkit.records import latency as latency_records
+from toolkit.records import machine
+from toolkit.records import parity as parity_records
 
 HERE = Path(__file__).parent
 UTC = "2026-01-02T03:04:05Z"
@@ -145,11 +147,11 @@ def coded() -> list[m.Head]:
     ]
 
 
-DEVICE = r.Device(kind="android", model="Pixel 4", os="Android 10 (API 29)", cpu="arm64-v8a", cores=8)
-START = r.Condition(temperature_c=30.5, thermal_status="none", battery_percent=80.0)
+DEVICE = machine.Device(kind="android", model="Pixel 4", os="Android 10 (API 29)", cpu="arm64-v8a", cores=8)
+START = machine.Condition(temperature_c=30.5, thermal_status="none", battery_percent=80.0)
 
 
-def latency(bundle_id: str) -> r.LatencyReport:
+def latency(bundle_id: str) -> latency_records.LatencyReport:
     common = {
         "target": "executorch",
         "precision": "fp32",
@@ -157,14 +159,14 @@ def latency(bundle_id: str) -> r.LatencyReport:
         "runtime": "ExecuTorch 1.5.1",
         "threads": 2,
     }
-    return r.LatencyReport(
+    return latency_records.LatencyReport(
         bundle_id=bundle_id,
         created_utc=UTC,
         device=DEVICE,
         start=START,
-        end=r.Condition(thermal_status="light", battery_percent=79.0, load_average=1.25),
+        end=machine.Condition(thermal_status="light", battery_percent=79.0, load_average=1.25),
         rows=[
-            r.LatencyRow(
+            latency_records.LatencyRow(
                 part="head",
                 **common,
                 load_ms=41.25,
@@ -180,7 +182,7 @@ def latency(bundle_id: str) -> r.LatencyReport:
                 ratio_to_first=1.0,
                 peak_memory_bytes=123456789,
             ),
-            r.LatencyRow(
+            latency_records.LatencyRow(
                 part="network",
                 **common,
                 load_ms=None,
@@ -197,21 +199,23 @@ def latency(bundle_id: str) -> r.LatencyReport:
             ),
         ],
         operators=[
-            r.OperatorRow(target="executorch", precision="fp32", operator="conv2d", calls=3, total_ms=2.5, share=0.3125)
+            latency_records.OperatorRow(
+                target="executorch", precision="fp32", operator="conv2d", calls=3, total_ms=2.5, share=0.3125
+            )
         ],
     )
 
 
-def device_parity(bundle_id: str) -> r.DeviceParityReport:
+def device_parity(bundle_id: str) -> parity_records.DeviceParityReport:
     image = struct.pack("<3f", 0.0, 0.5, -1.0)
     smashed = struct.pack("<4f", 1.0, -2.5, 3.4028234e38, 1e-30)
     common = {"target": "executorch", "precision": "fp32", "backend": "xnnpack", "runtime": "ExecuTorch 1.5.1"}
-    return r.DeviceParityReport(
+    return parity_records.DeviceParityReport(
         bundle_id=bundle_id,
         created_utc=UTC,
         device=DEVICE.model_copy(update={"kind": "ios", "model": "iPhone 15 / “test”"}),
         outputs=[
-            r.DeviceOutput(
+            parity_records.DeviceOutput(
                 index=0,
                 **common,
                 image_sha256=hashlib.sha256(image).hexdigest(),
@@ -219,7 +223,7 @@ def device_parity(bundle_id: str) -> r.DeviceParityReport:
                 smashed_base64=base64.b64encode(smashed).decode(),
                 logits=[-1.5, 0.0, -1e-9, 12.3456789],
             ),
-            r.DeviceOutput(
+            parity_records.DeviceOutput(
                 index=1,
                 **common,
                 image_sha256=hashlib.sha256(image).hexdigest(),
@@ -267,7 +271,7 @@ def percentiles() -> str:
 
 
 def preprocessing() -> str:
-    """Photos as base64 RGB rows, and what toolkit.preprocess makes of them as base64 little-endian float32."""
+    """Photos as base64 RGB rows, and what toolkit.datasets makes of them as base64 little-endian float32."""
     random = np.random.default_rng(6)
     cases = [
         ("shrink", (23, 31), (1, 8, 8), "stretch"),

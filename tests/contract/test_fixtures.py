@@ -13,7 +13,8 @@ from safetensors import numpy as safetensors
 
 from toolkit.bundle import parse_manifest
 from toolkit.errors import BundleError
-from toolkit.reports import DeviceParityReport, LatencyReport
+from toolkit.records.latency import LatencyReport
+from toolkit.records.parity import DeviceParityReport
 
 HERE = Path(__file__).parent
 ENTRIES: list[dict[str, Any]] = json.loads((HERE / "fixtures.json").read_text(encoding="utf-8"))

@@ -12,13 +12,13 @@ from require import require, require_tool
 from safetensors.numpy import load_file
 from tail_tools import TailServer
 
-from toolkit import arm64
 from toolkit.bundle import Bundle
-from toolkit.manifest import Head
-from toolkit.parity.device import device_rows, read_device_report
-from toolkit.parity.limits import largest_difference
-from toolkit.parity.replay import load_goldens
-from toolkit.reports import DeviceParityReport
+from toolkit.emulated import arm64
+from toolkit.package.limits import largest_difference
+from toolkit.records.bundle import Head
+from toolkit.records.parity import DeviceParityReport
+from toolkit.verify.device import device_rows, read_device_report
+from toolkit.verify.replay import load_goldens
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 HEAD = ("executorch", "fp32", "xnnpack")

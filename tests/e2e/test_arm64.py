@@ -13,7 +13,7 @@ from converters.base import HeadProgram
 from converters.to_executorch import ToExecutorch
 from converters.to_onnx import ToOnnx
 from converters.to_tflite import ToTflite
-from toolkit import arm64
+from toolkit.emulated import arm64
 from toolkit.errors import InputError, NetworkError, UnknownNameError
 from toolkit.protections.pripro import PriPro
 
@@ -81,8 +81,8 @@ def test_the_system_is_built_once(root):
 def test_runs_are_aarch64(root, tmp_path):
     """The runner is not this machine's code, and the Python in there says the same."""
     assert (root / "opt/pte_run").read_bytes()[18:20] == b"\xb7\x00"  # EM_AARCH64 of the ELF header
-    from toolkit.arm64.root import emulated
-    from toolkit.subsystem import call
+    from toolkit.emulated.arm64.root import emulated
+    from toolkit.emulated.subsystem import call
 
     said = call(
         [*emulated(root), str(root / "usr/bin/python3.11"), "-I", "-c", "import platform; print(platform.machine())"],

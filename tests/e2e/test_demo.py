@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from toolkit.bundle import Bundle
-from toolkit.convert import converter
-from toolkit.data import load_data
-from toolkit.protected import load_protected, seeded
+from toolkit.convert.heads import converter
+from toolkit.datasets._data import load_data
+from toolkit.protect.protected import load_protected, seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -68,7 +68,7 @@ def test_int8_heads_keep_top1_within_a_point_of_fp32_on_the_test_digits(bundle):
 def test_a_second_run_does_no_work_twice(bundle):
     before = {path: path.stat().st_mtime_ns for path in bundle.root.rglob("*") if path.is_file()}
     done = subprocess.run(
-        [sys.executable, "-m", "toolkit.cli.main", "run", "toolkit/demo/deploy.toml", "--json"],
+        [sys.executable, "-m", "toolkit.cli.main", "run", "toolkit/cli/demo/deploy.toml", "--json"],
         cwd=ROOT,
         capture_output=True,
         text=True,

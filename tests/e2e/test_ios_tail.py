@@ -13,10 +13,10 @@ from require import require
 from safetensors.numpy import load_file, save_file
 from tail_tools import TailServer
 
-from toolkit import arm64
 from toolkit.bundle import Bundle
-from toolkit.parity.limits import largest_difference
-from toolkit.reports import DeviceParityReport
+from toolkit.emulated import arm64
+from toolkit.package.limits import largest_difference
+from toolkit.records.parity import DeviceParityReport
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -11,13 +11,13 @@ import pytest
 import torch
 from require import require_package
 
-from toolkit import schemas
 from toolkit.bundle import Bundle
-from toolkit.measure import choose_heads, measure_bundle
-from toolkit.measurement.process import HeadProcess
-from toolkit.measurement.timing import Effort
-from toolkit.measurement.unprotected import convert_unprotected
-from toolkit.planning.measuring import Piece, convert_piece
+from toolkit.measure.heads import choose_heads, measure_bundle
+from toolkit.measure.process import HeadProcess
+from toolkit.measure.timing import Effort
+from toolkit.measure.unprotected import convert_unprotected
+from toolkit.plan.measuring import Piece, convert_piece
+from toolkit.records import schemas
 
 pytestmark = pytest.mark.slow
 PRIPRO = [sys.executable, "-c", "from toolkit.cli.main import main; main()"]

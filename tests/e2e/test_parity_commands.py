@@ -15,9 +15,10 @@ import pytest
 from require import require
 
 from toolkit.bundle import Bundle
-from toolkit.convert import converter
-from toolkit.parity.replay import load_goldens
-from toolkit.reports import Device, DeviceOutput, DeviceParityReport
+from toolkit.convert.heads import converter
+from toolkit.records.machine import Device
+from toolkit.records.parity import DeviceOutput, DeviceParityReport
+from toolkit.verify.replay import load_goldens
 
 pytestmark = pytest.mark.slow
 KEYS = {"target", "precision", "where", "max_abs", "sqnr_db", "top1_agree", "tolerance", "passed"}
@@ -131,7 +132,7 @@ def test_bad_arguments_are_one_sentence(bundle: Bundle, arguments: tuple[str, ..
 
 
 def test_heads_on_the_phones_instruction_set(bundle: Bundle):
-    from toolkit import arm64
+    from toolkit.emulated import arm64
 
     require(arm64.missing() is None, "the ARM64 system", "pripro doctor")
     if not (arm64.default_root() / "opt").is_dir():

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from toolkit.cuts import list_cuts
-from toolkit.network import load_network
-from toolkit.partition import split
+from toolkit.partition.cuts import list_cuts
+from toolkit.partition.network import load_network
+from toolkit.partition.split import split
 
 pytestmark = pytest.mark.slow
 

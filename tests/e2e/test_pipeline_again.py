@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from toolkit.config import read_config
 from toolkit.families import digits_resnet
-from toolkit.pipeline import build
-from toolkit.protected import protection_class
+from toolkit.pipeline.build import build
+from toolkit.pipeline.config import read_config
+from toolkit.protect.protected import protection_class
 
 pytestmark = pytest.mark.slow
 CONFIG = """

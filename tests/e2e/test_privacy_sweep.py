@@ -11,8 +11,8 @@ import torch
 from require import require_package
 from safetensors.torch import save_file
 
+from toolkit.evaluate.sweep import cell_path, list_cells, read_config, run_sweep
 from toolkit.families import cifar_alexnet
-from toolkit.sweep import cell_path, list_cells, read_config, run_sweep
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def test_a_finished_cell_is_never_computed_again(tmp_path, monkeypatch):
     assert [cell.method for cell in cells] == ["none", "gaussian"]
     assert [row.observations for row in first[1].rows] == [1, 2]
 
-    import toolkit.evaluation.cells as running
+    import toolkit.evaluate.cells as running
 
     def never(*_: object) -> None:
         pytest.fail("a finished cell was computed again")

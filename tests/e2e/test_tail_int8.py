@@ -13,11 +13,11 @@ import converters.to_onnx
 from cloud_tail.archive import open_archive
 from cloud_tail.client import TailClient
 from toolkit.bundle import MANIFEST, Bundle
-from toolkit.data import load_data
+from toolkit.datasets._data import load_data
 from toolkit.errors import InputError, UnknownNameError
-from toolkit.package import PackageSettings, package
-from toolkit.protected import load_protected, seeded
-from toolkit.tail_process import serving
+from toolkit.package.serving import serving
+from toolkit.package.tail import PackageSettings, package
+from toolkit.protect.protected import load_protected, seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

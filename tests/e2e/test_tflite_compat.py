@@ -11,7 +11,7 @@ from torch import nn
 
 from converters.base import HeadProgram
 from converters.to_tflite import ToTflite
-from toolkit import tflite_compat
+from toolkit.emulated import tflite_compat
 from toolkit.errors import InputError, NetworkError, UnknownNameError
 from toolkit.protections.pripro import PriPro
 
@@ -64,7 +64,7 @@ def test_what_cannot_run_says_why(root, tmp_path):
     image = {"image": np.zeros((1, 3, 32, 32), np.float32)}
     with pytest.raises(UnknownNameError, match=r"choose one of: 2.14"):
         tflite_compat.run_head("1.0", tmp_path, image)
-    with pytest.raises(InputError, match=r"set it up with: .* -m toolkit.tflite_compat"):
+    with pytest.raises(InputError, match=r"set it up with: .* -m toolkit.emulated.tflite_compat"):
         tflite_compat.run_head("2.14", tmp_path, image, root=tmp_path / "nowhere")
     (tmp_path / "head.tflite").write_bytes(b"this is no head")
     with pytest.raises(NetworkError, match=r"Running head.tflite on tflite-runtime 2.14 failed") as caught:

@@ -15,12 +15,12 @@ from cloud_tail.archive import open_archive
 from cloud_tail.client import TailClient
 from cloud_tail.wire import dequantise, encode_request
 from toolkit.bundle import Bundle
-from toolkit.convert import convert, converter, plan_heads
-from toolkit.data import load_data
+from toolkit.convert.heads import convert, converter, plan_heads
+from toolkit.datasets._data import load_data
 from toolkit.errors import UnknownNameError
-from toolkit.parity.explain import explain
-from toolkit.protected import load_protected, seeded
-from toolkit.tail_process import serving
+from toolkit.package.serving import serving
+from toolkit.protect.protected import load_protected, seeded
+from toolkit.verify.explain import explain
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from toolkit.bundle import Bundle
 from toolkit.cli.demo_app import command
-from toolkit.demo_app import copy_into_app
 from toolkit.errors import BundleError, InputError
-from toolkit.manifest import FileRef, Golden, Head, Manifest, Tail, TensorSpec
+from toolkit.package.demo_app import copy_into_app
+from toolkit.records.bundle import FileRef, Golden, Head, Manifest, Tail, TensorSpec
 
 FULL = Path(__file__).parents[1] / "contract" / "manifest" / "full.json"
 PACKAGE = "head/coreml/3/head.mlpackage"

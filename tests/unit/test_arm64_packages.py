@@ -1,4 +1,4 @@
-"""`python -m toolkit.arm64` brings the Debian packages it needs where it may, and else says what to type."""
+"""`python -m toolkit.emulated.arm64` brings the Debian packages it needs where it may, and else says what to type."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import arm64, doctor
-from toolkit.arm64 import debian
-from toolkit.arm64.root import prepare
+from toolkit.cli import _doctor as doctor
+from toolkit.emulated import arm64
+from toolkit.emulated.arm64 import debian
+from toolkit.emulated.arm64.root import prepare
+from toolkit.emulated.subsystem import build
 from toolkit.errors import InputError, NetworkError
-from toolkit.subsystem import build
 
 #: an apt-get that notes what it is told; it breaks off once where a file says so
 APT_GET = """#!/bin/sh
@@ -89,7 +90,9 @@ def test_nothing_is_installed_unasked(machine: Path, tmp_path: Path):
     assert not (machine / "told").exists()
 
 
-@pytest.mark.parametrize(("may", "command"), [(True, "-m toolkit.arm64"), (False, "sudo apt-get install debootstrap")])
+@pytest.mark.parametrize(
+    ("may", "command"), [(True, "-m toolkit.emulated.arm64"), (False, "sudo apt-get install debootstrap")]
+)
 def test_doctor_names_the_command(monkeypatch: pytest.MonkeyPatch, may: bool, command: str):
     monkeypatch.setattr(doctor.shutil, "which", lambda name, path=None: None)
     monkeypatch.setattr(arm64, "installs_packages", lambda: may)

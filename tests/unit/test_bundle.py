@@ -7,7 +7,7 @@ import pytest
 
 from toolkit.bundle import Bundle, create, creating, parse_manifest, sha256_of
 from toolkit.errors import BundleError
-from toolkit.manifest import FileRef, Manifest, Model, Preprocess, Split, TensorSpec
+from toolkit.records.bundle import FileRef, Manifest, Model, Preprocess, Split, TensorSpec
 
 
 def small_manifest(program: FileRef) -> Manifest:

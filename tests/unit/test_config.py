@@ -2,8 +2,8 @@
 
 import pytest
 
-from toolkit.config import read_config
 from toolkit.errors import InputError
+from toolkit.pipeline.config import read_config
 
 GOOD = """
 bundle = "out"

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit.cuts import find_cut, list_cuts
 from toolkit.errors import InputError, NetworkError, UnknownNameError
 from toolkit.families import digits_resnet
-from toolkit.network import Network, _signature, export, load_network
-from toolkit.partition import split
+from toolkit.partition.cuts import find_cut, list_cuts
+from toolkit.partition.network import Network, _signature, export, load_network
+from toolkit.partition.split import split
 
 
 def network_of(module: nn.Module, image: tuple[int, int, int] = (1, 28, 28)) -> Network:

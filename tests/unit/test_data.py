@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from toolkit.data import load_data, load_photos
+from toolkit.datasets._data import load_data, load_photos
+from toolkit.datasets._preprocess import apply, preprocess_for
 from toolkit.errors import InputError
-from toolkit.preprocess import apply, preprocess_for
 
 
 def hashes(part):

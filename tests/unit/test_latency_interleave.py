@@ -2,8 +2,8 @@
 
 import pytest
 
-from toolkit.measurement.load import LoadMeter, RoundLoad
-from toolkit.measurement.timing import Effort, Turn, interleave
+from toolkit.measure.load import LoadMeter, RoundLoad
+from toolkit.measure.timing import Effort, Turn, interleave
 
 
 class Machine:

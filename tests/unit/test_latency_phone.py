@@ -6,9 +6,9 @@ import pytest
 from require import require_tool
 
 from toolkit.errors import DeviceError, InputError
-from toolkit.measurement import adb
-from toolkit.measurement.phone import hottest
-from toolkit.measurement.runners import command, parse, target_of
+from toolkit.measure import adb
+from toolkit.measure.phone import hottest
+from toolkit.measure.runners import command, parse, target_of
 
 EXECUTOR = """I 00:00:00.001 executorch:executor_runner.cpp:594] Model loaded in 12.500000 ms.
 I 00:00:00.100 executorch:executor_runner.cpp:731] Iteration 1 of 5: 90.000000 ms

@@ -6,10 +6,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from toolkit import schemas
 from toolkit.bundle import Bundle, parse_manifest
 from toolkit.errors import InputError
-from toolkit.measurement.device_report import read_device_report
+from toolkit.measure.device_report import read_device_report
+from toolkit.records import schemas
 
 CONTRACT = Path(__file__).parents[1] / "contract"
 LATENCY = CONTRACT / "reports" / "latency.json"
@@ -22,7 +22,7 @@ def fixtures(kind: str) -> list[dict]:
 @pytest.mark.parametrize("name", sorted(schemas.models()))
 def test_schema_files_are_current(name: str) -> None:
     written = (schemas.FOLDER / name).read_text()
-    assert written == schemas.schema_text(schemas.models()[name]), "run: python -m toolkit.schemas"
+    assert written == schemas.schema_text(schemas.models()[name]), "run: python -m toolkit.records.schemas"
     jsonschema.Draft202012Validator.check_schema(json.loads(written))
 
 

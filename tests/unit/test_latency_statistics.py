@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.measurement.load import LoadMeter
-from toolkit.measurement.statistics import change_point, summarise
+from toolkit.measure.load import LoadMeter
+from toolkit.measure.statistics import change_point, summarise
 
 CASES = json.loads((Path(__file__).parents[1] / "contract" / "percentiles.json").read_text())
 

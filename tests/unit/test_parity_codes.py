@@ -7,11 +7,11 @@ import pytest
 
 from cloud_tail.signature import TensorSpec
 from cloud_tail.wire import dequantise, quantise
-from toolkit.parity import cases
-from toolkit.parity.codes import Codes
-from toolkit.parity.judging import judge
-from toolkit.parity.replay import Goldens
-from toolkit.parity.rows import Subject
+from toolkit.package import cases
+from toolkit.verify.codes import Codes
+from toolkit.verify.judging import judge
+from toolkit.verify.replay import Goldens
+from toolkit.verify.rows import Subject
 
 SHAPE = (6, 7, 7)
 ROWS = [cases.PHOTO] * 3 + [cases.OTHER_DRAW, cases.NO_NOISE, cases.SWINGING, cases.SATURATED]

@@ -12,12 +12,13 @@ import pytest
 
 from cloud_tail.wire import dequantise, quantise
 from toolkit.errors import InputError
-from toolkit.manifest import TensorSpec
-from toolkit.parity import cases
-from toolkit.parity.device import device_rows, read_device_report
-from toolkit.parity.replay import Goldens
-from toolkit.reports import Device, DeviceOutput, DeviceParityReport
-from toolkit.wire import wire_spec
+from toolkit.package import cases
+from toolkit.records.bundle import TensorSpec
+from toolkit.records.machine import Device
+from toolkit.records.parity import DeviceOutput, DeviceParityReport
+from toolkit.records.wire import wire_spec
+from toolkit.verify.device import device_rows, read_device_report
+from toolkit.verify.replay import Goldens
 
 ID = "ab" * 32
 PHONE = Device(kind="android", model="Pixel 8", os="Android 15", cpu="Tensor G3", cores=9)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.parity.eager import EagerLayer, Pair
-from toolkit.parity.explain import _compare, _first, _telling_row
-from toolkit.parity.replay import Goldens
+from toolkit.verify.eager import EagerLayer, Pair
+from toolkit.verify.explain import _compare, _first, _telling_row
+from toolkit.verify.replay import Goldens
 
 RNG = np.random.default_rng(0)
 

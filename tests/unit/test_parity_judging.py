@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.parity import cases, limits
-from toolkit.parity.compare import cosine, max_abs, sqnr_db
-from toolkit.parity.diagnose import diagnose
-from toolkit.parity.limits import TOLERANCES
-from toolkit.parity.numeric import numeric_rows
-from toolkit.parity.privacy import noise_row, noise_strength
-from toolkit.parity.relation import relation
-from toolkit.parity.replay import Goldens
-from toolkit.parity.rows import Subject
-from toolkit.parity.statistics import Share
-from toolkit.parity.task import end_to_end_row, through
+from toolkit.package import cases, limits
+from toolkit.package.limits import TOLERANCES
+from toolkit.verify.compare import cosine, max_abs, sqnr_db
+from toolkit.verify.diagnose import diagnose
+from toolkit.verify.numeric import numeric_rows
+from toolkit.verify.privacy import noise_row, noise_strength
+from toolkit.verify.relation import relation
+from toolkit.verify.replay import Goldens
+from toolkit.verify.rows import Subject
+from toolkit.verify.statistics import Share
+from toolkit.verify.task import end_to_end_row, through
 
 RNG = np.random.default_rng(0)
 SHAPE = (6, 7, 7)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from toolkit.cuts import list_cuts
-from toolkit.network import load_network
-from toolkit.plan import block_of
-from toolkit.planning.costs import KINDS, costs_at_cuts, costs_of_block
-from toolkit.planning.measuring import spread
-from toolkit.planning.model import fit
+from toolkit.partition.cuts import list_cuts
+from toolkit.partition.network import load_network
+from toolkit.plan.costs import KINDS, costs_at_cuts, costs_of_block
+from toolkit.plan.measuring import spread
+from toolkit.plan.model import fit
+from toolkit.plan.report import block_of
 
 MAC_KINDS = [KINDS.index(name) for name in KINDS if name.endswith("_macs")]
 

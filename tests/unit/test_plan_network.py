@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from toolkit.errors import InputError
-from toolkit.planning.network import WIRE_FACTOR, Link, Trace, parse_quantity, read_trace
+from toolkit.plan.network import WIRE_FACTOR, Link, Trace, parse_quantity, read_trace
 
 RATES = {"Mbps": 1.0, "kbps": 1e-3, "Gbps": 1e3}
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from toolkit.planning.network import Link, Trace
-from toolkit.planning.options import Choice, Power, crossings, price, private, recommend
+from toolkit.plan.network import Link, Trace
+from toolkit.plan.options import Choice, Power, crossings, price, private, recommend
 
 
 def split(name: str, head: float, tail: float, size: int, **more: float) -> Choice:

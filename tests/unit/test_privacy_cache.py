@@ -1,7 +1,7 @@
 import torch
 
-from toolkit.evaluation.attacking import Outcome
-from toolkit.evaluation.outcome_cache import OutcomeCache
+from toolkit.evaluate.attacking import Outcome
+from toolkit.evaluate.outcome_cache import OutcomeCache
 
 
 def _outcome() -> Outcome:

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from toolkit.metrics import likeness
-from toolkit.metrics.pa import pa, pa_per_input
-from toolkit.metrics.pi import pi, pi_per_input, worst
+from toolkit.evaluate.metrics import likeness
+from toolkit.evaluate.metrics.pa import pa, pa_per_input
+from toolkit.evaluate.metrics.pi import pi, pi_per_input, worst
 
 
 def _pictures():

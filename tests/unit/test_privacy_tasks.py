@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from toolkit.data import load_data
+from toolkit.datasets._data import load_data
 from toolkit.errors import InputError, UnknownNameError
-from toolkit.evaluation.tasks import make_task, slant, stroke
-from toolkit.manifest import Preprocess
+from toolkit.evaluate.tasks import make_task, slant, stroke
+from toolkit.records.bundle import Preprocess
 
 PLAIN = Preprocess(channels=1, height=28, width=28, mean=[0.0], std=[1.0])
 
@@ -53,7 +53,7 @@ def test_the_three_parties_share_no_image():
 
 
 def test_a_sweep_that_does_not_fit_is_one_sentence(tmp_path):
-    from toolkit.sweep import read_config
+    from toolkit.evaluate.sweep import read_config
 
     path = tmp_path / "sweep.toml"
     for text in (

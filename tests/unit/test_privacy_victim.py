@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from cloud_tail.signature import TensorSpec
-from toolkit.evaluation.victim import Victim
+from toolkit.evaluate.victim import Victim
 from toolkit.protections.none import NoProtection
 
 

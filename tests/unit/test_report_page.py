@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from toolkit.bundle import Bundle, parse_manifest
-from toolkit.planning.network import Link
-from toolkit.planning.options import Choice, price
-from toolkit.report import page, plan
+from toolkit.page import page, plan
+from toolkit.plan.network import Link
+from toolkit.plan.options import Choice, price
 
 CONTRACT = Path(__file__).parents[1] / "contract"
 VOID = {"meta", "br", "img", "line", "rect", "circle", "polyline"}

@@ -3,7 +3,7 @@
 import pytest
 
 from toolkit.errors import InputError
-from toolkit.sweep import SweepConfig, list_cells
+from toolkit.evaluate.sweep import SweepConfig, list_cells
 
 NETWORK = {
     "name": "net", "source": "cifar_alexnet", "cuts": ["features.2", "features.5"],

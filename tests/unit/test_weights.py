@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from toolkit.errors import InputError
-from toolkit.network import load_network
-from toolkit.program_file import load_program, save_program
-from toolkit.weights import apply_weights, read_weights
+from toolkit.partition.network import load_network
+from toolkit.partition.program_file import load_program, save_program
+from toolkit.partition.weights import apply_weights, read_weights
 
 
 class Bomb:

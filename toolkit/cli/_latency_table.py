@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..reports import Condition, LatencyReport, LatencyRow
+from ..records.latency import LatencyReport, LatencyRow
+from ..records.machine import Condition
 from ._console import say, show_table
 
 _COLUMNS = ["head", ">threads", ">load ms", ">first ms", ">p50 ms", ">p90", ">p99", ">std", ">n", ">ratio", ">peak MB"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ._console import say, show_json, show_table
 
 if TYPE_CHECKING:
-    from ..parity.explain import Explanation
-    from ..reports import ParityReport, ParityRow
+    from ..records.parity import ParityReport, ParityRow
+    from ..verify.explain import Explanation
 
 _VERDICTS = {True: "pass", False: "FAIL", None: "not run"}
 _HEAD, _OPERATOR = 34, 30
@@ -40,7 +40,7 @@ def show(report: ParityReport, as_json: bool) -> None:
 
 
 def _who(row: ParityRow) -> str:
-    from ..parity.rows import EVALUATOR
+    from ..verify.rows import EVALUATOR
 
     name = " ".join(part for part in (row.target, row.precision) if part)
     if row.runtime == EVALUATOR:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..planning.records import PlanReport, PlanRow
+from ..records.plan import PlanReport, PlanRow
 from ._console import say, show_table
 
 

@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Convert the protected head, batch 1, and add it to the bundle."""
     from ..bundle import Bundle
-    from ..convert import convert, plan_heads
+    from ..convert.heads import convert, plan_heads
 
     opened = Bundle.open(bundle)
     wanted = plan_heads(names(to), names(precision), backend, wire)

@@ -15,8 +15,8 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """List every valid cut point: what crosses there, and how the work divides."""
-    from ..cuts import list_cuts
-    from ..network import load_network, parse_shape
+    from ..partition.cuts import list_cuts
+    from ..partition.network import load_network, parse_shape
 
     say(f"exporting {network} ...")
     loaded = load_network(network, parse_shape(image), classes=classes)

@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Copy the heads that the app can run, the goldens and the manifest into a demo app."""
     from ..bundle import Bundle
-    from ..demo_app import copy_into_app
+    from ..package.demo_app import copy_into_app
 
     folder = app if app is not None else Path(f"{platform.value}_demo")
     opened = Bundle.open(bundle)

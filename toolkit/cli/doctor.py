@@ -8,7 +8,7 @@ from ._options import JsonOption
 
 def command(as_json: JsonOption = False) -> None:
     """Check this machine; each thing that is missing comes with the command that gets it."""
-    from ..doctor import examine
+    from ._doctor import examine
 
     checks = examine()
     if as_json:

@@ -11,7 +11,7 @@ from ._options import BundleArgument, JsonOption, names
 from ._progress import share_bar
 
 if TYPE_CHECKING:
-    from ..evaluation.report import PrivacyReport
+    from ..records.privacy import PrivacyReport
 
 
 def command(
@@ -37,9 +37,9 @@ def command(
     """Attack the bundle with attackers retrained against it; killed and started again, it goes on where it was."""
     from ..bundle import Bundle
     from ..errors import InputError
-    from ..evaluate import EvaluateSettings, evaluate
-    from ..report.page import render
-    from ..wire import known_wire
+    from ..evaluate.report import EvaluateSettings, evaluate
+    from ..page.page import render
+    from ..records.wire import known_wire
 
     counts = names(observations)
     if not counts or not all(count.isdigit() and int(count) > 0 for count in counts):

@@ -13,8 +13,8 @@ from ._options import BundleArgument, JsonOption
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
-    from ..measurement.timing import Effort
-    from ..reports import LatencyReport
+    from ..measure.timing import Effort
+    from ..records.latency import LatencyReport
 
 #: what MLPerf Mobile asks for: at least 1,024 samples and 60 s
 FULL_SAMPLES, FULL_SECONDS = 1024, 60.0
@@ -45,12 +45,12 @@ def command(
 ) -> None:
     """Time the heads: load, first run and steady state apart, p50 / p90 / p99, interleaved so that drift cancels."""
     from ..bundle import Bundle
-    from ..measure import save_report
+    from ..measure.heads import save_report
     from ._latency_table import print_report
 
     opened = Bundle.open(bundle)
     if device_report is not None:
-        from ..measurement.device_report import read_device_report
+        from ..measure.device_report import read_device_report
 
         report = read_device_report(device_report, opened)
     elif device is not None:
@@ -88,8 +88,8 @@ def _on_host(
     unprotected: bool,
     profile: bool,
 ) -> LatencyReport:
-    from ..measure import choose_heads, measure_bundle
-    from ..measurement.unprotected import convert_unprotected
+    from ..measure.heads import choose_heads, measure_bundle
+    from ..measure.unprotected import convert_unprotected
     from ._progress import share_bar
 
     with contextlib.ExitStack() as stack:
@@ -120,7 +120,7 @@ def _on_phone(
     samples: int,
 ) -> LatencyReport:
     from ..errors import InputError
-    from ..measurement.phone import measure_on_phone
+    from ..measure.phone import measure_on_phone
     from ._progress import share_bar
 
     transport, _, serial = device.partition(":")
@@ -157,7 +157,7 @@ def _counts(text: str) -> list[int]:
 def effort_of(samples: int = 50, seconds: float = 5.0, *, quick: bool = False, full: bool = False) -> Effort:
     """Say how long to measure, from the command's own options."""
     from ..errors import InputError
-    from ..measurement.timing import Effort
+    from ..measure.timing import Effort
 
     if quick and full:
         raise InputError("--quick and --full contradict each other; give one of them.")

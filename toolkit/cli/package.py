@@ -27,8 +27,8 @@ def command(
 ) -> None:
     """Write the tail's .mar and the goldens into the bundle."""
     from ..bundle import Bundle
-    from ..config import parse_share
-    from ..package import PackageSettings, package
+    from ..package.tail import PackageSettings, package
+    from ..pipeline.config import parse_share
 
     opened = Bundle.open(bundle)
     say(f"packaging the tail of {bundle} ...")

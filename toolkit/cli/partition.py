@@ -25,9 +25,9 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Cut a trained network in head and tail, exact to the bit, and start a bundle with it."""
-    from ..network import load_network, parse_shape
-    from ..partition import partition
-    from ..preprocess import preprocess_for
+    from ..datasets._preprocess import preprocess_for
+    from ..partition.network import load_network, parse_shape
+    from ..partition.split import partition
 
     shape = parse_shape(image)
     preprocess = preprocess_for(shape, numbers(mean), numbers(std), resize)

@@ -12,8 +12,8 @@ from ._console import next_command, say
 from ._options import InputOption, JsonOption, WeightsOption
 
 if TYPE_CHECKING:
-    from ..planning.options import Power
-    from ..planning.records import Encoding
+    from ..plan.options import Power
+    from ..records.plan import Encoding
 
 _RATES = {"Mbps": 1.0, "kbps": 1e-3, "Gbps": 1e3}
 _TIMES = {"ms": 1.0, "s": 1e3}
@@ -61,12 +61,12 @@ def command(
     """Price every cut against edge-only and cloud-only, find where they cross, and recommend one per goal."""
     from ..bundle import write_atomically
     from ..errors import InputError
-    from ..measurement.timing import Effort
-    from ..network import load_network, parse_shape
-    from ..plan import Setting, predict, report_of
-    from ..planning import known
-    from ..planning.network import Link, parse_quantity, read_trace
-    from ..planning.photos import upload_of
+    from ..measure.timing import Effort
+    from ..partition.network import load_network, parse_shape
+    from ..plan import known
+    from ..plan.network import Link, parse_quantity, read_trace
+    from ..plan.photos import upload_of
+    from ..plan.report import Setting, predict, report_of
     from ._plan_table import print_plan
     from ._progress import share_bar
 
@@ -108,7 +108,7 @@ def command(
             "server_factor": 1.0 if server_factor is None else server_factor,
         }
         if exposure:
-            from ..planning.exposure import distance_correlations
+            from ..plan.exposure import distance_correlations
 
             changes["exposure"] = distance_correlations(loaded, prediction.cuts, setting.upload.photos)
         if device_report is not None:
@@ -124,8 +124,8 @@ def command(
         write_atomically(path, (report.model_dump_json(indent=2) + "\n").encode())
         say(f"written: {path}")
     if html is not None:
-        from ..report.page import page
-        from ..report.plan import draw
+        from ..page.page import page
+        from ..page.plan import draw
 
         write_atomically(html, page(f"pripro plan: {report.network}", draw(report.model_dump(mode="json"))).encode())
         say(f"written: {html}")
@@ -140,7 +140,7 @@ def command(
 
 def _encoding(text: str) -> Encoding:
     from ..errors import UnknownNameError
-    from ..planning.options import BYTES_PER_VALUE
+    from ..plan.options import BYTES_PER_VALUE
 
     if text not in BYTES_PER_VALUE:
         raise UnknownNameError("encoding", text, BYTES_PER_VALUE)
@@ -149,7 +149,7 @@ def _encoding(text: str) -> Encoding:
 
 def _power(compute: float | None, radio: float | None) -> Power | None:
     from ..errors import InputError
-    from ..planning.options import Power
+    from ..plan.options import Power
 
     if compute is None and radio is None:
         return None

@@ -32,9 +32,9 @@ def command(
 ) -> None:
     """Train a protection on the frozen network, set its strength, and fuse it into the head."""
     from ..bundle import Bundle
-    from ..config import parse_share
     from ..errors import InputError
-    from ..protect import ProtectSettings, protect
+    from ..pipeline.config import parse_share
+    from ..protect.fuse import ProtectSettings, protect
 
     if min_pi is not None and max_accuracy_drop is not None:
         raise InputError("--min-pi and --max-accuracy-drop are two directions of one search; give one of them.")

@@ -10,6 +10,6 @@ from ._options import BundleArgument
 def command(bundle: BundleArgument) -> None:
     """Write BUNDLE/report.html from the reports in the bundle: one file, opens offline."""
     from ..bundle import Bundle
-    from ..report.page import render
+    from ..page.page import render
 
     typer.echo(render(Bundle.open(bundle)))

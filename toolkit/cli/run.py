@@ -13,8 +13,9 @@ from ._progress import share_bar
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
-    from ..config import Deploy
-    from ..reports import LatencyReport, ParityReport
+    from ..pipeline.config import Deploy
+    from ..records.latency import LatencyReport
+    from ..records.parity import ParityReport
 
 
 def command(
@@ -22,8 +23,8 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Partition, protect, convert, package, verify and measure, each only if its inputs changed."""
-    from ..config import read_config
-    from ..pipeline import build
+    from ..pipeline.build import build
+    from ..pipeline.config import read_config
 
     wanted = read_config(config)
     with share_bar("run") as bar:
@@ -49,8 +50,8 @@ def command(
 
 def _verified(bundle: Bundle) -> ParityReport:
     """The last parity report if it is about exactly these files, else a new one."""
-    from ..reports import ParityReport
-    from ..reuse import remember, still_true
+    from ..pipeline.reuse import remember, still_true
+    from ..records.parity import ParityReport
     from . import verify
 
     kept = still_true(bundle, ParityReport)
@@ -63,9 +64,9 @@ def _verified(bundle: Bundle) -> ParityReport:
 
 
 def _measured(bundle: Bundle, config: Deploy) -> LatencyReport:
-    from ..measure import measure_bundle, save_report
-    from ..reports import LatencyReport
-    from ..reuse import remember, still_true
+    from ..measure.heads import measure_bundle, save_report
+    from ..pipeline.reuse import remember, still_true
+    from ..records.latency import LatencyReport
     from .measure import effort_of
 
     kept = still_true(bundle, LatencyReport, config.measure)

@@ -25,7 +25,7 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Run a sweep; a finished cell is a file and is never computed again."""
-    from ..sweep import as_rows, finished, list_cells, read_config, run_sweep
+    from ..evaluate.sweep import as_rows, finished, list_cells, read_config, run_sweep
 
     wanted = read_config(config)
     if only_finished:

@@ -15,7 +15,7 @@ from ._progress import counted, share_bar
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
-    from ..reports import ParityReport
+    from ..records.parity import ParityReport
 
 __all__ = ["command", "run", "show"]
 
@@ -69,8 +69,8 @@ def run(
     """Verify with a tail that is served for the occasion or already running, and keep the report."""
     from cloud_tail.client import TailClient
 
-    from ..tail_process import serving
-    from ..verify import verify
+    from ..package.serving import serving
+    from ..verify.report import verify
 
     say(f"verifying {opened.root} ...")
     with contextlib.ExitStack() as stack:
@@ -84,9 +84,9 @@ def run(
 
 
 def _judge_device(opened: Bundle, path: Path) -> ParityReport:
-    from ..parity.device import device_rows, read_device_report
-    from ..parity.replay import load_goldens
-    from ..verify import report_of
+    from ..verify.device import device_rows, read_device_report
+    from ..verify.replay import load_goldens
+    from ..verify.report import report_of
 
     told = read_device_report(path, opened)
     report = report_of(opened, device_rows(told, opened, load_goldens(opened)), told.device)
@@ -96,8 +96,8 @@ def _judge_device(opened: Bundle, path: Path) -> ParityReport:
 
 def _explain(opened: Bundle, wanted: str, as_json: bool) -> None:
     from ..errors import UnknownNameError
-    from ..parity.explain import explain
-    from ..verify import chosen_heads
+    from ..verify.explain import explain
+    from ..verify.report import chosen_heads
 
     target, _, precision = wanted.partition(":")
     heads = [head for head in chosen_heads(opened, [target]) if precision in ("", head.precision)]

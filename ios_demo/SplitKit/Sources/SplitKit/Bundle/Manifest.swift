@@ -1,4 +1,4 @@
-/// manifest.json as typed data, field by field as toolkit/manifest.py has it.
+/// manifest.json as typed data, field by field as toolkit/records/bundle.py has it.
 public struct Manifest: Record {
     public static let schemaVersion = 1
 

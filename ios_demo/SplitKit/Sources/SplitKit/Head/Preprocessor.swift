@@ -1,4 +1,4 @@
-/// From a photo's pixels to the head's input, as toolkit/preprocess.py computes it on the host.
+/// From a photo's pixels to the head's input, as toolkit/datasets/_preprocess.py computes it on the host.
 ///
 /// The host resizes with Pillow's bilinear filter, which averages over all source pixels when it shrinks a photo. Image
 /// frameworks of phones sample four of them, so their result differs visibly; this is the same arithmetic instead: two

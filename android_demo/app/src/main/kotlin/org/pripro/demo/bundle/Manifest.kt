@@ -1,6 +1,6 @@
 package org.pripro.demo.bundle
 
-/** manifest.json as typed data; toolkit/manifest.py says what each part means, and names are the same. */
+/** manifest.json as typed data; toolkit/records/bundle.py says what each part means, and names are the same. */
 data class Manifest(
     val bundleId: String,
     val createdUtc: String,

@@ -2,7 +2,7 @@ package org.pripro.demo.bundle
 
 import org.pripro.demo.BundleRefused
 
-/** Reads manifest.json as strictly as toolkit/manifest.py does; tests/contract holds the cases. */
+/** Reads manifest.json as strictly as toolkit/records/bundle.py does; tests/contract holds the cases. */
 object ManifestReader {
     private val SHA256 = Regex("[0-9a-f]{64}")
     private val PATH = Regex("""\.?[A-Za-z0-9_@-][A-Za-z0-9._@-]*(/\.?[A-Za-z0-9_@-][A-Za-z0-9._@-]*)*""")

@@ -2,7 +2,7 @@ package org.pripro.demo.photo
 
 import org.pripro.demo.bundle.Preprocess
 
-/** From a photo to the head's input, as toolkit/preprocess.py does it. */
+/** From a photo to the head's input, as toolkit/datasets/_preprocess.py does it. */
 class Preprocessor(private val how: Preprocess) {
     /** @return [C,H,W], each channel scaled to [0, 1], minus its mean, divided by its deviation. */
     fun apply(photo: Pixels): FloatArray {

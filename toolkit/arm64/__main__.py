@@ -1,9 +1,0 @@
-"""python -m toolkit.arm64: build the aarch64 system unless it is there; as root, with the Debian packages it needs."""
-
-import functools
-
-from ..subsystem import prepare_command
-from .root import prepare
-
-if __name__ == "__main__":
-    prepare_command(functools.partial(prepare, install=True))

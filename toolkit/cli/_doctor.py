@@ -1,0 +1,124 @@
+"""What this machine can do: packages and their versions, export targets, and the tools beside them."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+import converters
+from converters.base import Converter
+
+from .. import plugins
+from ..emulated import arm64, tflite_compat
+from ..emulated.subsystem import search_path
+
+#: import packages of ours with plain names: another distribution may own a folder of the same name
+_OURS = ("toolkit", "converters", "cloud_tail")
+_DISTRIBUTION = "pripro-toolkit"
+#: distribution -> extra that brings it
+_PACKAGES = {
+    "torch": "torch",
+    "torchvision": "torch",
+    "executorch": "executorch",
+    "coremltools": "coreml",
+    "litert-torch": "tflite",
+    "ai-edge-litert": "tflite",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "mlxtend": "digits",
+    "torchmetrics": "privacy",
+    "grpcio": "tail",
+}
+_ARM64, _OLD_TFLITE = "toolkit.emulated.arm64", "toolkit.emulated.tflite_compat"
+#: program -> what it is for, the Debian package that has it
+_PROGRAMS = {
+    "adb": ("measure --device", "adb"),
+    "qemu-aarch64-static": ("verify --arm64", "qemu-user-static"),
+    "aarch64-linux-gnu-g++": ("setting up verify --arm64", "g++-aarch64-linux-gnu"),
+    "debootstrap": ("setting up verify --arm64", "debootstrap"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the examination. `get` is a command, or empty."""
+
+    name: str
+    state: Literal["ok", "missing", "wrong", "not here"]
+    detail: str
+    get: str = ""
+
+
+def examine() -> list[Check]:
+    """Look at everything, importing none of the heavy packages."""
+    return [
+        Check("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+        *_names(),
+        *(_package(name, extra) for name, extra in _PACKAGES.items()),
+        *_targets(),
+        *(_program(name, purpose, package) for name, (purpose, package) in _PROGRAMS.items()),
+        _built("aarch64 system", arm64.is_ready(arm64.default_root()), "verify --arm64, 250 MB", _ARM64),
+        _built(
+            f"tflite-runtime {tflite_compat.VERSIONS[0]}",
+            tflite_compat.is_ready(),
+            "verify --tflite-compat, 110 MB",
+            _OLD_TFLITE,
+        ),
+    ]
+
+
+def _names() -> list[Check]:
+    """A foreign distribution that owns one of our top-level names overwrites our files silently: find it."""
+    owners = metadata.packages_distributions()
+    checks = []
+    for name in _OURS:
+        others = sorted(set(owners.get(name, [])) - {_DISTRIBUTION})
+        if others:
+            how = f"pip uninstall {' '.join(others)} && pip install --force-reinstall --no-deps {_DISTRIBUTION}"
+            checks.append(Check(f"package {name}", "wrong", f"also owned by {', '.join(others)}", how))
+    return checks
+
+
+def _package(name: str, extra: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "missing", f"extra {extra!r}", f"pip install '{_DISTRIBUTION}[{extra}]'")
+
+
+def _targets() -> list[Check]:
+    checks = []
+    for name in plugins.names(converters, "to_"):
+        target = plugins.load(converters, "target", name, Converter, prefix="to_")()  # type: ignore[type-abstract]
+        lacking = target.missing()
+        if lacking is not None:
+            how = f"pip install '{_DISTRIBUTION}[{target.extra}]'"
+            checks.append(Check(f"target {name}", "missing", f"{lacking} is not installed", how))
+            continue
+        for backend in target.backends:
+            reason = target.cannot_run(backend)
+            precisions = ", ".join(target.precisions)
+            detail = f"converts {precisions}; {'runs here' if reason is None else reason}"
+            checks.append(Check(f"target {name} ({backend})", "ok" if reason is None else "not here", detail))
+    return checks
+
+
+def _program(name: str, purpose: str, package: str) -> Check:
+    if shutil.which(name, path=search_path()):
+        return Check(name, "ok", f"for {purpose}")
+    if "--arm64" in purpose and arm64.installs_packages():
+        return Check(name, "missing", f"for {purpose}", _module(_ARM64))
+    return Check(name, "missing", f"for {purpose}", f"sudo apt-get install {package}")
+
+
+def _built(name: str, ready: bool, purpose: str, module: str) -> Check:
+    """Something that one command of ours builds in the user's cache, see subsystem.py."""
+    return Check(name, "ok" if ready else "missing", f"for {purpose}", "" if ready else _module(module))
+
+
+def _module(name: str) -> str:
+    return f"{sys.executable} -m {name}"

@@ -1,0 +1,90 @@
+"""One head on aarch64 kernels: inputs go over as files, the smashed features come back as one."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import InputError, NetworkError, UnknownNameError
+from ..subsystem import call
+from .root import default_root, emulated, is_ready
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+
+COMMAND = f"{sys.executable} -m toolkit.emulated.arm64"
+#: what can be executed; Core ML cannot
+TARGETS = ("executorch", "onnx", "tflite")
+#: a .pte keeps the order of its inputs, not their names
+_ORDER = ("image", "eps")
+
+
+def run_head(target: str, entry: Path, inputs: Mapping[str, Array], *, root: Path | None = None) -> Array:
+    """Execute a converted head once on aarch64 code.
+
+    Args:
+        target: one of `TARGETS`.
+        entry: the .pte, .tflite or .onnx file.
+        inputs: ``image`` [1,C,H,W] and, for a head with noise, ``eps`` [1,...], float32.
+        root: where `prepare` put the system; default: `default_root`.
+
+    Returns:
+        The smashed features [1,c,h,w].
+
+    Raises:
+        InputError: the system is not prepared, or the inputs do not fit.
+        NetworkError: the head cannot be executed there.
+    """
+    if target not in TARGETS:
+        raise UnknownNameError("target for ARM64", target, TARGETS)
+    home = root or default_root()
+    if not is_ready(home):
+        raise InputError(f"The ARM64 system is not in {home} in the versions in use; set it up with: {COMMAND}")
+    if not set(inputs) <= set(_ORDER) or any(value.dtype != "float32" for value in inputs.values()):
+        given = ", ".join(f"{name} {value.dtype}" for name, value in inputs.items())
+        raise InputError(f"A head takes image and eps as float32; it was given {given}.")
+    with tempfile.TemporaryDirectory() as folder:
+        run = _pte if target == "executorch" else _python
+        return run(target, home, entry.resolve(), inputs, Path(folder))
+
+
+def _pte(target: str, root: Path, entry: Path, inputs: Mapping[str, Array], room: Path) -> Array:
+    import numpy as np
+
+    feed: list[str] = []
+    for name in (name for name in _ORDER if name in inputs):
+        inputs[name].astype("<f4").tofile(room / name)
+        feed += [str(room / name), "x".join(map(str, inputs[name].shape))]
+    output = room / "smashed"
+    command = [*emulated(root), str(root / "opt/pte_run"), str(entry), str(output), *feed]
+    printed = call(command, f"Running {entry.name} on ARM64")
+    shape = [int(size) for size in printed.splitlines()[-1].split("x")]
+    return np.fromfile(output, dtype="<f4").reshape(shape)
+
+
+def _python(target: str, root: Path, entry: Path, inputs: Mapping[str, Array], room: Path) -> Array:
+    """Run guest.py there, with our own converters package beside it: the same runner code on both processors."""
+    import numpy as np
+
+    import converters
+
+    (room / "converters").symlink_to(Path(converters.__path__[0]).resolve())
+    np.savez(room / "inputs.npz", allow_pickle=False, **inputs)
+    guest = Path(__file__).with_name("guest.py")
+    arguments = [str(room), str(root / "opt/site"), target, str(entry)]
+    call(
+        [*emulated(root), str(root / "usr/bin/python3.11"), "-I", "-B", str(guest), *arguments],
+        f"Running {entry.name} on ARM64",
+    )
+    made = room / "smashed.npy"
+    if not made.is_file():
+        raise NetworkError(
+            f"Running {entry.name} on ARM64 gave no result; remove {root} and set it up again with: {COMMAND}"
+        )
+    result: Array = np.load(made, allow_pickle=False)
+    return result

@@ -1,0 +1,13 @@
+"""What an attacker still gets: report.py for one bundle, sweep.py for many networks, cuts and methods."""
+
+from typing import TYPE_CHECKING
+
+from .. import exports
+
+if TYPE_CHECKING:
+    from .report import evaluate as evaluate
+
+__getattr__ = exports(
+    __name__,
+    {"evaluate": "report"},
+)

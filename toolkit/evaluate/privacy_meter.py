@@ -1,0 +1,65 @@
+"""PI of a protection at its present strength, without touching the test images: what `--min-pi` tunes by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..protect.protected import protection_class
+from .attacking import Setting, attack_victim, build_attack, to_unit
+from .judge import Judge
+from .metrics.pi import pi
+from .tasks import make_task
+from .victim import Victim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from ..datasets._data import DataSplits
+    from ..protections.base import Protection
+    from ..records.bundle import Preprocess
+
+_ATTACK, _IMAGES = "attribute", 500
+
+
+def pi_meter(
+    original_head: nn.Module,
+    head: nn.Module,
+    tail: nn.Module,
+    protection: Protection,
+    data: DataSplits,
+    preprocess: Preprocess,
+    seed: int,
+) -> Callable[[], float]:
+    """Return a function that retrains the attribute attacker and gives PI, in [0, 1].
+
+    The attacker learns on attacker-train and is scored on victim-val. Its task is the slant of the digits for
+    grey images and the brightness for colour ones, each a tercile within the class.
+    """
+    known, held = data.attacker_train.images[:_IMAGES], data.victim_val.images[:_IMAGES]
+    photos = to_unit(held, preprocess)
+    name = "slant" if preprocess.channels == 1 else "brightness"
+    task = make_task(
+        name,
+        (to_unit(known, preprocess), data.attacker_train.labels[:_IMAGES]),
+        (photos, data.victim_val.labels[:_IMAGES]),
+    )
+    # the attribute attack asks no judge
+    setting = Setting(
+        known, held, photos, data.victim_val.labels[:_IMAGES], Judge(preprocess.channels, len(data.classes), seed), seed
+    )
+    none = protection_class("none").build(protection.features)
+
+    def success(victim: Victim) -> float:
+        return attack_victim(
+            build_attack(_ATTACK), victim, setting, preprocess, task=task, observations=1, draws=1
+        ).accuracy
+
+    before = success(Victim(original_head, tail, none))
+
+    def measure() -> float:
+        found = pi(before, success(Victim(head, tail, protection)), task.chance)
+        return 1.0 if found is None else found  # an attack that never worked has nothing left to hinder
+
+    return measure

@@ -1,0 +1,249 @@
+"""Method x network x cut x strength x seed, under every attack: resumable, parallel, here or on a Ray cluster.
+
+A finished cell is a JSON file named by a hash over everything its figures depend on; it is never computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, ValidationError
+
+from ..bundle import sha256_of, write_atomically
+from ..errors import InputError, MissingExtraError
+from ..records.bundle import Record
+
+if TYPE_CHECKING:
+    from .cells import Cell, CellResult
+
+#: raise it when the same description no longer gives the same figures
+CELL_VERSION = 1
+
+
+class SweepConfig(Record):
+    """sweep.toml. Cells run in the order: seeds, networks, methods, cuts; all of the first seed come first."""
+
+    data: str
+    methods: list[str]
+    seeds: tuple[int, ...] = (0,)
+    #: method -> seeds that it alone is repeated with, to show how far figures scatter
+    more_seeds: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    #: numbers, or empty for the largest strength that keeps the accuracy
+    strengths: tuple[float, ...] = ()
+    epochs: int = 15
+    draws: int = 4
+    max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
+    attacker_images: int = 1000
+    test_images: int = 1000
+    network: list[dict[str, Any]]
+    attack: list[dict[str, Any]]
+    #: method -> its options; "epochs" among them stands for that method's own
+    options: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+
+def read_config(path: Path) -> SweepConfig:
+    """Read and check sweep.toml.
+
+    Raises:
+        InputError: missing, not TOML, an unknown key or a value that does not fit.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+        return SweepConfig.model_validate(raw, strict=False)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); give the path of a sweep.toml.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not TOML ({error}); correct it there.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path} does not fit: {place}: {first['msg']}; correct it there.") from None
+
+
+def list_cells(config: SweepConfig) -> list[Cell]:
+    """Every cell that a sweep asks for, each network's unprotected ones first.
+
+    Raises:
+        InputError: a part of the configuration that does not fit.
+        UnknownNameError: no such method.
+    """
+    from ..protect.protected import protection_class
+    from .cells import AttackPlan, Cell, NetworkPlan
+
+    try:
+        networks = [NetworkPlan.model_validate(raw, strict=False) for raw in config.network]
+        attacks = [AttackPlan.model_validate(raw, strict=False) for raw in config.attack]
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"A network or attack of the sweep does not fit: {first['loc']}: {first['msg']}.") from None
+    methods = ["none", *(method for method in config.methods if method != "none")]
+    chosen = {method: dict(config.options.get(method, {})) for method in methods}
+    epochs = {method: int(chosen[method].pop("epochs", config.epochs)) for method in methods}
+    epochs["none"] = 0
+    for method in methods:
+        protection_class(method).settings(chosen[method])
+    for method in config.more_seeds:
+        if method not in methods:
+            raise InputError(f"more_seeds names {method!r}, which is not among the sweep's methods; add it there.")
+    hashes = {plan.name: _weights_hash(plan.weights) for plan in networks}
+    return [
+        Cell(
+            network=plan.model_copy(update={"cuts": []}),
+            weights_sha256=hashes[plan.name],
+            cut=cut,
+            method=method,
+            options=chosen[method],
+            strength=strength if method != "none" else None,
+            seed=seed,
+            data=config.data,
+            attacks=attacks,
+            epochs=epochs[method],
+            draws=config.draws,
+            max_accuracy_drop=config.max_accuracy_drop,
+            attacker_images=config.attacker_images,
+            test_images=config.test_images,
+        )
+        for seed, repeated in _seeds(config, methods).items()
+        for method in repeated
+        for plan in networks
+        for cut in plan.cuts
+        for strength in (config.strengths if method != "none" and config.strengths else (None,))
+    ]
+
+
+def _seeds(config: SweepConfig, methods: list[str]) -> dict[int, list[str]]:
+    """Seed -> the methods that run with it, in their order; "none" with every seed, as what PI is measured against."""
+    every = [*config.seeds, *(seed for more in config.more_seeds.values() for seed in more)]
+    return {
+        seed: [
+            method
+            for method in methods
+            if method == "none" or seed in config.seeds or seed in config.more_seeds.get(method, ())
+        ]
+        for seed in dict.fromkeys(every)
+    }
+
+
+def cell_path(folder: Path, cell: Cell) -> Path:
+    """Where a cell's result is or will be."""
+    text = f"{CELL_VERSION} {cell.model_dump_json()}"
+    return folder / "cells" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+
+
+def finish_cell(folder: Path, cell: Cell) -> CellResult:
+    """Return a cell's result, from its file if it is there; its unprotected counterpart is finished first."""
+    import torch
+
+    from .cells import CellResult, run_cell
+
+    path = cell_path(folder, cell)
+    if path.is_file():
+        return CellResult.model_validate_json(path.read_bytes())
+    # one thread per cell: cells run side by side, and figures then do not depend on how many do
+    torch.set_num_threads(1)
+    baseline = None
+    if cell.method != "none":
+        baseline = finish_cell(
+            folder, cell.model_copy(update={"method": "none", "strength": None, "options": {}, "epochs": 0})
+        )
+    result = run_cell(cell, baseline)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, result.model_dump_json().encode())
+    return result
+
+
+def run_sweep(
+    config: SweepConfig,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    ray: str | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
+) -> list[CellResult]:
+    """Finish every cell, `jobs` at a time here, or on the Ray cluster at `ray` ("local" starts one).
+
+    On a cluster `folder` must be one that all nodes share.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+    """
+    from joblib import Parallel, delayed, parallel_config
+
+    cells = list_cells(config)
+    folder = folder.resolve()
+    baselines = [cell for cell in cells if cell.method == "none"]
+    results: dict[str, CellResult] = {}
+    if ray is not None:
+        _start_ray(ray)
+    with parallel_config(backend="ray" if ray is not None else "loky", n_jobs=jobs):
+        # the unprotected cells first, so that no two workers compute the same one
+        for part in (baselines, [cell for cell in cells if cell.method != "none"]):
+            # Ray's backend hands its results over at the end only
+            workers = Parallel(return_as="generator" if ray is None else "list")
+            found = workers(delayed(finish_cell)(folder, cell) for cell in part)
+            for cell, result in zip(part, found, strict=True):
+                results[cell_path(folder, cell).name] = result
+                where = f"{cell.network.name} {cell.cut} {cell.method} seed {cell.seed}"
+                progress(len(results), len(cells), where)
+    return [results[cell_path(folder, cell).name] for cell in cells]
+
+
+def finished(config: SweepConfig, folder: Path) -> list[CellResult]:
+    """The cells that are there by now; a sweep can be looked at while it runs."""
+    from .cells import CellResult
+
+    paths = [cell_path(folder, cell) for cell in list_cells(config)]
+    return [CellResult.model_validate_json(path.read_bytes()) for path in paths if path.is_file()]
+
+
+def as_rows(results: list[CellResult]) -> list[dict[str, object]]:
+    """One flat row per attack, under the names of the published table."""
+    return [
+        {
+            "network": result.cell.network.name,
+            "user_task": result.cell.network.user_task,
+            "cut": result.cell.cut,
+            "method": row.method,
+            "attack": row.attack,
+            "task": row.task,
+            "observations": row.observations,
+            "PA": row.pa,
+            "PA_met": result.met,
+            "PI_mean": row.pi,
+            "PI_worst5": row.pi_worst5,
+            "SSIM": row.ssim,
+            "recognised": row.recognised,
+            "attacker": row.attacker,
+            "attacker_unprotected": row.attacker_unprotected,
+            "chance": row.chance,
+            "strength": row.strength,
+            "seed": row.seed,
+        }
+        for result in results
+        for row in result.rows
+    ]
+
+
+def _weights_hash(path: str | None) -> str:
+    if path is None:
+        return ""
+    if not Path(path).is_file():
+        raise InputError(f"There is no weights file {path}, which the sweep names; train it first or correct the path.")
+    return sha256_of(Path(path))
+
+
+def _start_ray(address: str) -> None:
+    try:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its maker
+        import ray
+        from ray.util.joblib import register_ray
+    except ModuleNotFoundError:
+        raise MissingExtraError("ray", "cluster", "A sweep on a Ray cluster") from None
+    if not ray.is_initialized():
+        ray.init(address=None if address == "local" else address, log_to_driver=False)
+    register_ray()

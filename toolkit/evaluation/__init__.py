@@ -1,1 +1,0 @@
-"""Privacy evaluation: a victim, tasks for the attacker, one attack at a time, and the report."""

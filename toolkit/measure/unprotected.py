@@ -1,0 +1,50 @@
+"""The same head without its protection, converted on the spot, to tell what the protection costs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import converters
+from converters.base import Converter, HeadProgram
+
+from .. import plugins
+from ..bundle import Bundle
+
+if TYPE_CHECKING:
+    from .heads import HeadFile
+
+
+@contextlib.contextmanager
+def convert_unprotected(
+    bundle: Bundle, heads: Sequence[HeadFile], progress: Callable[[float, str], None]
+) -> Iterator[list[HeadFile]]:
+    """Convert the bundle's bare head once per (target, precision, backend) of `heads` into a temporary folder."""
+    import torch
+    from safetensors.torch import load_file
+
+    from ..partition.split import load_split
+
+    manifest = bundle.manifest
+    backbone = load_split(bundle).head
+    if manifest.golden is not None:
+        images = load_file(bundle.path(manifest.golden.inputs))["image"]
+    else:
+        images = torch.randn(4, *manifest.split.image.shape[1:], generator=torch.Generator().manual_seed(0))
+    program = HeadProgram(backbone, None, images[:1], calibration=[image[None] for image in images])
+    with tempfile.TemporaryDirectory() as folder:
+        made = []
+        for index, head in enumerate(heads):
+            progress(0.0, f"converting the unprotected head for {head.target} {head.precision}")
+            converter = plugins.load(converters, "target", head.target, Converter, prefix="to_")()  # type: ignore[type-abstract]
+            out = Path(folder) / str(index)
+            out.mkdir()
+            conversion = converter.convert(program, out, precision=head.precision, backend=head.backend)
+            made.append(
+                dataclasses.replace(head, part="unprotected-head", entry=out / conversion.entry, takes_eps=False)
+            )
+        yield made

@@ -1,0 +1,105 @@
+"""Goldens: inputs, fixed eps and eager torch's answers, which travel with the bundle to every phone.
+
+Real images come first. Behind them stand rows that are chosen to be hard: one photo without noise and with noise
+saturated at six sigma, images of one colour, and images of the extreme pixel values only. What each row is stands
+in the metadata of inputs.safetensors, `rows`: a JSON list of names; a reader that skips metadata sees n rows.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import save_file
+
+from ..datasets._data import load_data, load_photos
+from ..protect.protected import Protected, seeded
+from .cases import ALTERNATING, BLACK, GREY, NO_NOISE, OTHER_DRAW, PHOTO, SATURATED, SPECKLE, SWINGING, WHITE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from ..bundle import Bundle
+    from ..records.bundle import Preprocess
+
+#: changes whenever goldens of the same settings would come out differently
+VERSION = 2
+#: what eps is saturated at, in standard deviations: beyond it is one value in 500 million
+_SIX_SIGMA = 6.0
+
+
+def golden_images(bundle: Bundle, count: int, photos: Path | None) -> tuple[Tensor, Tensor]:
+    """Choose images [n,C,H,W] and labels [n] (-1 where unknown): photos given, test images, or noise without data."""
+    manifest = bundle.manifest
+    if photos is not None:
+        images = load_photos(photos, manifest.preprocess)[:count]
+        return images, torch.full((len(images),), -1, dtype=torch.int64)
+    record = manifest.protection
+    if record is not None and record.data is not None:
+        test = load_data(record.data, manifest.preprocess).test
+        return test.images[:count], test.labels[:count]
+    images = torch.randn(count, *manifest.split.image.shape[1:], generator=seeded(4))
+    return images, torch.full((count,), -1, dtype=torch.int64)
+
+
+@torch.no_grad()
+def write_goldens(
+    found: Protected, images: Tensor, labels: Tensor, preprocess: Preprocess, seed: int, out: Path
+) -> int:
+    """Write inputs.safetensors and expected.safetensors into the folder `out`.
+
+    Args:
+        found: the protected head and its tail.
+        images: [n,C,H,W], real ones.
+        labels: [n].
+        preprocess: what the extreme pixel values are after it.
+        seed: of eps; each row also gets a second draw, to show that another eps gives another output.
+        out: an existing empty folder.
+
+    Returns:
+        how many rows were written, the hard ones included.
+    """
+    generator = seeded(seed)
+    hard = _hard_images(images[0].shape, preprocess, generator)
+    noisy = found.protection.eps_shape() is not None
+    twins = [OTHER_DRAW, NO_NOISE, SWINGING, SATURATED] if noisy else []
+    rows = [PHOTO] * len(images) + twins + list(hard)
+    images = torch.cat([images, images[:1].expand(len(twins), -1, -1, -1), torch.stack(list(hard.values()))])
+    eps, other = (found.protection.draw_eps(len(rows), generator) for _ in range(2))
+    if eps is not None:
+        signs = torch.randint(0, 2, eps[0].shape, generator=generator) * 2.0 - 1.0
+        eps[rows.index(NO_NOISE)] = 0.0
+        eps[rows.index(SWINGING)] = _SIX_SIGMA * signs
+        eps[rows.index(SATURATED)] = _SIX_SIGMA
+    labels = torch.cat([labels, torch.full((len(rows) - len(labels),), -1, dtype=torch.int64)])
+    inputs = {"image": images} | ({} if eps is None or other is None else {"eps": eps, "eps_other": other})
+    # one image at a time: a phone's head has batch 1, and batched kernels may round differently
+    smashed = torch.cat(
+        [found.smash(images[i : i + 1], None if eps is None else eps[i : i + 1]) for i in range(len(images))]
+    )
+    logits = torch.cat([found.split.tail(row) for row in smashed.split(1)])
+    save_file(
+        {name: value.contiguous() for name, value in inputs.items()},
+        out / "inputs.safetensors",
+        metadata={"rows": json.dumps(rows)},
+    )
+    save_file({"smashed": smashed, "logits": logits, "label": labels}, out / "expected.safetensors")
+    return len(rows)
+
+
+def _hard_images(shape: torch.Size, how: Preprocess, generator: torch.Generator) -> dict[str, Tensor]:
+    """Name -> image [C,H,W]: one colour, or nothing but the darkest and the brightest value."""
+    channels, height, width = shape
+    mean, std = (torch.tensor(values).reshape(channels, 1, 1) for values in (how.mean, how.std))
+    board = (torch.arange(height)[:, None] + torch.arange(width)) % 2
+    pixels = {
+        BLACK: torch.zeros(shape),
+        WHITE: torch.ones(shape),
+        GREY: torch.full(shape, 0.5),
+        ALTERNATING: board.expand(shape).float(),
+        SPECKLE: torch.randint(0, 2, shape, generator=generator).float(),
+    }
+    return {name: (image - mean) / std for name, image in pixels.items()}

@@ -1,0 +1,23 @@
+"""Cut a trained network into head and tail: network.py reads it, cuts.py finds the cut points, split.py cuts."""
+
+from typing import TYPE_CHECKING
+
+from .. import exports
+
+if TYPE_CHECKING:
+    from .network import load_network as load_network
+    from .network import parse_shape as parse_shape
+    from .split import Split as Split
+    from .split import load_split as load_split
+    from .split import partition as partition
+
+__getattr__ = exports(
+    __name__,
+    {
+        "Split": "split",
+        "load_network": "network",
+        "load_split": "split",
+        "parse_shape": "network",
+        "partition": "split",
+    },
+)

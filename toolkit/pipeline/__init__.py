@@ -1,0 +1,15 @@
+"""The whole flow, as a deploy.toml describes it; build.py is read first."""
+
+from typing import TYPE_CHECKING
+
+from .. import exports
+
+if TYPE_CHECKING:
+    from .build import build as build
+    from .build import fingerprint as fingerprint
+    from .config import read_config as read_config
+
+__getattr__ = exports(
+    __name__,
+    {"build": "build", "fingerprint": "build", "read_config": "config"},
+)

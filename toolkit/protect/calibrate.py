@@ -1,0 +1,202 @@
+"""How strong may the noise be? The largest strength that keeps the user's accuracy, found by bisection.
+
+Every method is brought to the same user accuracy this way, so that their privacy can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..protections._training import in_batches
+from ..protections.base import Protection
+
+#: noise 200 times as strong as trained is as good as no information; the search stops there
+MAX_STRENGTH = 200.0
+#: one-sided 90 % normal quantile: the test accuracy stays within the drop in about nine of ten cases
+_QUANTILE = 1.2816
+_BISECTIONS = 12
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """What the search found. Accuracies are shares in [0, 1] on the images it was given.
+
+    Attributes:
+        strength: the strength that the protection was left with.
+        unprotected: accuracy without protection.
+        protected: accuracy at `strength`, mean over the draws of eps.
+        margin: the part of the allowed drop kept back because the images are a finite sample.
+        met: whether the drop plus the margin is within what was allowed.
+        tried: every (strength, accuracy) looked at, in order.
+        images: how many images.
+        draws: how many draws of eps per image.
+    """
+
+    strength: float
+    unprotected: float
+    protected: float
+    margin: float
+    met: bool
+    tried: tuple[tuple[float, float], ...]
+    images: int
+    draws: int
+
+
+def calibrate_strength(
+    protection: Protection,
+    head: nn.Module,
+    tail: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    max_drop: float,
+    draws: int,
+    seed: int,
+    unprotected_right: Tensor | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
+) -> CalibrationResult:
+    """Find the largest strength whose accuracy drop, plus a margin for the finite sample, is within `max_drop`.
+
+    All strengths see the same eps, so that the search compares strengths and not draws. A method
+    whose features change even without noise (pripro mixes in mu, the head-trained ones have another head)
+    may miss the drop at any strength: then it is left at the strength with the best accuracy, 0, and `met` is False.
+
+    Args:
+        protection: fitted; its `strength` is set by this function.
+        head: the head as the protection left it.
+        tail: the frozen tail.
+        images: victim-val images [N,channels,H,W]; never the test images.
+        labels: [N].
+        max_drop: allowed loss of accuracy, in shares (0.01 = one percentage point).
+        draws: draws of eps per image.
+        seed: seeds the draws.
+        unprotected_right: [N] 1 where the network with its *original* head is right, else 0; needed where the
+            protection changed the head, computed from `head` and `tail` where None.
+        progress: called with (steps done, steps in all, one line of text).
+    """
+    smashed = in_batches(head, images)
+    if unprotected_right is None:
+        unprotected_right = in_batches(tail, smashed).argmax(1) == labels
+    return _search(protection, tail, smashed, labels, unprotected_right.float(), max_drop, draws, seed, progress)
+
+
+def calibrate_privacy(
+    protection: Protection,
+    pi_at: Callable[[], float],
+    *,
+    min_pi: float,
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
+) -> float:
+    """Find the smallest strength with PI >= `min_pi`: the other direction of the search.
+
+    Args:
+        protection: fitted; left at the strength found, or at MAX_STRENGTH where even that does not reach `min_pi`.
+        pi_at: measures PI at the protection's present strength, with an attacker retrained for it.
+        min_pi: in [0, 1].
+        progress: called with (steps done, steps in all, one line of text).
+
+    Returns:
+        PI at the strength found.
+    """
+    steps = 6
+    low, high, best = 0.0, 1.0, None
+    total = 8 + steps
+    for done in range(8):
+        protection.set_strength(high)
+        best = pi_at()
+        progress(done + 1, total, f"strength {high:.2f}: PI {best:.3f}")
+        if best >= min_pi or high >= MAX_STRENGTH:
+            break
+        low, high = high, min(high * 2, MAX_STRENGTH)
+    if best is not None and best >= min_pi:
+        for done in range(steps):
+            middle = (low + high) / 2
+            protection.set_strength(middle)
+            here = pi_at()
+            progress(8 + done + 1, total, f"strength {middle:.2f}: PI {here:.3f}")
+            if here >= min_pi:
+                high, best = middle, here
+            else:
+                low = middle
+    protection.set_strength(high)
+    progress(total, total, f"strength {high:.2f}")
+    return best if best is not None else 0.0
+
+
+def _search(
+    protection: Protection,
+    tail: nn.Module,
+    smashed: Tensor,
+    labels: Tensor,
+    clean: Tensor,
+    max_drop: float,
+    draws: int,
+    seed: int,
+    progress: Callable[[int, int, str], None],
+) -> CalibrationResult:
+    tried: list[tuple[float, float]] = []
+    has_noise = protection.eps_shape() is not None
+    total = (_BISECTIONS + 4) if has_noise else 1
+
+    def look(strength: float) -> tuple[float, float, bool]:
+        protection.set_strength(strength)
+        right = _share_right(protection, tail, smashed, labels, draws if has_noise else 1, seed)
+        lost = clean - right
+        margin = _QUANTILE * lost.std().item() / math.sqrt(len(lost)) if len(lost) > 1 else 0.0
+        accuracy = right.mean().item()
+        tried.append((strength, accuracy))
+        progress(min(len(tried), total), total, f"strength {strength:.3f}: accuracy {accuracy:.2%}")
+        return accuracy, margin, lost.mean().item() + margin <= max_drop
+
+    def result(strength: float, found: tuple[float, float, bool]) -> CalibrationResult:
+        protection.set_strength(strength)
+        accuracy, margin, met = found
+        progress(total, total, f"strength {strength:.3f}: accuracy {accuracy:.2%}")
+        return CalibrationResult(
+            strength, clean.mean().item(), accuracy, margin, met, tuple(tried), len(clean), draws if has_noise else 1
+        )
+
+    if not has_noise:
+        strength = protection.strength.item()
+        return result(strength, look(strength))
+    bottom = look(0.0)
+    if not bottom[2]:
+        return result(0.0, bottom)
+    low, kept, high = 0.0, bottom, 1.0
+    while high <= MAX_STRENGTH:
+        found = look(high)
+        if not found[2]:
+            break
+        low, kept, high = high, found, high * 2
+    else:
+        return result(low, kept)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        found = look(middle)
+        if found[2]:
+            low, kept = middle, found
+        else:
+            high = middle
+        if high - low < 0.01 * high:
+            break
+    return result(low, kept)
+
+
+@torch.no_grad()
+def _share_right(
+    protection: Protection, tail: nn.Module, smashed: Tensor, labels: Tensor, draws: int, seed: int
+) -> Tensor:
+    """Share of draws [N] for which the tail is right about each image."""
+    generator = torch.Generator().manual_seed(seed)
+    right = torch.zeros(len(smashed))
+    for _ in range(draws):
+        for index in torch.arange(len(smashed)).split(128):
+            eps = protection.draw_eps(len(index), generator)
+            protected = protection(smashed[index], *(() if eps is None else (eps,)))
+            right[index] += (tail(protected).argmax(1) == labels[index]).float()
+    return right / draws

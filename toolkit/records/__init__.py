@@ -1,0 +1,1 @@
+"""What is written down, as typed data: the bundle's manifest and every report. schemas/ is generated from here."""

@@ -1,8 +1,0 @@
-"""Write the schema files anew: `python -m toolkit.schemas`."""
-
-import sys
-
-from . import write_all
-
-for path in write_all():
-    sys.stdout.write(f"{path}\n")

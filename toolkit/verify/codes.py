@@ -1,0 +1,62 @@
+"""Heads that emit the wire's codes: what comparing them with eager torch's float features has to know.
+
+A code stands for a range of features one step wide: up to half a step away from eager torch is rounding, which is
+no fault. What is left beyond half a step is judged by the very limits of a head that emits float32. Features past
+the ends of the codes' range are cut there, on both sides of the comparison.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cloud_tail.wire import dequantise, quantise
+
+from ..records.wire import emits_codes, wire_spec
+
+if TYPE_CHECKING:
+    from cloud_tail.signature import TensorSpec
+
+    from ..records import bundle as records
+    from .replay import Array, Goldens
+
+PAST_ROUNDING = " + code/2"
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The codes of one head: `scale` and `zero_point` are those of the tail's uint8 encoding."""
+
+    spec: TensorSpec
+
+    @classmethod
+    def of(cls, head: records.Head) -> Codes | None:
+        """Codes of a head that emits them, or None."""
+        return cls(wire_spec(head.outputs[0])) if emits_codes(head) else None
+
+    def to_send(self, answers: Array) -> Array:
+        """A head's answers [n,c,h,w] as the wire carries them, uint8; every one is a whole number already."""
+        return answers.astype(np.uint8)
+
+    def features(self, answers: Array) -> Array:
+        """What the tail makes of a head's answers [n,c,h,w]: float32 features."""
+        return dequantise(self.to_send(answers), self.spec)
+
+    def of_features(self, features: Array) -> Array:
+        """Codes of features that were made from codes [n,c,h,w]: exactly those."""
+        return quantise(features, self.spec)
+
+    def cut(self, goldens: Goldens) -> Goldens:
+        """The goldens with eager torch's features limited to what codes can express."""
+        ends = (dequantise(np.full((1, *goldens.smashed.shape[1:]), end, np.uint8), self.spec) for end in (0, 255))
+        limited = np.clip(goldens.smashed, *ends)
+        return replace(goldens, expected={**goldens.expected, "smashed": limited})
+
+    def without_rounding(self, expected: Array, got: Array) -> Array:
+        """The features `got` [n,c,h,w] moved towards `expected` by half a step at most."""
+        half = np.asarray(self.spec.scale, np.float32).reshape(1, -1, *([1] * (expected.ndim - 2))) / 2
+        difference = got - expected
+        moved: Array = expected + np.sign(difference) * np.maximum(np.abs(difference) - half, 0.0)
+        return moved

@@ -1,0 +1,105 @@
+"""Is the noise as strong as eager torch's, and where it should be? From outputs alone.
+
+A head's answer to a photo is a deterministic part, its answer to eps = 0, and what eps adds. For PriPro that is
+W_A * sigma * eps, so the noise's strength per channel follows sigma, per position W_A, and a wrong W_A also moves the
+deterministic part, (1 - W_A) * x + W_A * mu. Both parts are compared with eager torch's, for several eps on one photo.
+Logits may agree while noise is weaker, or because it is: then the head is unsafe and fails here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..package import limits
+from ..package.cases import NO_NOISE, OTHER_DRAW, SATURATED, SWINGING
+from .compare import max_abs, sqnr_db
+
+if TYPE_CHECKING:
+    from ..records.parity import ParityRow
+    from .replay import Array, Goldens
+    from .rows import Subject
+
+#: channels and positions with less than this share of the mean noise power have no strength to speak of
+_AUDIBLE = 1e-2
+#: an output that changes by less than this share of the expected change has no noise
+_SILENT = 0.01
+#: a channel or position with less than this share of the overall strength is a fault of its own
+_LOCAL = 0.7
+#: the part without noise counts as right above this SQNR
+_SAME_DB = 25.0
+
+
+@dataclass(frozen=True)
+class NoiseStrength:
+    """How much of the expected noise is there: 1 = all of it, 0 = none.
+
+    Attributes:
+        overall: least-squares gain over all of it.
+        weakest_channel: least gain among channels, which follow sigma.
+        weakest_position: least gain among positions, which follow W_A.
+    """
+
+    overall: float
+    weakest_channel: float
+    weakest_position: float
+
+
+def noise_row(subject: Subject, goldens: Goldens, got: Array) -> ParityRow:
+    """Compare what eps adds to the first photo, for every eps that the goldens have for it."""
+    quiet = goldens.find(NO_NOISE)
+    if quiet is None:
+        return subject.not_run("these goldens have no row with eps = 0; make them anew with pripro package")
+    twins = [0, *(index for row in (OTHER_DRAW, SWINGING, SATURATED) if (index := goldens.find(row)) is not None)]
+    wanted = goldens.smashed[twins].astype(np.float64) - goldens.smashed[quiet]
+    mine = got[twins].astype(np.float64) - got[quiet]
+    allowed, weakest = limits.strength(subject.kept)
+    found = noise_strength(wanted, mine) if np.isfinite(mine).all() else NoiseStrength(np.nan, np.nan, np.nan)
+    passed = (
+        abs(found.overall - 1.0) <= allowed
+        and found.weakest_channel >= 1.0 - weakest
+        and found.weakest_position >= 1.0 - weakest
+    )
+    same_base = sqnr_db(goldens.smashed[quiet], got[quiet]) >= _SAME_DB
+    return subject.row(
+        "noise",
+        "privacy",
+        f"strength 1 +- {allowed:g}",
+        passed,
+        n=len(twins),
+        max_abs=max_abs(wanted, mine),
+        sqnr_db=sqnr_db(wanted, mine),
+        note=f"strength {found.overall:.4g}" if passed else _name(found, same_base=same_base),
+    )
+
+
+def noise_strength(wanted: Array, mine: Array) -> NoiseStrength:
+    """Gains of noise [k,c,h,w] against the wanted noise: overall, least per channel, least per position."""
+    product, power = wanted * mine, np.square(wanted)
+    if power.sum() == 0.0:
+        return NoiseStrength(*([1.0 if not mine.any() else np.inf] * 3))
+    return NoiseStrength(
+        float(product.sum() / power.sum()),
+        _least(product.sum((0, 2, 3)), power.sum((0, 2, 3))),
+        _least(product.sum((0, 1)), power.sum((0, 1))),
+    )
+
+
+def _least(product: Array, power: Array) -> float:
+    audible = power > _AUDIBLE * power.mean()
+    return float((product[audible] / power[audible]).min())
+
+
+def _name(found: NoiseStrength, *, same_base: bool) -> str:
+    if not np.isfinite(found.overall):
+        return "the answers are not finite"
+    if abs(found.overall) < _SILENT:
+        return "eps is ignored: every eps gives the same answer"
+    least = min(found.weakest_channel, found.weakest_position)
+    if least < _LOCAL * found.overall:
+        where = "channel (sigma)" if found.weakest_channel < found.weakest_position else "position (W_A)"
+        return f"the noise has {least:.2f} of its strength in its weakest {where}"
+    cause = "sigma is wrong, the part without noise is right" if same_base else "the part without noise departs, too"
+    return f"the noise has {found.overall:.3g} of its strength: {cause}"

@@ -1,0 +1,138 @@
+"""Replay the goldens on every head's real runtime and through the running tail, and judge on three levels.
+
+numeric: are the numbers eager torch's (parity/numeric.py); privacy: is the noise as strong (parity/privacy.py);
+task: do the classes stay (parity/task.py). What could not be run gets a row that is no pass.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..bundle import now_utc
+from ..convert.heads import converter
+from ..errors import BundleError, MissingExtraError, UnknownNameError
+from ..records.machine import this_host
+from ..records.parity import ParityReport, ParityRow
+from .codes import Codes
+from .elsewhere import arm64_rows, old_tflite_rows
+from .judging import judge
+from .replay import Goldens, load_goldens
+from .rows import EVALUATOR, Subject
+from .tail import tail_fault
+from .task import TaskImages, end_to_end_row, load_task, task_row, through
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from cloud_tail.client import TailClient
+
+    from ..bundle import Bundle
+    from ..records import bundle as records
+    from ..records.machine import Device
+
+
+def verify(
+    bundle: Bundle,
+    tail: TailClient | None,
+    *,
+    targets: Sequence[str] | None = None,
+    arm64: bool = False,
+    tflite_compat: str | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
+) -> ParityReport:
+    """Compare every head that can run here with eager torch, and its answers through the tail.
+
+    Args:
+        bundle: packaged.
+        tail: the running tail, or None to compare heads only.
+        targets: only these, or None for all.
+        arm64: also run heads on emulated aarch64 kernels.
+        tflite_compat: also run .tflite heads on that old version of tflite-runtime, such as "2.14".
+        progress: called with (heads done, heads in all, text).
+
+    Raises:
+        BundleError: no goldens, no heads, or a file that was changed.
+        MissingExtraError: a head's runtime is not installed.
+        UnknownNameError: a target that the bundle has no head for.
+    """
+    bundle.check_files()
+    goldens = load_goldens(bundle)
+    heads = chosen_heads(bundle, targets)
+    progress(0, len(heads), "test images")
+    fault = None if tail is None else tail_fault(bundle, tail)
+    usable = None if fault is not None else tail
+    task = None if usable is None else load_task(bundle)
+    rows: list[ParityRow] = [] if fault is None else [fault]
+    for number, head in enumerate(heads):
+        progress(number, len(heads), f"{head.target} {head.precision}")
+        rows += _verify_head(bundle, head, goldens, task, usable)
+        if arm64:
+            progress(number, len(heads), f"{head.target} {head.precision} on aarch64")
+            rows += arm64_rows(bundle, head, goldens)
+        if tflite_compat is not None:
+            rows += old_tflite_rows(bundle, head, goldens, tflite_compat)
+    progress(len(heads), len(heads), "verified")
+    return report_of(bundle, rows)
+
+
+def chosen_heads(bundle: Bundle, targets: Sequence[str] | None) -> list[records.Head]:
+    """Return the bundle's heads of these targets, of all where None.
+
+    Raises:
+        BundleError: there is no head at all.
+        UnknownNameError: a target that the bundle has no head for.
+    """
+    every = bundle.manifest.heads
+    if not every:
+        raise BundleError(
+            f"{bundle.root} has no converted heads to verify; run: pripro convert {bundle.root} --to onnx"
+        )
+    for target in targets or []:
+        if target not in {head.target for head in every}:
+            raise UnknownNameError(f"head in {bundle.root}", target, {head.target for head in every})
+    return [head for head in every if targets is None or head.target in targets]
+
+
+def report_of(bundle: Bundle, rows: Iterable[ParityRow], device: Device | None = None) -> ParityReport:
+    """Collect rows that were made on `device`, this host by default.
+
+    A row that was not run neither passes nor fails, but nothing run at all is no pass.
+    """
+    kept = list(rows)
+    verdicts = [row.passed for row in kept]
+    return ParityReport(
+        bundle_id=bundle.manifest.bundle_id,
+        created_utc=now_utc(),
+        device=device or this_host(),
+        rows=kept,
+        passed=False not in verdicts and True in verdicts,
+    )
+
+
+def _verify_head(
+    bundle: Bundle, head: records.Head, goldens: Goldens, task: TaskImages | None, tail: TailClient | None
+) -> list[ParityRow]:
+    made_by = converter(head.target)
+    lacking = made_by.missing()
+    if lacking is not None:
+        raise MissingExtraError(lacking, made_by.extra, f"Running the {head.target} head")
+    reason = head.not_run or made_by.cannot_run(head.backend)
+    if reason:
+        return [Subject.of(head, "none").not_run(reason)]
+    entry = bundle.root / head.entry
+    runner = made_by.load(entry)
+    subject = Subject.of(head, head.target if runner.is_real_runtime else EVALUATOR)
+    codes = Codes.of(head)
+    answers = goldens.replay(runner.run)
+    rows = judge(bundle, subject, goldens, answers, runner.run, codes)
+    if tail is not None:
+        send = tail.infer if codes is None else lambda part: tail.infer(codes.to_send(part), "uint8")
+        logits = through(send, answers[goldens.real()])
+        rows.append(end_to_end_row(subject, goldens, logits, features_agree=bool(rows[0].passed)))
+        if task is not None:
+            rows.append(task_row(subject, task, through(send, task.replay(runner.run))))
+    stand_in = made_by.stand_in(entry) if runner.is_real_runtime else None
+    if stand_in is not None:  # a Mac shows Core ML and the evaluator that other machines go by
+        second = goldens.replay(stand_in.run)
+        rows += judge(bundle, Subject.of(head, EVALUATOR), goldens, second, stand_in.run, codes)
+    return rows
