@@ -8,9 +8,9 @@
     pripro_handler.py        TorchServe's entry; our servers never run code from an archive
     pripro_tail/*.py         the wire parser, the same files as in this package
 
-The bytes are a function of the content alone (stored, in this order, dated 1980), so an archive is
-accepted only if packing its members again gives the same file: no compressed, linked, hidden, doubled
-or overlapping member can be in it, and every unzip sees what was verified here.
+The bytes depend on the content alone (members stored, in this order, dated 1980), so an archive is
+accepted only if packing its members again gives the same file: it cannot contain a compressed, linked, hidden,
+duplicate or overlapping member, and every unzip tool sees what was verified here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CODE = {
     "pripro_tail/errors.py": "errors.py",
     "pripro_tail/signature.py": "signature.py",
     "pripro_tail/wire.py": "wire.py",
-    "pripro_tail/claims.py": "claims.py",
+    "pripro_tail/server_codec.py": "server_codec.py",
     "pripro_tail/calls.py": "calls.py",
 }
 _REQUIRED = (_MANIFEST, _SUMS, _SIGNATURE, _CONFIG, MODEL, *_CODE)
@@ -46,10 +46,10 @@ _TORCHSERVE_CONFIG = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 8\nmaxBatchDelay:
 
 @dataclass(frozen=True)
 class Archive:
-    """A verified archive, held in memory.
+    """A verified archive in memory.
 
     Attributes:
-        signature: what it takes and gives.
+        signature: what its model takes and gives.
         model: tail.onnx.
         int8_model: tail-int8.onnx, or None.
         digest: SHA-256 of the archive file.
@@ -62,16 +62,16 @@ class Archive:
 
 
 def write_archive(out: Path, *, signature: Signature, model: Path, int8_model: Path | None = None) -> None:
-    """Write a .mar; the same content gives the same bytes.
+    """Write a .mar; equal content gives equal bytes.
 
     Args:
-        out: the file to make, replaced in one rename.
+        out: the file to write, replaced atomically.
         signature: what the model takes and gives.
         model: one ONNX file, input `smashed` [-1,C,h,w], output `logits` [-1,K].
-        int8_model: the same network in int8, where one passed its accuracy gate.
+        int8_model: the same network in int8, if one passed its accuracy check.
 
     Raises:
-        ArchiveError: a model that is missing or keeps its weights in a second file.
+        ArchiveError: a model is missing or keeps its weights in a second file.
     """
     members: dict[str, bytes] = {}
     members[_MANIFEST] = _json(
@@ -100,20 +100,20 @@ def write_archive(out: Path, *, signature: Signature, model: Path, int8_model: P
 
 
 def open_archive(path: Path) -> Archive:
-    """Verify an archive in memory; nothing of it touches the disk and none of its code runs.
+    """Verify an archive in memory; nothing is written to disk and none of its code runs.
 
     Raises:
-        ArchiveError: not a .mar of this project, damaged or hostile.
+        ArchiveError: the file is not a .mar of this project, is damaged or is hostile.
     """
     data = _read(path)
     members = _unpack(data, path)
     if members[_SUMS] != _sums(members):
         raise ArchiveError(
-            f"{path} was changed: SHA256SUMS does not fit its members; pack it again with pripro package."
+            f"{path} was changed: SHA256SUMS does not match its members; pack it again with pripro package."
         )
     if _pack(members) != data:
         raise ArchiveError(
-            f"{path} holds more than its members (another zip layout); pack it again with pripro package."
+            f"{path} contains more than its members (a different zip layout); pack it again with pripro package."
         )
     for name in (MODEL, INT8_MODEL):
         if name in members:
@@ -125,19 +125,19 @@ def open_archive(path: Path) -> Archive:
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise ArchiveError(f"{path} is not a file; name a .mar made by pripro package.")
+        raise ArchiveError(f"{path} is not a file; give a .mar made by pripro package.")
     try:
         with path.open("rb") as stream:
             data = stream.read(_MAX_BYTES + 1)
     except OSError as error:
         raise ArchiveError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
     if len(data) > _MAX_BYTES:
-        raise ArchiveError(f"{path} is larger than {_MAX_BYTES >> 30} GiB, the most that a tail may take.")
+        raise ArchiveError(f"{path} is larger than {_MAX_BYTES >> 30} GiB, the limit; use a smaller tail.")
     return data
 
 
 def _unpack(data: bytes, path: Path) -> dict[str, bytes]:
-    """Read the members that belong there; sizes are compared with the file's before a byte is allocated."""
+    """Read the expected members; their sizes are checked against the file's before anything is allocated."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as zipped:
             infos = zipped.infolist()
@@ -145,33 +145,31 @@ def _unpack(data: bytes, path: Path) -> dict[str, bytes]:
                 _check_member(info, len(data), path)
             names = [info.filename for info in infos]
             if len(set(names)) != len(names):
-                raise ArchiveError(f"{path} holds a member twice; pack it again with pripro package.")
+                raise ArchiveError(f"{path} contains a member twice; pack it again with pripro package.")
             missing = [name for name in _REQUIRED if name not in names]
             if missing:
                 raise ArchiveError(f"{path} lacks {', '.join(missing)}; it is not an archive made by pripro package.")
             return {info.filename: zipped.read(info) for info in infos}
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError, RuntimeError) as error:
-        raise ArchiveError(f"{path} is not a readable .mar ({error}); copy or pack it again.") from None
+        raise ArchiveError(f"{path} is not a readable .mar ({error}); copy it again or pack it again.") from None
 
 
 def _check_member(info: zipfile.ZipInfo, archive_bytes: int, path: Path) -> None:
     name = info.filename
     if name.startswith(("/", "\\")) or ".." in name or "\\" in name or ":" in name or "\0" in info.orig_filename:
-        raise ArchiveError(f"{path} holds a member that would leave its folder ({name[:80]!r}); do not use this file.")
+        raise ArchiveError(f"{path} has a member that would leave its folder ({name[:80]!r}); do not use this file.")
     if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
-        raise ArchiveError(f"{path} holds a link or special file ({name[:80]!r}); do not use this file.")
+        raise ArchiveError(f"{path} contains a link or special file ({name[:80]!r}); do not use this file.")
     if name not in _REQUIRED and name != INT8_MODEL:
         raise ArchiveError(
-            f"{path} holds an unknown member ({name[:80]!r}); it is not an archive made by pripro package."
+            f"{path} contains an unknown member ({name[:80]!r}); it is not an archive made by pripro package."
         )
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.file_size != info.compress_size:
         raise ArchiveError(
             f"{path}: {name} is compressed or encrypted, which hides its size; pack it again with pripro package."
         )
     if info.file_size > archive_bytes or (info.file_size > _SMALL and name not in (MODEL, INT8_MODEL)):
-        raise ArchiveError(
-            f"{path}: {name} claims {info.file_size} bytes, more than it may have; do not use this file."
-        )
+        raise ArchiveError(f"{path}: {name} claims {info.file_size} bytes, more than allowed; do not use this file.")
 
 
 def _check_manifest(data: bytes, signature: Signature, path: Path) -> None:
@@ -195,9 +193,9 @@ def _read_model(path: Path) -> bytes:
 
 
 def _refuse_outside_data(model: bytes, where: str) -> None:
-    """ONNX can name other files for its weights; the protobuf of such an entry starts with key = "location"."""
+    """ONNX can refer to other files for its weights; the protobuf of such an entry starts with key = "location"."""
     if b"\x0a\x08location" in model:
-        raise ArchiveError(f"{where} keeps weights in another file; save the ONNX model as one file.")
+        raise ArchiveError(f"{where} keeps its weights in another file; save the ONNX model as one file.")
 
 
 def _sums(members: dict[str, bytes]) -> bytes:

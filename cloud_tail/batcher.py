@@ -1,6 +1,6 @@
-"""Zero-delay micro-batching: an inference thread takes what has queued, at most `max_batch` items, and runs it.
+"""Zero-delay micro-batching: an inference thread takes what is queued, at most `max_batch` items, and runs it.
 
-The queue is bounded in items; what does not fit is refused at once, so a backlog never grows.
+The queue is bounded in items; a call that does not fit is refused at once, so no backlog builds up.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ class Batcher:
     """Feeds one engine from one queue.
 
     Args:
-        engine: what runs.
+        engine: the loaded model.
         max_batch: most items in one run.
-        max_wait_ms: how long to wait for company; 0 takes only what is there.
+        max_wait_ms: how long to wait for more items; 0 takes only what is queued.
         limit: most items that wait or run at a time.
         workers: inference threads.
-        deliver: schedules a callable on the thread that owns the callbacks.
+        loop: the event loop on whose thread calls are submitted and answered.
+        observe: called there after each run with its items and its seconds.
     """
 
     def __init__(
@@ -60,13 +61,13 @@ class Batcher:
             thread.start()
 
     def has_room(self, items: int = 1) -> bool:
-        """Whether that many items may join; a request larger than the queue runs alone."""
+        """Whether that many items fit; a request larger than the queue runs alone."""
         return self.pending + items <= self._limit or self.pending == 0
 
     def submit(self, call: Call, done: Done) -> bool:
-        """Queue a call, or return False where the queue is full. `done` gets logits, or None if the engine failed.
+        """Queue a call, or return False if the queue is full. `done` gets logits, or None if the engine failed.
 
-        Must be called on the event loop's thread, where `done` is called, too.
+        Must be called on the event loop's thread, on which `done` is called too.
         """
         items = len(call.array)
         if not self.has_room(items):
@@ -76,7 +77,7 @@ class Batcher:
         return True
 
     def stop(self) -> None:
-        """End the threads after what is queued."""
+        """End the threads after they have run what is queued."""
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:

@@ -1,4 +1,4 @@
-"""One inference call, whichever server carries it: from headers and a body to an array, and back to an answer."""
+"""One inference call, the same for every server: from headers and a body to an array, and back to an answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from .claims import Request, encode_response, from_bytes, parse_request, request_of, tensor_of
 from .errors import BundleMismatch, WireError
+from .server_codec import Request, encode_response, from_bytes, parse_request, request_of, tensor_of
 from .wire import BUNDLE_HEADER, HEADER_LENGTH, all_finite, canonical, check_bundle_id, dequantise, parse_length
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Call(NamedTuple):
         array: the features in their own encoding, [n,C,h,w].
         spec: that encoding.
         signature: the tail that answers.
-        request: the v2 request, or None where the body was the raw tensor.
+        request: the v2 request, or None if the body was the raw tensor.
     """
 
     array: Array
@@ -41,16 +41,16 @@ class Call(NamedTuple):
     request: Request | None
 
     def features(self) -> Floats:
-        """The features as float32 in C order, aligned (a body's tensor starts wherever its JSON header ends)."""
+        """The features as float32 in C order, aligned (in a body the tensor starts where its JSON header ends)."""
         if self.spec.dtype == "uint8":
             return dequantise(self.array, self.spec)
         return np.require(self.array, np.float32, ["C", "A"])
 
     def answer(self, logits: Floats) -> tuple[dict[str, str], bytes]:
-        """Write logits [n,K] the way the caller asked for.
+        """Write logits [n,K] in the form that the caller asked for.
 
         Raises:
-            WireError: the features drove the network out of float32's range.
+            WireError: the logits are not finite.
         """
         self.need_finite(logits)
         if self.request is not None:
@@ -58,17 +58,17 @@ class Call(NamedTuple):
         return {"Content-Type": "application/json"}, canonical(describe(logits[0], self.signature))
 
     def need_finite(self, logits: Floats) -> None:
-        """Refuse an answer that is none.
+        """Refuse logits that are not finite.
 
         Raises:
-            WireError: the features drove the network out of float32's range.
+            WireError: the logits are not finite.
         """
         if not all_finite(logits):
-            raise WireError("These features drive the network out of float32's range; check the head.")
+            raise WireError("The tail's logits are not finite for these features; check the head's output.")
 
 
 def describe(logits: Floats, signature: Signature) -> dict[str, Any]:
-    """Explain one item's logits [K]: top class, its label, probabilities."""
+    """Describe one item's logits [K]: top class, its label, probabilities."""
     shifted = np.exp(logits.astype(np.float64) - float(logits.max()))
     probabilities = shifted / shifted.sum()
     top = int(logits.argmax())
@@ -81,7 +81,7 @@ def describe(logits: Floats, signature: Signature) -> dict[str, Any]:
 
 
 def pick(tails: Sequence[T], bundle_id: str | None) -> T:
-    """Choose among the tails under one name: the sender's bundle, or the newest (last) where it names none.
+    """Choose among the tails of one name: the sender's bundle, or the newest (last) if the sender names none.
 
     Raises:
         BundleMismatch: no tail of that bundle is loaded.
@@ -98,7 +98,7 @@ def bundle_of(headers: Mapping[str, str]) -> str | None:
     """Read `Pripro-Bundle-Id` from headers in lower case.
 
     Raises:
-        WireError: it is there and is no id.
+        WireError: the header is not a bundle id.
     """
     claimed = headers.get(_BUNDLE)
     return None if claimed is None else check_bundle_id(claimed)
@@ -111,9 +111,9 @@ def read_call(
 
     Args:
         headers: HTTP headers, names in lower case.
-        body: the HTTP body, or the object that it held where a server has parsed its JSON already.
-        tails: what is loaded under the name in the URL.
-        raw: whether a body may be nothing but the tensor's bytes (/predictions; v2 never is).
+        body: the HTTP body, or its JSON object if the server has parsed it already.
+        tails: the loaded tails of the name in the URL.
+        raw: whether a body may consist of the tensor's bytes alone (true for /predictions, never for v2).
 
     Returns:
         The call, and the tail that answers it.
@@ -128,7 +128,7 @@ def read_call(
         return _raw_call(body, tail.signature), tail
     request = request_of(body, None) if isinstance(body, dict) else parse_request(body, length)
     if None not in (claimed, request.bundle_id) and claimed != request.bundle_id:
-        raise WireError(f"{BUNDLE_HEADER} and parameters.bundle_id name two bundles.")
+        raise WireError(f"{BUNDLE_HEADER} and parameters.bundle_id name different bundles.")
     tail = pick(tails, request.bundle_id or claimed)
     array, spec = tensor_of(request, tail.signature)
     return Call(array, spec, tail.signature, request), tail
@@ -139,7 +139,7 @@ def _raw_call(body: Buffer, signature: Signature) -> Call:
         if len(body) == spec.item_bytes:
             return Call(from_bytes(body, 1, spec), spec, signature, None)
     sizes = ", ".join(f"{spec.item_bytes} bytes of {spec.dtype}" for spec in signature.inputs)
-    raise WireError(f"A raw body is one item: {sizes}; {len(body)} bytes came.")
+    raise WireError(f"A raw body holds one item: {sizes}; this one has {len(body)} bytes.")
 
 
 def refusal(error: WireError) -> tuple[int, bytes]:
@@ -150,7 +150,7 @@ def refusal(error: WireError) -> tuple[int, bytes]:
 
 
 def infer_target(path: tuple[str, ...]) -> tuple[str, str] | None:
-    """The model's name and version (empty: any), where the path is one that infers."""
+    """The model's name and version (empty: any) if the path is an inference path, else None."""
     match path:
         case ("predictions", name) | ("v2", "models", name, "infer"):
             return name, ""

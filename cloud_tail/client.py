@@ -1,4 +1,4 @@
-"""A small blocking client for the tail; the standard library and numpy are all it needs."""
+"""A small blocking client for the tail; it needs only the standard library and numpy."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 
 
 class TailClient:
-    """Talks to one tail over a kept connection.
+    """Talks to one tail over one persistent connection.
 
     Args:
         url: the server, e.g. http://127.0.0.1:8080, or a model's own /v2/models/NAME URL.
         token: sent as `Authorization: Bearer`.
         model: the model's name; None takes the only one that the server lists.
         bundle_id: sent with every request; None lets any bundle answer.
-        encodings: what the tail takes (`Signature.inputs`); needed to send uint8.
-        context: for https with a private certificate authority.
+        signature: what the tail takes and gives; None asks the server for it before the first request.
+        timeout: seconds to wait for the connection, and for each read and write.
+        context: TLS settings, e.g. for a private certificate authority.
 
     Raises:
-        TailError: the server cannot be reached, refuses, or answers nonsense. 409 is a BundleMismatch.
+        TailError: the server cannot be reached, refuses, or sends no valid answer; status 409 raises BundleMismatch.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class TailClient:
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or parts.hostname is None:
-            raise TailError(f"{url!r} is not a tail's URL; it looks like http://127.0.0.1:8080.")
+            raise TailError(f"{url!r} is not a tail's URL; expected one like http://127.0.0.1:8080.")
         self._where = f"{parts.scheme}://{parts.netloc}"
         if parts.scheme == "https":
             secure = context or ssl.create_default_context()
@@ -67,30 +68,31 @@ class TailClient:
         self.close()
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._http.close()
 
     def signature(self) -> Signature:
-        """Ask the server what its tail takes."""
+        """Return the tail's signature; asks the server the first time."""
         if self._signature is None:
             path = "/signatures" if self._model is None else f"/signatures/{quote(self._model, safe='')}"
             listed = json.loads(self._get(path))
             if len({item["name"] for item in listed}) != 1:
                 names = ", ".join(sorted({item["name"] for item in listed}))
-                raise TailError(f"{self._where} serves {names}; name one of them.")
+                raise TailError(f"{self._where} serves {names}; choose one of them as the model.")
             chosen = next((item for item in listed if item["bundle_id"] == self._bundle_id), listed[-1])
             self._signature = Signature.from_json(json.dumps(chosen))
             self._model = self._signature.name
         return self._signature
 
     def infer(self, smashed: Array, encoding: str = "float32") -> Floats:
-        """Send features [n,C,h,w] in one encoding; get logits [n,K].
+        """Send features [n,C,h,w] in one encoding; return logits [n,K].
 
-        uint8 takes float features, which are quantised here, or the head's own codes.
+        With uint8, float features are quantised here, and uint8 codes from the head are sent as they are.
         """
         spec = self._spec(encoding)
         headers, body = encode_request(smashed, spec, self._bundle_id)
-        answered, answer = self._send("POST", f"/predictions/{self._model}", headers, body)  # TorchServe has it, too
+        path = f"/predictions/{self._model}"  # TorchServe has this path too
+        answered, answer = self._send("POST", path, headers, body)
         return decode_response(answered, answer)
 
     def _spec(self, encoding: str) -> TensorSpec:
@@ -98,7 +100,7 @@ class TailClient:
         spec = signature.encoding(encoding)
         if spec is None:
             offered = ", ".join(item.dtype for item in signature.inputs)
-            raise WireError(f"This tail takes {offered}, not {encoding}.")
+            raise WireError(f"This tail accepts {offered}, not {encoding}.")
         return spec
 
     def _get(self, path: str) -> bytes:
@@ -113,7 +115,7 @@ class TailClient:
                 data = response.read()
                 break
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
-                self._http.close()  # a kept connection may have been closed between requests: once more on a new one
+                self._http.close()  # the server may have closed an idle connection: try once more on a new one
                 if fresh or attempt == 2:
                     raise TailError(f"{self._where} closed the connection ({error}); is the tail running?") from None
             except (OSError, http.client.HTTPException) as error:
@@ -129,7 +131,7 @@ def _refused(where: str, status: int, body: bytes) -> TailError:
         told = json.loads(body)
         sentence = str(told["error"])
     except (ValueError, KeyError, TypeError):
-        return TailError(f"{where} answered HTTP {status} without saying why; is it a tail?")
+        return TailError(f"{where} answered HTTP {status} without a reason; check that this address is a tail.")
     if status == 409 and isinstance(told.get("expected"), str) and isinstance(told.get("got"), str):
         return BundleMismatch(told["expected"], told["got"])
     return TailError(f"{where} refused (HTTP {status}): {sentence}")

@@ -28,18 +28,20 @@ def load_engine(archive: Archive, *, engine: str = "onnxruntime", precision: str
     """Load an archive's model.
 
     Raises:
-        EngineError: an unknown engine or precision, one that this machine or archive lacks, or a broken model.
+        EngineError: the engine or precision is unknown or not available here, or the model cannot be loaded.
     """
     if engine not in ENGINES:
-        raise EngineError(f"There is no engine {engine!r}; choose {' or '.join(ENGINES)}.")
+        raise EngineError(f"Unknown engine {engine!r}; choose {' or '.join(ENGINES)}.")
     if precision not in PRECISIONS:
-        raise EngineError(f"There is no precision {precision!r}; choose {', '.join(PRECISIONS)}.")
+        raise EngineError(f"Unknown precision {precision!r}; choose {', '.join(PRECISIONS)}.")
     if importlib.util.find_spec(engine) is None:
         extra = "tail" if engine == "onnxruntime" else "tail-openvino"
         raise EngineError(f"The engine {engine} is not installed; get it with: pip install 'pripro-toolkit[{extra}]'")
     model = archive.int8_model if precision == "int8" else archive.model
     if model is None:
-        raise EngineError("This archive holds no int8 model; package it with an int8 tail, or use --precision f32.")
+        raise EngineError(
+            "This archive has no int8 model; pack one with --tail-precision int8, or use --precision f32."
+        )
     load = _Onnxruntime if engine == "onnxruntime" else _OpenVino
     return load(model, precision)
 
@@ -75,14 +77,14 @@ class _Onnxruntime:
 
 class _OpenVino:
     def __init__(self, model: bytes, precision: str) -> None:
-        # loaded, it tells its maker through Google Analytics; without this package it takes its own silent stub
+        # this package reports usage to the vendor; without it OpenVINO uses its own silent stub
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
 
         core = openvino.Core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise EngineError("This CPU has no bf16 instructions; use --precision f32.")
-        hint = "bf16" if precision == "bf16" else "f32"  # left alone, it would silently pick bf16
+        hint = "bf16" if precision == "bf16" else "f32"  # without a hint OpenVINO silently picks bf16
         settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
         try:
             self._model = core.compile_model(core.read_model(model), "CPU", settings)

@@ -1,13 +1,13 @@
 """Everything that can go wrong at the tail, as one tree.
 
     TailError                   one sentence: what is wrong, what was expected, what to do
-    |-- ArchiveError            a .mar that is not ours, damaged or hostile
+    |-- ArchiveError            a .mar that is not from this project, damaged or hostile
     |-- WireError               bytes that are not a request or response of this protocol; HTTP 400
     |   `-- BundleMismatch      a head of another bundle; HTTP 409 with both ids
     `-- EngineError             an engine that cannot load or run this model
 
-This file, `signature.py` and `wire.py` are also packed into every archive, where TorchServe runs
-them: the three need numpy and the standard library alone.
+This file is one of those that `archive.py` packs into every archive for TorchServe to run; all of them
+need only numpy and the standard library.
 """
 
 
@@ -18,7 +18,7 @@ class TailError(Exception):
 
 
 class ArchiveError(TailError):
-    """An archive that is not ours, damaged or hostile."""
+    """An archive that is not from this project, damaged or hostile."""
 
 
 class WireError(TailError):
@@ -26,7 +26,7 @@ class WireError(TailError):
 
 
 class BundleMismatch(WireError):
-    """The head that sent this belongs to another bundle than the tail."""
+    """The head that sent this request belongs to a different bundle from the tail."""
 
     def __init__(self, expected: str, got: str) -> None:
         super().__init__(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from .calls import Call, pick
-from .claims import Request, tensor_of
 from .errors import BundleMismatch, TailError, WireError
 from .guard import token_fits
 from .oip_messages import MESSAGES, SERVICE
 from .rest import SERVER, VERSION, metadata
+from .server_codec import Request, tensor_of
 from .wire import V2_NAMES, check_bundle_id
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Service:
         self.draining = False
 
     def handlers(self) -> grpc.GenericRpcHandler:
-        """What a gRPC server registers."""
+        """The handlers for a gRPC server to register."""
         methods = {
             "ServerLive": (self._live, "ServerLive"),
             "ServerReady": (self._ready, "ServerReady"),
@@ -111,7 +111,7 @@ class Service:
     async def _model_metadata(self, request: Any, context: Context) -> Any:  # noqa: ANN401
         tails = self._registry.find(request.name, request.version)
         if not tails:
-            await self._refuse(context, 404, "There is no such model or version here.")
+            await self._refuse(context, 404, "This server has no such model or version.")
         told = metadata(tails[-1])
         del told["parameters"]
         return MESSAGES["ModelMetadataResponse"](**told)
@@ -119,7 +119,7 @@ class Service:
     async def _infer(self, request: Any, context: Context) -> Any:  # noqa: ANN401
         tails = self._registry.find(request.model_name, request.model_version)
         if not tails:
-            await self._refuse(context, 404, "There is no such model or version here.")
+            await self._refuse(context, 404, "This server has no such model or version.")
         parsed = parse(request)
         served = pick(tails, parsed.bundle_id)
         array, spec = tensor_of(parsed, served.signature)
@@ -148,17 +148,17 @@ class Service:
 
 
 def parse(request: Any) -> Request:  # noqa: ANN401
-    """Read a ModelInferRequest without believing it.
+    """Parse a ModelInferRequest; nothing in it is trusted yet.
 
     Raises:
-        WireError: not one tensor named smashed, or its contents come otherwise than the protocol allows.
+        WireError: it does not hold one tensor named smashed, in a form that the protocol allows.
     """
     if len(request.inputs) != 1 or request.inputs[0].name != "smashed":
         raise WireError("A request has exactly one input, named smashed.")
     if len(request.outputs) > 1 or any(output.name != "logits" for output in request.outputs):
         raise WireError("The only output is named logits.")
     if any("classification" in output.parameters for output in request.outputs):
-        raise WireError("classification is not offered; take the logits.")
+        raise WireError("classification is not supported; request the logits.")
     tensor = request.inputs[0]
     shape = tuple(tensor.shape)
     if tensor.datatype not in V2_NAMES.values():
@@ -174,7 +174,7 @@ def parse(request: Any) -> Request:  # noqa: ANN401
     elif not raw and tensor.datatype == "UINT8":
         payload = list(tensor.contents.uint_contents)
     else:
-        raise WireError("The input needs one raw_input_contents, or contents of its datatype.")
+        raise WireError("The input needs one raw_input_contents, or the contents of its datatype.")
     bundle = request.parameters["bundle_id"].string_param if "bundle_id" in request.parameters else None
     return Request(
         bundle_id=None if bundle is None else check_bundle_id(bundle),
@@ -187,14 +187,14 @@ def parse(request: Any) -> Request:  # noqa: ANN401
 
 
 def _address(peer: str) -> str:
-    """`ipv4:127.0.0.1:5` is one client whatever its port."""
+    """The client without its port: `ipv4:127.0.0.1:5` and `ipv4:127.0.0.1:6` are the same client."""
     return peer.rpartition(":")[0]
 
 
 async def start(
     service: Service, address: str, *, max_body: int, tls: tuple[bytes, bytes] | None
 ) -> tuple[grpc.aio.Server, int]:
-    """Listen at `address` (port 0 takes a free one).
+    """Listen at `address` (port 0 picks a free one).
 
     Returns:
         The running server and its port.
@@ -219,6 +219,6 @@ async def start(
         else:
             port = server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
     except RuntimeError:
-        raise TailError(f"{address} cannot be used for gRPC; choose another --grpc-port.") from None
+        raise TailError(f"{address} cannot be used for gRPC; choose another port with --grpc-port.") from None
     await server.start()
     return server, port

@@ -1,4 +1,4 @@
-"""Who may ask, and how often."""
+"""Access control: the token, and a rate limit per client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_token(path: Path) -> bytes:
     """Read a token file: one line of at least 16 printable ASCII characters.
 
     Raises:
-        TailError: no such file, or another content.
+        TailError: the file cannot be read or does not hold such a token.
     """
     try:
         token = path.read_bytes().strip()
@@ -32,15 +32,15 @@ def read_token(path: Path) -> bytes:
 
 
 def token_fits(authorization: str | None, token: bytes) -> bool:
-    """Compare `Authorization: Bearer ...` in a time that does not depend on how much of it fits."""
+    """Compare `Authorization: Bearer ...` in a time that does not depend on how much of it matches."""
     scheme, _, given = (authorization or "").partition(" ")
     return hmac.compare_digest(given.strip().encode("latin-1", "replace"), token) and scheme.lower() == "bearer"
 
 
 class RateLimit:
-    """A token bucket per client address: `rate` requests a second, bursts of twice that.
+    """A token bucket per client address: `rate` requests per second, bursts of twice that.
 
-    Remembers at most 4096 clients, the least recent are forgotten, so a flood of addresses costs no memory.
+    It keeps at most 4096 clients and forgets the least recent, so a flood of addresses costs no memory.
     """
 
     def __init__(self, rate: float) -> None:

@@ -19,7 +19,7 @@ class Tail:
     """The loaded model: its signature and its session."""
 
     def __init__(self, folder: Path) -> None:
-        import onnxruntime  # after pripro_tail, which keeps it from sending usage data
+        import onnxruntime  # after pripro_tail, which turns its telemetry off
 
         self.signature = Signature.from_json((folder / "signature.json").read_bytes())
         options = onnxruntime.SessionOptions()
@@ -38,7 +38,7 @@ _tail: Tail | None = None
 
 
 def handle(rows: list[dict[str, Any]] | None, context: Any) -> list[bytes] | None:  # noqa: ANN401
-    """Load on the first call, then answer batches; a bad request never spoils its batch."""
+    """Load on the first call, then answer batches; a bad request does not affect the others in its batch."""
     global _tail
     if _tail is None:
         _tail = Tail(Path(context.system_properties["model_dir"]))

@@ -1,8 +1,8 @@
-"""HTTP/1.1 for one connection: heads are read once, bodies land in place, everything has a limit and a deadline.
+"""HTTP/1.1 for one connection: headers are parsed once, bodies land in place, everything has a limit and a deadline.
 
-Why not a framework: on the path that counts (a few hundred KB in, a few hundred bytes out) the framework
-costs as much as the rest of the transport; benchmarks/serving measures both. What may go wrong stays
-here: the application sees whole requests only.
+Why not a framework: on the path that matters (a few hundred KB in, a few hundred bytes out) the framework
+costs as much as the rest of the transport; benchmarks/serving measures both. Protocol errors are handled
+here: the application only ever sees whole requests.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from .http_head import Head, HeadError, Incoming
+from .http_headers import HeaderError, Incoming, RequestHeaders
 from .http_parts import Reply
 
 if TYPE_CHECKING:
     from .http_parts import Application
 
 _REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_NO_HEAD = Head("", "", (), {}, 0, chunked=False, keep_alive=False)
+_NO_HEADERS = RequestHeaders("", "", (), {}, 0, chunked=False, keep_alive=False)
 _SKIPPABLE = 1 << 20
 _LINGER_SECONDS = 2.0
 _ALIGNMENT = 16
@@ -32,7 +32,7 @@ _PIECE = 32 * 1024
 
 
 class _State(enum.Enum):
-    HEAD = enum.auto()
+    HEADERS = enum.auto()
     BODY = enum.auto()
     CHUNKS = enum.auto()
     SKIP = enum.auto()
@@ -41,15 +41,15 @@ class _State(enum.Enum):
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One client. Requests are answered in order; pipelined ones wait in the head buffer.
+    """One client. Requests are answered in order; pipelined ones wait in the header buffer.
 
-    A phone sends the same head with every photo, so the last one is remembered with what it meant: the same bytes
-    mean the same. Each connection remembers its own alone: a memory shared by all would answer sooner to a
-    head with another client's token in it, and so tell that it is right.
+    A phone sends the same request headers with every photo, so each connection keeps the last ones it parsed: equal
+    bytes have equal meaning. The memory is per connection: one shared by all would answer sooner to headers that
+    carry another client's token, and so reveal that the token is right.
 
     Attributes:
         peer: the client's address, without its port.
-        head, started: the request in hand and when its head was there, on `time.perf_counter`.
+        headers, started: the current request's headers and when they were complete, on `time.perf_counter`.
         deadline: when to give up waiting, on `time.monotonic`.
     """
 
@@ -58,11 +58,11 @@ class Connection(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         self.deadline = float("inf")
         self.peer = ""
-        self.head = _NO_HEAD
+        self.headers = _NO_HEADERS
         self.started = 0.0
-        self._known: tuple[bytes, Head] = b"", _NO_HEAD
-        self._state = _State.HEAD
-        self._buffer = bytearray(app.limits.head_bytes)
+        self._known: tuple[bytes, RequestHeaders] = b"", _NO_HEADERS
+        self._state = _State.HEADERS
+        self._buffer = bytearray(app.limits.header_bytes)
         self._view = memoryview(self._buffer)
         self._end = 0
         self._body = memoryview(b"")
@@ -80,7 +80,7 @@ class Connection(asyncio.BufferedProtocol):
     # what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the client in, or turn it away where there are too many."""
+        """Accept the client, or turn it away if there are too many."""
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) else "local"
@@ -91,10 +91,10 @@ class Connection(asyncio.BufferedProtocol):
         self.app.connections.add(self)
         if sys.platform == "linux" and transport.get_extra_info("sslcontext") is None:
             self._socket = transport.get_extra_info("socket")
-        self._expect_head()
+        self._expect_headers()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Say where the next bytes go: a body's straight into its place."""
+        """Return where the next bytes go; a body's bytes go straight to their final place."""
         if self._state is _State.BODY:
             return self._body[self._filled :]
         if self._state in (_State.SKIP, _State.LINGER, _State.CHUNKS):
@@ -102,7 +102,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._view[self._end :]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take note of bytes that have landed."""
+        """Process the bytes that have arrived."""
         state = self._state
         if state is _State.BODY:
             self._filled += nbytes
@@ -118,10 +118,10 @@ class Connection(asyncio.BufferedProtocol):
             pass
         else:
             self._end += nbytes
-            if state is _State.HEAD and not self._choked:
+            if state is _State.HEADERS and not self._choked:
                 self._advance()
             if (
-                self._state in (_State.BUSY, _State.HEAD)
+                self._state in (_State.BUSY, _State.HEADERS)
                 and self._end == len(self._buffer)
                 and self.transport is not None
             ):
@@ -133,12 +133,12 @@ class Connection(asyncio.BufferedProtocol):
         self._choked = True
 
     def resume_writing(self) -> None:
-        """Go on once it reads."""
+        """Continue once the client reads again."""
         self._choked = False
         self._resume()
 
     def eof_received(self) -> bool:
-        """A half-closed client still gets the answer it is waiting for; anything else ends here."""
+        """Still answer a half-closed client that waits for its answer; close in every other case."""
         self._keep_alive = False
         secure = self.transport is not None and self.transport.get_extra_info("sslcontext") is not None
         return self._state is _State.BUSY and not secure
@@ -151,10 +151,10 @@ class Connection(asyncio.BufferedProtocol):
 
     # requests
 
-    def _expect_head(self) -> None:
-        self._state, self.head = _State.HEAD, _NO_HEAD
+    def _expect_headers(self) -> None:
+        self._state, self.headers = _State.HEADERS, _NO_HEADERS
         limits = self.app.limits
-        self.deadline = time.monotonic() + (limits.head_seconds if self._end else limits.idle_seconds)
+        self.deadline = time.monotonic() + (limits.header_seconds if self._end else limits.idle_seconds)
 
     def _advance(self) -> None:
         """Take requests out of the buffer until one needs more bytes or time; a loop, not a recursion."""
@@ -162,28 +162,28 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._advancing = True
         try:
-            while self._state is _State.HEAD and self._end and not self._choked and self.transport is not None:
-                if not self._take_head():
+            while self._state is _State.HEADERS and self._end and not self._choked and self.transport is not None:
+                if not self._take_headers():
                     break
         finally:
             self._advancing = False
 
-    def _take_head(self) -> bool:
+    def _take_headers(self) -> bool:
         lead = 0
         while self._buffer.startswith(b"\r\n", lead, self._end):  # a stray empty line after a body is allowed
             lead += 2
         stop = self._buffer.find(b"\r\n\r\n", lead, self._end)
         if stop < 0:
             if self._end == len(self._buffer):
-                self._fail(431, "The request's head is too long.")
-            elif self.deadline > (due := time.monotonic() + self.app.limits.head_seconds):
+                self._fail(431, "The request headers are too long.")
+            elif self.deadline > (due := time.monotonic() + self.app.limits.header_seconds):
                 self.deadline = due
             return False
-        head = bytes(self._view[lead : stop + 4])
+        raw = bytes(self._view[lead : stop + 4])
         rest = self._end - stop - 4
         self._buffer[:rest] = self._buffer[stop + 4 : self._end]
         self._end = rest
-        self._parse(head)
+        self._parse(raw)
         return True
 
     def _parse(self, raw: bytes) -> None:
@@ -191,47 +191,47 @@ class Connection(asyncio.BufferedProtocol):
         if raw != self._known[0]:
             try:
                 incoming = Incoming(raw)
-            except HeadError as error:
+            except HeaderError as error:
                 self._fail(error.status, str(error))
                 return
-            if incoming.head.chunked:
+            if incoming.headers.chunked:
                 self._incoming = incoming
-            self._known = b"" if incoming.head.chunked else raw, incoming.head
-        self.head = self._known[1]
-        self._keep_alive = self.head.keep_alive and not self.app.draining
-        self._start_body(self.head)
+            self._known = b"" if incoming.headers.chunked else raw, incoming.headers
+        self.headers = self._known[1]
+        self._keep_alive = self.headers.keep_alive and not self.app.draining
+        self._start_body(self.headers)
 
-    def _start_body(self, head: Head) -> None:
-        length, limit = head.length, self.app.limits.body_bytes
+    def _start_body(self, headers: RequestHeaders) -> None:
+        length, limit = headers.length, self.app.limits.body_bytes
         if length > limit:
             self._fail(413, f"The body has {length} bytes, this server takes {limit}.")
             return
-        refusal = self.app.admit(head, self.peer)
-        if refusal is not None and (refusal.close or head.chunked or length > _SKIPPABLE):
+        refusal = self.app.admit(headers, self.peer)
+        if refusal is not None and (refusal.close or headers.chunked or length > _SKIPPABLE):
             self._give_up(refusal)
             return
         self.deadline = time.monotonic() + self.app.limits.body_seconds
-        if self._end < length or head.chunked:
-            self._continue(head)
+        if self._end < length or headers.chunked:
+            self._continue(headers)
         if refusal is not None:
             self._refusal, self._skip, self._state = refusal, length, _State.SKIP
             self._take_skipped()
-        elif head.chunked:
+        elif headers.chunked:
             self._state = _State.CHUNKS
             early, self._end = bytes(self._view[: self._end]), 0
             self._feed_chunks(early)
         else:
             self._take_body(length)
 
-    def _continue(self, head: Head) -> None:
-        if head.headers.get("expect", "").lower() == "100-continue" and self.transport is not None:
+    def _continue(self, headers: RequestHeaders) -> None:
+        if headers.fields.get("expect", "").lower() == "100-continue" and self.transport is not None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _take_body(self, length: int) -> None:
         have = min(length, self._end)
-        # the tensor starts wherever its JSON header ends; placed on a border, its values need no second copy
-        lead = -self.app.tensor_at(self.head) % _ALIGNMENT
-        self._body = np.empty(lead + length, np.uint8).data[lead:]  # not cleared: it is handed on once full
+        # the tensor starts where its JSON header ends; aligned in memory, its values need no second copy
+        lead = -self.app.tensor_at(self.headers) % _ALIGNMENT
+        self._body = np.empty(lead + length, np.uint8).data[lead:]  # not cleared: it is passed on once it is full
         self._body[:have] = self._view[:have]
         self._end -= have
         self._buffer[: self._end] = self._buffer[have : have + self._end]
@@ -240,9 +240,9 @@ class Connection(asyncio.BufferedProtocol):
             self._dispatch(self._body)
 
     def _wake_after(self, missing: int) -> None:
-        """Sleep until a good piece of the body is there, or its end.
+        """Let the kernel wake us only once a large piece of the body, or its end, has arrived.
 
-        Over a phone's link it comes in hundreds of packets; to look at each costs more than all the rest.
+        Over a phone's link a body comes in hundreds of packets; waking for each costs more than everything else.
         """
         least = max(1, min(missing, _PIECE))
         if least != self._least and self._socket is not None:
@@ -275,13 +275,13 @@ class Connection(asyncio.BufferedProtocol):
             return
         try:
             incoming.feed(data)
-        except HeadError as error:
+        except HeaderError as error:
             self._fail(error.status, str(error))
             return
         if len(incoming.body) > limit:
             self._fail(413, f"The body is longer than {limit} bytes.")
         elif incoming.complete:
-            self._keep_alive = False  # what may follow in the same buffer is not looked at
+            self._keep_alive = False  # whatever follows in the same buffer is ignored
             self._incoming = None
             self._dispatch(memoryview(incoming.body))
 
@@ -289,14 +289,14 @@ class Connection(asyncio.BufferedProtocol):
         self._state = _State.BUSY
         self.deadline = float("inf")
         self._body = memoryview(b"")
-        answer = self.app.handle(self.head, body, self)
+        answer = self.app.handle(self.headers, body, self)
         if answer is not None:
             self.reply(answer)
 
     # answers
 
     def reply(self, reply: Reply) -> None:
-        """Answer the request in hand; a client that has gone is passed over."""
+        """Answer the current request; does nothing if the client has gone."""
         if self.transport is None or self._state is not _State.BUSY:
             return
         if self.app.draining:
@@ -305,7 +305,7 @@ class Connection(asyncio.BufferedProtocol):
         if reply.close or not self._keep_alive:
             self.transport.close()
             return
-        self._expect_head()
+        self._expect_headers()
         self._resume()
 
     def _resume(self) -> None:
@@ -324,15 +324,15 @@ class Connection(asyncio.BufferedProtocol):
         if reply.close or not self._keep_alive:
             lines.append("Connection: close\r\n")
         lines.append(f"Content-Length: {len(reply.body)}\r\n\r\n")
-        head = "".join(lines).encode("latin-1")
-        self.transport.write(head if self.head.method == "HEAD" else head + reply.body)
+        front = "".join(lines).encode("latin-1")
+        self.transport.write(front if self.headers.method == "HEAD" else front + reply.body)
         self.app.sent(self, reply.status)
 
     def _fail(self, status: int, sentence: str) -> None:
         self._give_up(Reply(status, b'{"error":"%s"}' % sentence.encode(), close=True))
 
     def _give_up(self, reply: Reply) -> None:
-        """Answer, then read on for a moment: closing at once would reset the answer away under a sending client."""
+        """Answer, then read on for a moment: closing at once would reset a client that is still sending."""
         self._send(reply)
         self._state, self._end = _State.LINGER, 0
         self.deadline = time.monotonic() + _LINGER_SECONDS
@@ -340,11 +340,11 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.write_eof()
 
     def expire(self, now: float) -> None:
-        """Act on a deadline that has passed; the server calls this for all connections twice a second."""
+        """Act on a deadline that has passed; the server calls this for every connection twice a second."""
         if self.transport is None or now < self.deadline:
             return
         self.deadline = float("inf")
-        if self._state in (_State.BODY, _State.CHUNKS, _State.SKIP) or (self._state is _State.HEAD and self._end):
+        if self._state in (_State.BODY, _State.CHUNKS, _State.SKIP) or (self._state is _State.HEADERS and self._end):
             self._send(Reply(408, b'{"error":"The request took too long to arrive."}', close=True))
         if self.transport.get_write_buffer_size():
             self.transport.abort()
@@ -352,6 +352,6 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.close()
 
     def close_if_idle(self) -> None:
-        """Close between requests, never inside one."""
-        if self.transport is not None and self._state is _State.HEAD and not self._end:
+        """Close between requests, never during one."""
+        if self.transport is not None and self._state is _State.HEADERS and not self._end:
             self.transport.close()

@@ -1,4 +1,4 @@
-"""What an HTTP connection and the application behind it exchange: limits, a request's head, a whole reply."""
+"""What an HTTP connection and the application behind it exchange: limits, request headers, a whole reply."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .http1 import Connection
-    from .http_head import Head
+    from .http_headers import RequestHeaders
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one connection may ask for."""
+    """What one connection may use."""
 
-    head_bytes: int = 16 * 1024
+    header_bytes: int = 16 * 1024
     body_bytes: int = 16 << 20
-    head_seconds: float = 10.0
+    header_seconds: float = 10.0
     body_seconds: float = 30.0
     idle_seconds: float = 75.0
     connections: int = 1024
 
 
 class Reply(NamedTuple):
-    """A whole answer; `close` gives the connection up after it, even if a body is still on its way."""
+    """A whole answer; `close` closes the connection after it, even if a body is still arriving."""
 
     status: int
     body: bytes = b""
@@ -41,14 +41,14 @@ class Application(Protocol):
     draining: bool
     connections: set[Connection]
 
-    def admit(self, head: Head, peer: str) -> Reply | None:
-        """Refuse a request before its body is read, or let it in."""
+    def admit(self, headers: RequestHeaders, peer: str) -> Reply | None:
+        """Refuse a request before its body is read, or return None to accept it."""
 
-    def tensor_at(self, head: Head) -> int:
-        """Where in the body its bulk starts, as far as the head tells; a hint, 0 where it does not."""
+    def tensor_at(self, headers: RequestHeaders) -> int:
+        """Where in the body the tensor starts, according to the headers; a hint, 0 if they do not say."""
 
-    def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
+    def handle(self, headers: RequestHeaders, body: memoryview, connection: Connection) -> Reply | None:
         """Answer now, or return None and call `connection.reply` later."""
 
     def sent(self, connection: Connection, status: int) -> None:
-        """Take note of an answer, also of those that never reached `handle`."""
+        """Record an answer, including those to requests that never reached `handle`."""

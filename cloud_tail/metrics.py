@@ -1,7 +1,7 @@
 """Prometheus metrics: counts and times, never payloads, and no label that a client can choose.
 
-Numbers are kept plain and turned into Prometheus' families when its page is asked for, once in seconds,
-instead of with every request.
+Counts are plain numbers; they become Prometheus metric families when the page is scraped, every few seconds,
+not with every request.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class _Histogram:
         return sum(self._counts)
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Each upper bound with how many were at most that."""
+        """Each upper bound with the number of values up to it."""
         names = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
         return list(zip(names, map(float, accumulate(self._counts)), strict=True))
 
 
 class _Model:
-    """What is known of one model."""
+    """One model's counts."""
 
     def __init__(self) -> None:
         self.answered: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class _Model:
 
 
 class Metrics(Collector):
-    """One server's metrics in a registry of its own; all calls on one thread."""
+    """One server's metrics in a registry of its own; call it from one thread only."""
 
     def __init__(self) -> None:
         self._models: dict[str, _Model] = {}
@@ -77,7 +77,7 @@ class Metrics(Collector):
         return found
 
     def answered(self, model: str, encoding: str, seconds: float) -> None:
-        """Count one answer that took so long."""
+        """Count one answer and its time in seconds."""
         of = self._model(model)
         of.answered[encoding] += 1
         of.latency.observe(seconds)
@@ -93,20 +93,20 @@ class Metrics(Collector):
         of.batch.observe(items)
 
     def counts(self, model: str) -> tuple[int, int]:
-        """Items and runs so far."""
+        """Return the number of items and of runs so far."""
         batch = self._model(model).batch
         return int(batch.sum), batch.count()
 
     def watch_queue(self, model: str, queue: Queue) -> None:
-        """Read the queue's length when the page is asked for."""
+        """Report this queue's length when the page is scraped."""
         self._model(model).queue = queue
 
     def collect(self) -> Iterator[Metric]:
-        """Tell Prometheus what there is."""
+        """Yield all metric families."""
         requests = CounterMetricFamily("pripro_requests", "Inference requests answered", labels=["model", "encoding"])
         refused = CounterMetricFamily("pripro_refused", "Requests refused", labels=["status"])
         latency = HistogramMetricFamily(
-            "pripro_request_seconds", "From a request's head to its answer", labels=["model"]
+            "pripro_request_seconds", "From a request's complete headers to its answer", labels=["model"]
         )
         run = HistogramMetricFamily("pripro_run_seconds", "One engine run", labels=["model"])
         batch = HistogramMetricFamily("pripro_batch_items", "Items in one engine run", labels=["model"])

@@ -1,4 +1,4 @@
-"""The HTTP interface as an OpenAPI 3.1 document, for people's tools and for the fuzzer that reads it."""
+"""The HTTP interface as an OpenAPI 3.1 document, for API tools and fuzzers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _MISMATCH = {
 }
 _REFUSALS = {
     "400": ("The body or a header is malformed.", _ERROR),
-    "401": ("A token is needed.", _ERROR),
+    "401": ("A token is required.", _ERROR),
     "404": ("There is no such model.", _ERROR),
-    "405": ("Another method is needed.", _ERROR),
+    "405": ("The path needs another method.", _ERROR),
     "408": ("The request took too long to arrive.", _ERROR),
-    "409": ("The sender's bundle is not the tail's.", _MISMATCH),
+    "409": ("The sender's bundle is not this tail's.", _MISMATCH),
     "413": ("The body is too long.", _ERROR),
     "429": ("Too many requests from this address; see Retry-After.", _ERROR),
-    "431": ("The head is too long.", _ERROR),
-    "503": ("The queue is full or the server drains; see Retry-After.", _ERROR),
+    "431": ("The request headers are too long.", _ERROR),
+    "503": ("The queue is full or the server is draining; see Retry-After.", _ERROR),
 }
 
 
@@ -57,14 +57,14 @@ def document(signatures: list[Signature], version: str, *, token: bool) -> dict[
         "name": "Pripro-Bundle-Id",
         "in": "header",
         "required": False,
-        "description": "the head's bundle; left out, any tail of this name answers",
+        "description": "the bundle of the network's head; if absent, the newest tail of this name answers",
         "schema": {"type": "string", "enum": sorted({item.bundle_id for item in signatures})},
     }
     length = {
         "name": "Inference-Header-Content-Length",
         "in": "header",
         "required": False,
-        "description": "bytes of the JSON header, where the body is JSON followed by the tensor's bytes",
+        "description": "length of the JSON header in bytes, if the body is JSON followed by the tensor's bytes",
         "schema": {"type": "integer", "minimum": 1},
     }
     anything, listed = {"type": "object"}, {"type": "array", "items": {"type": "object"}}
@@ -78,30 +78,30 @@ def document(signatures: list[Signature], version: str, *, token: bool) -> dict[
             "summary": "Logits for smashed features, v2 JSON or v2 binary",
             "parameters": [name, bundle, length],
             "requestBody": body,
-            "responses": _responses("The logits, in the form that was asked for.", answer),
+            "responses": _responses("The logits, in the form that the request asked for.", answer),
         }
     }
     predict = {
         "post": {
             **infer["post"],
-            "summary": "As v2; or the tensor's bytes alone, answered with label, logits and probabilities",
+            "summary": "Like v2; or the tensor's bytes alone, answered with label, logits and probabilities",
         }
     }
     paths: dict[str, Any] = {
-        "/ping": _get("Is the process well?", anything),
+        "/ping": _get("Is the process alive?", anything),
         "/predictions/{name}": predict,
         "/models": _get("Loaded models, as TorchServe's management lists them", anything),
         "/models/{name}": _get("One model, as TorchServe's management shows it", listed, name),
         "/signatures": _get("Every tail's signature.json", listed),
         "/signatures/{name}": _get("The signatures under one name, newest last", listed, name),
         "/v2": _get("Server metadata", anything),
-        "/v2/health/live": _get("Is the process well?", anything),
-        "/v2/health/ready": _get("May requests come?", anything),
-        "/v2/models/stats": _get("How much was inferred", anything),
+        "/v2/health/live": _get("Is the process alive?", anything),
+        "/v2/health/ready": _get("Is it ready for requests?", anything),
+        "/v2/models/stats": _get("Inference statistics", anything),
         "/v2/models/{name}": _get("Model metadata", anything, name),
-        "/v2/models/{name}/ready": _get("May requests come?", anything, name),
+        "/v2/models/{name}/ready": _get("Is it ready for requests?", anything, name),
         "/v2/models/{name}/config": _get("Model configuration", anything, name),
-        "/v2/models/{name}/stats": _get("How much was inferred", anything, name),
+        "/v2/models/{name}/stats": _get("Inference statistics", anything, name),
         "/v2/models/{name}/infer": infer,
     }
     told: dict[str, Any] = {
@@ -131,7 +131,7 @@ def _request(signatures: list[Signature]) -> dict[str, Any]:
                 "minItems": 1 + len(dimensions),
                 "maxItems": 1 + len(dimensions),
             },
-            "data": {"type": "array", "description": "flat or nested; as many numbers as the shape says"},
+            "data": {"type": "array", "description": "flat or nested; exactly as many numbers as the shape holds"},
         },
     }
     output = {"type": "object", "required": ["name"], "properties": {"name": {"const": "logits"}}}

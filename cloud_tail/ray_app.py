@@ -1,9 +1,10 @@
-"""The tail on Ray Serve, for many nodes; on one node our own server is faster and smaller (benchmarks/serving).
+"""The tail on Ray Serve, for many nodes; on one node this project's own server is faster and smaller.
 
     serve run cloud_tail.ray_app:app archives=/models/x.mar max_replicas=8
 
-Rolling update to a new bundle: redeploy with `archives=old.mar,new.mar`. Replicas are replaced or reconfigured
-one after the other, both bundles answer their own phones, and the old one is left out once its phones are gone.
+benchmarks/serving has the figures. Rolling update to a new bundle: redeploy with `archives=old.mar,new.mar`.
+Replicas are replaced or reconfigured one after the other and each bundle answers its own phones; redeploy without
+the old one when no phone uses it any more.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Loaded:
         self.engine: Engine = load_engine(archive, engine=engine, precision=precision)
 
     def check(self) -> None:
-        """Answer one item of zeros; raises what the engine raises."""
+        """Run one item of zeros; raises what the engine raises."""
         self.engine.run(np.zeros((1, *self.signature.inputs[0].shape[1:]), np.float32))
 
 
@@ -56,20 +57,20 @@ class Tail:
         self._loaded: list[Loaded] = []
 
     def reconfigure(self, config: dict[str, Any]) -> None:
-        """Load what the configuration names; what is loaded already stays, requests go on meanwhile."""
+        """Load the archives in the configuration; loaded ones stay, and requests are answered meanwhile."""
         there = {loaded.archive.digest: loaded for loaded in self._loaded}
         fresh = [Loaded(path, config["engine"], config["precision"]) for path in config["archives"]]
         refuse_doubles([loaded.archive for loaded in fresh])
         self._loaded = [there.get(loaded.archive.digest, loaded) for loaded in fresh]
 
     def check_health(self) -> None:
-        """Ray replaces a replica that raises here."""
+        """Run every engine once; Ray replaces a replica that raises here."""
         for loaded in self._loaded:
             loaded.check()
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=0.0)  # type: ignore[untyped-decorator]
     async def forward(self, work: list[tuple[Call, Loaded]]) -> list[Floats]:
-        """Run a batch; calls for different bundles run apart."""
+        """Run a batch; calls for different bundles run separately."""
         answers: list[Any] = [None] * len(work)
         for loaded in {id(tail): tail for _, tail in work}.values():
             places = [index for index, (_, tail) in enumerate(work) if tail is loaded]
@@ -88,7 +89,7 @@ class Tail:
         target = infer_target(path)
         tails = [] if target is None else self._named(*target)
         if not tails or request.method != "POST":
-            return Response(b'{"error":"There is no such model or path here."}', 404, media_type="application/json")
+            return Response(b'{"error":"This server has no such model or path."}', 404, media_type="application/json")
         body = b""
         async for part in request.stream():
             body += part
@@ -118,12 +119,12 @@ def app(arguments: dict[str, Any]) -> Application:
             `min_replicas` and `max_replicas` of the autoscaler, `queue` (requests that may wait; more get 503).
 
     Raises:
-        TailError: no archives, or one that cannot be read here.
+        TailError: there is no archive, or one cannot be read here.
     """
     archives = arguments.get("archives") or []
     paths = archives.split(",") if isinstance(archives, str) else list(archives)
     if not paths:
-        raise TailError("There is nothing to serve; give archives=/path/x.mar")
+        raise TailError("There is nothing to serve; give archives=/path/x.mar.")
     refuse_doubles([open_archive(Path(path)) for path in paths])
     least = int(arguments.get("min_replicas", 1))
     deployment: Any = Tail  # the decorator has made a Deployment of the class

@@ -1,4 +1,4 @@
-"""What is loaded: each archive with its engine and queue, by name; two bundles may share a name."""
+"""The loaded tails: each with its engine and queue, by name; two bundles may share a name."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ class Served:
 
 
 class Registry:
-    """The loaded tails; the last one under a name answers those who name no bundle."""
+    """The loaded tails; the last one of a name answers requests that name no bundle."""
 
     def __init__(self) -> None:
         self._names: dict[str, list[Served]] = {}
 
     def add(self, served: Served) -> None:
-        """Add one; its name and bundle must not both be there already."""
+        """Add one; no loaded tail may have the same name and the same bundle."""
         self._names.setdefault(served.signature.name, []).append(served)
 
     def find(self, name: str, version: str = "") -> list[Served]:
-        """All tails of that name (and version, unless empty), newest last; empty where there is none."""
+        """All tails of that name (and version, unless empty), newest last."""
         return [served for served in self._names.get(name, ()) if version in ("", served.signature.version)]
 
     def __iter__(self) -> Iterator[Served]:
         return (served for tails in self._names.values() for served in tails)
 
     def names(self) -> list[str]:
-        """The names in the order in which they came."""
+        """The names in the order in which they were added."""
         return list(self._names)
 
 
 def refuse_doubles(archives: list[Archive]) -> None:
-    """Two archives may share a name only if their bundles differ.
+    """Refuse two archives with the same name and the same bundle.
 
     Raises:
-        ArchiveError: the same name and bundle twice.
+        ArchiveError: two archives have the same name and bundle.
     """
     seen = set()
     for archive in archives:

@@ -20,7 +20,7 @@ from .wire import V2_NAMES, canonical
 if TYPE_CHECKING:
     from .calls import Call
     from .guard import RateLimit
-    from .http_head import Head
+    from .http_headers import RequestHeaders
     from .metrics import Metrics
     from .registry import Registry, Served
     from .wire import Floats
@@ -39,7 +39,7 @@ def _error(status: int, sentence: str, **headers: str) -> Reply:
 
 
 class Rest:
-    """Answers whole HTTP requests; implements `http1.Application`."""
+    """Answers whole HTTP requests; implements `http_parts.Application`."""
 
     def __init__(
         self,
@@ -61,22 +61,22 @@ class Rest:
         self._access_log = access_log
 
     def sent(self, connection: Connection, status: int) -> None:
-        """Count a refusal, and log the request if asked to: never its query, headers or body."""
+        """Count a refusal, and log the request if access logging is on: never its query, headers or body."""
         if status >= 400:
             self._metrics.refused(status)
         if self._access_log:
-            head, ms = connection.head, round(1e3 * (time.perf_counter() - connection.started), 3)
-            log("request", peer=connection.peer, method=head.method, path=head.target[:200], status=status, ms=ms)
+            headers, ms = connection.headers, round(1e3 * (time.perf_counter() - connection.started), 3)
+            log("request", peer=connection.peer, method=headers.method, path=headers.target[:200], status=status, ms=ms)
 
     # before the body
 
-    def admit(self, head: Head, peer: str) -> Reply | None:
-        """Refuse by the head alone: token, rate, route, queue, bundle."""
-        path = head.path
+    def admit(self, headers: RequestHeaders, peer: str) -> Reply | None:
+        """Refuse by the headers alone: token, rate, route, queue, bundle."""
+        path = headers.path
         if (
             self._token is not None
             and path not in _OPEN
-            and not token_fits(head.headers.get("authorization"), self._token)
+            and not token_fits(headers.fields.get("authorization"), self._token)
         ):
             reply = _error(401, "This tail needs a token: Authorization: Bearer ...", WWW_Authenticate="Bearer")
             return Reply(reply.status, reply.body, reply.headers, close=True)
@@ -90,11 +90,11 @@ class Rest:
             return None
         tails = self._registry.find(*target)
         if not tails:
-            return _error(404, "There is no such model or version here.")
-        if head.method != "POST":
-            return _error(405, "Inference is a POST.", Allow="POST")
+            return _error(404, "This server has no such model or version.")
+        if headers.method != "POST":
+            return _error(405, "Inference needs POST.", Allow="POST")
         try:
-            served = pick(tails, bundle_of(head.headers))
+            served = pick(tails, bundle_of(headers.fields))
         except WireError as error:
             return Reply(*refusal(error))
         return None if served.batcher.has_room() else self._busy()
@@ -104,21 +104,21 @@ class Rest:
 
     # with the body
 
-    def tensor_at(self, head: Head) -> int:
-        """Where the claimed JSON header ends; the claim is checked later, here it only chooses a place in memory."""
-        claimed = head.headers.get("inference-header-content-length", "")
+    def tensor_at(self, headers: RequestHeaders) -> int:
+        """Where the JSON header is said to end; checked later, here it only decides where in memory the body goes."""
+        claimed = headers.fields.get("inference-header-content-length", "")
         return int(claimed) if claimed.isascii() and claimed.isdigit() and len(claimed) < 10 else 0
 
-    def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
-        """Answer a whole request, or queue it for its tail."""
+    def handle(self, headers: RequestHeaders, body: memoryview, connection: Connection) -> Reply | None:
+        """Answer a whole request, or put it into its tail's queue."""
         arrived = time.perf_counter()
-        target = infer_target(head.path)
+        target = infer_target(headers.path)
         if target is None:
-            return self._read(head)
+            return self._read(headers)
         try:
-            plain = _inflate(body, head.headers.get("content-encoding", "identity"), self.limits.body_bytes)
-            raw = head.path[0] == "predictions"
-            call, served = read_call(head.headers, plain, self._registry.find(*target), raw=raw)
+            plain = _inflate(body, headers.fields.get("content-encoding", "identity"), self.limits.body_bytes)
+            raw = headers.path[0] == "predictions"
+            call, served = read_call(headers.fields, plain, self._registry.find(*target), raw=raw)
         except WireError as error:
             status, text = refusal(error)
             return Reply(status, text)
@@ -143,20 +143,21 @@ class Rest:
             return Reply(*refusal(error))
         now = time.perf_counter()
         self._metrics.answered(served.signature.name, call.spec.dtype, now - connection.started)
-        # from the whole request to the answer, so that a phone can tell the network's share from ours
+        # from the complete request to the answer, so that a phone can separate network time from server time
         headers["Server-Timing"] = f"tail;dur={(now - arrived) * 1e3:.3f}"
-        return _deflate(Reply(200, body, headers), connection.head.headers.get("accept-encoding"))
+        return _deflate(Reply(200, body, headers), connection.headers.fields.get("accept-encoding"))
 
     # everything but inference
 
-    def _read(self, head: Head) -> Reply:
-        path = head.path
+    def _read(self, headers: RequestHeaders) -> Reply:
+        path = headers.path
         reply = self._lookup(path)
         if reply is None:
-            return _error(404, "There is nothing at this path; /openapi.json lists what there is.")
-        if head.method not in ("GET", "HEAD") and not (path == ("v2", "repository", "index") and head.method == "POST"):
-            return _error(405, "This path is read with GET.", Allow="GET, HEAD")
-        return _deflate(reply, head.headers.get("accept-encoding"))
+            return _error(404, "Nothing is served at this path; /openapi.json lists the paths.")
+        listing = path == ("v2", "repository", "index") and headers.method == "POST"
+        if headers.method not in ("GET", "HEAD") and not listing:
+            return _error(405, "This path needs GET.", Allow="GET, HEAD")
+        return _deflate(reply, headers.fields.get("accept-encoding"))
 
     def _lookup(self, path: tuple[str, ...]) -> Reply | None:
         match path:
@@ -207,7 +208,7 @@ class Rest:
             case _:
                 return None
         if not tails:
-            return _error(404, "There is no such model or version here.")
+            return _error(404, "This server has no such model or version.")
         match what:
             case []:
                 return _json(200, metadata(tails[-1]))
@@ -232,7 +233,7 @@ class Rest:
 
 
 def metadata(served: Served) -> dict[str, Any]:
-    """A model's v2 metadata; the further encodings of `smashed` stand under parameters."""
+    """A model's v2 metadata; parameters lists the further encodings of `smashed`."""
     signature = served.signature
     first, logits = signature.inputs[0], signature.logits
     return {
@@ -250,7 +251,7 @@ def metadata(served: Served) -> dict[str, Any]:
 
 
 def config(served: Served) -> dict[str, Any]:
-    """A model's configuration in the form that Triton's clients read."""
+    """A model's configuration as Triton's clients read it."""
     signature = served.signature
     return {
         "name": signature.name,
@@ -284,7 +285,7 @@ class _TooLarge(Exception):
 
 
 def _inflate(body: memoryview, encoding: str, limit: int) -> memoryview | bytes:
-    """Undo gzip or deflate, never to more than `limit` bytes."""
+    """Decompress gzip or deflate, never to more than `limit` bytes."""
     if encoding in ("", "identity"):
         return body
     if encoding not in ("gzip", "deflate"):
@@ -293,11 +294,11 @@ def _inflate(body: memoryview, encoding: str, limit: int) -> memoryview | bytes:
     try:
         plain = stream.decompress(body, limit + 1)
     except zlib.error:
-        raise WireError(f"The body is not {encoding}.") from None
+        raise WireError(f"The body is not valid {encoding}.") from None
     if len(plain) > limit:
         raise _TooLarge
     if not stream.eof or stream.unused_data:
-        raise WireError(f"The {encoding} body is cut off, or something follows it.")
+        raise WireError(f"The {encoding} body is truncated or has trailing bytes.")
     return plain
 
 

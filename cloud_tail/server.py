@@ -1,4 +1,4 @@
-"""Our own server: load archives, listen, answer, drain. `serve` blocks until SIGTERM or SIGINT."""
+"""This project's server: load archives, listen, answer, drain. `serve` blocks until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _SWEEP_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Options:
-    """How to serve; the command line's options by the same names.
+    """How to serve; the command line's options have the same names.
 
     Attributes:
-        port: 0 takes a free one. grpc_port: None for no gRPC, 0 for a free one.
-        max_body: bytes. rate: requests a second from one address, 0 for no limit. queue: items that may wait.
-        max_wait_ms: how long a batch waits for company; 0 takes what is there.
+        port: 0 picks a free one. grpc_port: None for no gRPC, 0 for a free one.
+        max_body: bytes. rate: requests per second from one address, 0 for no limit. queue: items that may wait.
+        max_wait_ms: how long a batch waits for more items; 0 takes what is queued.
         workers: inference threads per tail; 0 means one per usable core.
-        drain_seconds: longest wait for what is in flight after SIGTERM.
+        drain_seconds: longest wait for requests in flight after SIGTERM.
     """
 
     host: str = "127.0.0.1"
@@ -69,7 +69,7 @@ class Options:
     workers: int = 0
     engine: str = "onnxruntime"
     precision: str = "f32"
-    head_seconds: float = 10.0
+    header_seconds: float = 10.0
     body_seconds: float = 30.0
     drain_seconds: float = 30.0
     ready_file: Path | None = None
@@ -82,13 +82,13 @@ def serve(archives: Sequence[Path], options: Options = Options(), *, load: Calla
     Args:
         archives: .mar files; two may share a name if their bundles differ.
         options: see `Options`.
-        load: makes an engine of an archive; benchmarks pass one that does nothing.
+        load: builds an engine from an archive; benchmarks pass one that does nothing.
 
     Raises:
-        TailError: an archive, an option, the engine or the address does not fit.
+        TailError: an archive, an option, the engine or the address cannot be used.
     """
     if not archives:
-        raise TailError("There is nothing to serve; name at least one .mar.")
+        raise TailError("There is nothing to serve; give at least one .mar.")
     server = _Server([open_archive(path) for path in archives], options, load)
     if sys.platform == "win32":
         asyncio.run(server.run())
@@ -118,7 +118,7 @@ class _Server:
             loop.add_signal_handler(number, self._stop.set)
         self._load_all(loop)
         limits = Limits(
-            body_bytes=options.max_body, head_seconds=options.head_seconds, body_seconds=options.body_seconds
+            body_bytes=options.max_body, header_seconds=options.header_seconds, body_seconds=options.body_seconds
         )
         rate = RateLimit(options.rate)
         rest = Rest(self._registry, self._metrics, limits, token=self._token, rate=rate, access_log=options.access_log)
@@ -202,12 +202,12 @@ class _Server:
         print(f"listening on {url}{beside}", file=sys.stderr, flush=True)
 
     async def _drain(self, server: asyncio.Server, rest: Rest) -> None:
-        """Stop accepting, answer what was accepted, then close."""
+        """Stop accepting connections, answer all accepted requests, then close."""
         _ignore_newcomers(server)
-        await asyncio.sleep(0.1)  # clients whose connection the system has accepted already are taken in
+        await asyncio.sleep(0.1)  # clients whose connection the system has accepted already are still served
         server.close()
         until = time.monotonic() + self._options.drain_seconds
-        quiet = time.monotonic() + 1.0  # a kept connection may have a request on its way
+        quiet = time.monotonic() + 1.0  # a persistent connection may have a request on its way
         while rest.connections and time.monotonic() < until:
             await asyncio.sleep(0.02)
             if time.monotonic() > quiet:
@@ -216,12 +216,12 @@ class _Server:
 
 
 def _settle() -> None:
-    """Tidy up after loading: what is loaded stays, what loading took goes back to the system.
+    """Return the memory that loading needed to the system.
 
-    An engine's load leaves freed copies of its weights with the allocator: 254 -> 174 MB for 44 MB of weights.
+    Loading an engine leaves freed copies of its weights with the allocator: 254 -> 174 MB for 44 MB of weights.
     """
     gc.collect()
-    gc.freeze()  # collections look at requests only
+    gc.freeze()  # later collections only look at what requests allocate
     with contextlib.suppress(AttributeError, OSError):  # glibc has it
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -229,7 +229,7 @@ def _settle() -> None:
 def _ignore_newcomers(server: asyncio.Server) -> None:
     """Let the kernel drop new connection attempts: closing a listening socket would reset those that wait in it.
 
-    A packet filter on the socket passes all but SYN (the flag 2 in byte 13 of the TCP header); who is dropped
+    A packet filter on the socket passes all but SYN (the flag 2 in byte 13 of the TCP header); a dropped client
     tries again a second later and finds the port closed, which every load balancer understands.
     """
     if sys.platform != "linux":
@@ -258,7 +258,7 @@ def _check(options: Options) -> None:
         if getattr(options, name) < least:
             raise TailError(f"--{name.replace('_', '-')} must be at least {least}.")
     if not 0 <= options.port < 65536:
-        raise TailError("--port must lie in 0..65535; 0 takes a free one.")
+        raise TailError("--port must lie in 0..65535; 0 picks a free one.")
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:
@@ -279,7 +279,7 @@ def _tls(options: Options) -> ssl.SSLContext | None:
 
 
 def _warm(engine: Engine, archive: Archive, max_batch: int) -> None:
-    """Run once for each batch size at the ends, so that the first client does not wait for allocations."""
+    """Run the smallest and the largest batch once, so that the first client does not wait for allocations."""
     shape = archive.signature.inputs[0].shape[1:]
     for items in {1, max_batch}:
         try:
@@ -290,7 +290,8 @@ def _warm(engine: Engine, archive: Archive, max_batch: int) -> None:
             ) from None
         if logits.shape != (items, archive.signature.logits.shape[1]):
             raise EngineError(
-                f"The model answers {list(logits.shape)}, its signature says {list(archive.signature.logits.shape)}."
+                f"The model returns {list(logits.shape)}, but its signature says "
+                f"{list(archive.signature.logits.shape)}; pack the archive again."
             )
 
 

@@ -3,7 +3,7 @@
     {"schema_version":1,"name":...,"version":...,"bundle_id":<64 hex>,"wire_version":1,
      "labels":[...],"inputs":[TensorSpec,...],"outputs":[TensorSpec]}
 
-Read with the standard library alone: the same file runs inside TorchServe.
+This module needs only the standard library: it also runs inside TorchServe.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,31}")
 BUNDLE_ID = re.compile(r"[0-9a-f]{64}")
 
-#: bytes per value of each dtype that may cross
+#: bytes per value of each dtype on the wire
 ITEM_BYTES = {"float32": 4, "float16": 2, "uint8": 1}
 _MAX_VALUES = 1 << 28
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """One tensor at the border, in the same JSON as the bundle's manifest.
+    """One tensor between head and tail, in the same JSON as in the bundle's manifest.
 
     Attributes:
         name: `smashed` or `logits`.
         dtype: float32, float16 or uint8.
         shape: batch first, written -1.
         layout: NCHW for features, NC for logits.
-        scale: step of the affine codes, one per channel or one for all; None where not quantised.
+        scale: step of the affine codes, one per channel or one for all; None if not quantised.
         zero_point: the code that stands for 0.0, as many as `scale`.
     """
 
@@ -82,7 +82,7 @@ class Signature:
     wire_version: int = WIRE_VERSION
 
     def __post_init__(self) -> None:
-        """Refuse what no tail can serve."""
+        """Refuse a signature that no tail can serve."""
         _check(self)
 
     @property
@@ -105,7 +105,7 @@ class Signature:
         """Read signature.json.
 
         Raises:
-            ArchiveError: not JSON, or not this schema.
+            ArchiveError: it is not JSON, or it does not follow this schema.
         """
         try:
             raw = json.loads(data)
@@ -129,7 +129,7 @@ class Signature:
 
 def _need(holds: bool, sentence: str) -> None:
     if not holds:
-        raise ArchiveError(f"signature.json does not fit: {sentence}; pack the archive again with pripro package.")
+        raise ArchiveError(f"signature.json is not valid: {sentence}; pack the archive again with pripro package.")
 
 
 def _all(value: Any, kind: type | tuple[type, ...]) -> bool:  # noqa: ANN401  # anything that JSON can hold
@@ -179,7 +179,7 @@ def _check(signature: Signature) -> None:
     output = signature.outputs[0]
     _need(output.name == "logits" and output.dtype == "float32", "its output must be logits, float32")
     _need(len(output.shape) == 2, "logits must have the shape [-1, K]")
-    _need(len(signature.labels) in (0, output.shape[1]), "labels must name every logit or none")
+    _need(len(signature.labels) in (0, output.shape[1]), "there must be one label per logit, or none at all")
     _need(len({spec.dtype for spec in signature.inputs}) == len(signature.inputs), "it lists an encoding twice")
     _need(len({spec.shape for spec in signature.inputs}) == 1, "all encodings must have one shape")
     for spec in (*signature.inputs, output):

@@ -6,9 +6,9 @@ The HTTP header `Inference-Header-Content-Length` says where the JSON ends. A re
     {"parameters":{"bundle_id":"<64 hex>"},"inputs":[{"name":"smashed","datatype":"UINT8","shape":[1,128,28,28],
     "parameters":{"binary_data_size":100352}}],"outputs":[{"name":"logits","parameters":{"binary_data":true}}]}
 
-in this order of keys and without any space (the line break above is for the eye): phones build it by
-hand, and tests/contract/wire holds the bytes that each of them must produce.
-Everything that arrives is a claim: lengths, shapes and dtypes are compared before a value is touched.
+in this order of keys and without any space (the line break above is only for reading): phones build it by
+hand, and tests/contract/wire has the bytes that each of them must produce.
+Nothing that arrives is trusted: lengths, shapes and dtypes are checked before a value is read.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _HALF_EXPONENT = np.uint16(0x7C00)
 
 
 def quantise(values: Floats, spec: TensorSpec) -> NDArray[np.uint8]:
-    """Turn features [n,C,h,w] into affine codes: round half to even of x / scale, plus zero point, cut to 0..255.
+    """Turn features [n,C,h,w] into affine codes: round half to even of x / scale, plus zero point, clipped to 0..255.
 
-    All in float32, so that every phone gets the same codes.
+    All arithmetic is float32, so that every phone gets the same codes.
     """
     scale, zero = _affine(spec)
-    with np.errstate(over="ignore"):  # what overflows is cut to the last code anyway
+    with np.errstate(over="ignore"):  # what overflows is clipped to the last code anyway
         codes: Floats = np.rint(values / scale)
     codes += zero
     np.clip(codes, 0, 255, out=codes)
@@ -60,7 +60,7 @@ def quantise(values: Floats, spec: TensorSpec) -> NDArray[np.uint8]:
 def dequantise(codes: NDArray[np.uint8], spec: TensorSpec) -> Floats:
     """Turn affine codes [n,C,h,w] into features: (code - zero point) * scale, in float32."""
     scale, zero = _affine(spec)
-    result = codes.astype(np.float32)  # then in place: 30 % sooner than a subtraction that converts on the way
+    result = codes.astype(np.float32)  # then in place: 30 % faster than a subtraction that converts as it goes
     result -= zero
     result *= scale
     return result
@@ -76,7 +76,7 @@ def encode_request(smashed: Array, spec: TensorSpec, bundle_id: str | None) -> t
     """Write one request.
 
     Args:
-        smashed: float32 [n,C,h,w], converted to `spec`'s encoding here; or codes, where the head made them.
+        smashed: float32 [n,C,h,w], converted to `spec`'s encoding here; or the head's own uint8 codes.
         spec: the encoding to send.
         bundle_id: the head's bundle, or None to let any tail answer.
 
@@ -84,10 +84,10 @@ def encode_request(smashed: Array, spec: TensorSpec, bundle_id: str | None) -> t
         HTTP headers and the body.
 
     Raises:
-        WireError: another shape than `spec`'s, or values that are not finite in this encoding.
+        WireError: the shape is not `spec`'s, or a value is not finite in this encoding.
     """
     if smashed.ndim != len(spec.shape) or smashed.shape[0] < 1 or smashed.shape[1:] != spec.shape[1:]:
-        raise WireError(f"The features have the shape {list(smashed.shape)}, the tail takes {list(spec.shape)}.")
+        raise WireError(f"The features have the shape {list(smashed.shape)}; this tail takes {list(spec.shape)}.")
     if spec.dtype == "uint8":
         if smashed.dtype != np.uint8:
             need_finite(smashed)
@@ -131,7 +131,7 @@ def check_bundle_id(value: object) -> str:
 
 
 def parse_length(text: str | None) -> int | None:
-    """Read a decimal length as HTTP writes it: digits alone; None where there is none.
+    """Read a decimal length as HTTP writes it, digits only; None stays None.
 
     Raises:
         WireError: anything else.
@@ -147,7 +147,7 @@ def json_object(text: Buffer) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        WireError: not UTF-8, not JSON, or no object.
+        WireError: it is not UTF-8, not JSON, or not an object.
     """
     try:
         raw = json.loads(str(text, "utf-8"))
@@ -159,10 +159,10 @@ def json_object(text: Buffer) -> dict[str, Any]:
 
 
 def parameters_of(of: dict[str, Any]) -> dict[str, Any]:
-    """Return the member `parameters`, empty where there is none.
+    """Return the member `parameters`, empty if there is none.
 
     Raises:
-        WireError: it is no object.
+        WireError: it is not an object.
     """
     found = of.get("parameters")
     if found is None:
@@ -173,8 +173,8 @@ def parameters_of(of: dict[str, Any]) -> dict[str, Any]:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether an array, not empty, holds no NaN and no infinity; one pass and no array of answers."""
-    if array.dtype == np.float16:  # numpy's half precision is slow; its exponent of all ones is what is not finite
+    """Whether a non-empty array has neither NaN nor infinity; takes no temporary array."""
+    if array.dtype == np.float16:  # numpy's half precision is slow; an exponent of all ones means not finite
         return bool((array.view(np.uint16) & _HALF_EXPONENT).max() != _HALF_EXPONENT)
     return isfinite(array.max()) and isfinite(array.min())  # NaN is both
 
@@ -183,40 +183,40 @@ def need_finite(array: Array) -> None:
     """Refuse NaN and infinity.
 
     Raises:
-        WireError: there is one.
+        WireError: the array has one.
     """
     if not all_finite(array):
-        raise WireError("The features hold NaN or infinity, or values beyond this encoding's range.")
+        raise WireError("The features contain NaN, infinity or a value outside this encoding's range.")
 
 
 def decode_response(headers: Mapping[str, str], body: bytes) -> Floats:
-    """Read a binary answer.
+    """Read a binary response.
 
     Returns:
         Logits [n,K].
 
     Raises:
-        WireError: not an answer of this protocol, or not finite.
+        WireError: it is not a response of this protocol, or a logit is not finite.
     """
     length = next((value for name, value in headers.items() if name.lower() == HEADER_LENGTH.lower()), None)
     split = parse_length(length)
     if split is None or not 0 < split <= len(body):
-        raise WireError(f"The tail's answer has no {HEADER_LENGTH} that fits its {len(body)} bytes.")
+        raise WireError(f"The tail's response has no valid {HEADER_LENGTH} for its {len(body)} bytes.")
     raw, payload = json_object(body[:split]), body[split:]
     outputs = raw.get("outputs")
     if not (isinstance(outputs, list) and len(outputs) == 1 and isinstance(outputs[0], dict)):
-        raise WireError("The tail's answer does not hold exactly one output.")
+        raise WireError("The tail's response does not have exactly one output.")
     output = outputs[0]
     shape = output.get("shape")
     if output.get("name") != "logits" or output.get("datatype") != "FP32":
-        raise WireError("The tail's answer is not logits in FP32.")
+        raise WireError("The tail's response is not logits in FP32.")
     if not (
         isinstance(shape, list) and len(shape) == 2 and all(type(size) is int and 0 < size < 1 << 31 for size in shape)
     ):
-        raise WireError("The tail's answer has no shape [n, K].")
+        raise WireError("The tail's response has no shape [n, K].")
     if parameters_of(output).get("binary_data_size") != len(payload) or len(payload) != 4 * shape[0] * shape[1]:
-        raise WireError("The tail's answer has another size than its shape says.")
+        raise WireError("The tail's response has a size that does not match its shape.")
     logits = np.frombuffer(payload, "<f4").reshape(shape).astype(np.float32)
     if not np.isfinite(logits).all():
-        raise WireError("The tail's answer holds NaN or infinity.")
+        raise WireError("The tail's response contains NaN or infinity.")
     return logits

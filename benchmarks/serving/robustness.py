@@ -156,7 +156,7 @@ def fuzz(folder: Path, count: int, seed: int = 1) -> dict[str, object]:
     wanted = expected_logits(archive, GOOD)
     statuses: Counter[str] = Counter()
     wrong, good = [], Counter[str]()
-    with TailServer(folder, archive, "--max-body", 65536, "--head-seconds", 2, "--body-seconds", 2) as server:
+    with TailServer(folder, archive, "--max-body", 65536, "--header-seconds", 2, "--body-seconds", 2) as server:
         stop = threading.Event()
 
         def slow(rng: random.Random) -> None:

@@ -175,7 +175,7 @@ def test_two_bundles_under_one_name(archive, tmp_path):
 def test_token_rate_and_deadlines(archive, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
     with TailServer(
-        tmp_path, archive, "--token-file", tmp_path / "token", "--rate", 5, "--head-seconds", 1, "--body-seconds", 1
+        tmp_path, archive, "--token-file", tmp_path / "token", "--rate", 5, "--header-seconds", 1, "--body-seconds", 1
     ) as server:
         assert status_of(server.raw(post("/predictions/tail", GOOD, **RAW))) == 401
         assert status_of(server.raw(post("/predictions/tail", GOOD, **RAW, Authorization="Bearer wrong"))) == 401
@@ -314,7 +314,7 @@ def test_client_errors(server):
     with TailClient(f"http://127.0.0.1:{port}") as client, pytest.raises(TailError, match="cannot be reached"):
         client.infer(tiny_features())
     with TailClient(server.url) as client:
-        with pytest.raises(WireError, match="takes"):
+        with pytest.raises(WireError, match="accepts"):
             client.infer(tiny_features(), "int4")
         with pytest.raises(WireError, match="shape"):
             client.infer(np.zeros((1, 2, 3, 3), np.float32))

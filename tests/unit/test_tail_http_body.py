@@ -5,7 +5,7 @@ import pytest
 
 from cloud_tail.guard import RateLimit
 from cloud_tail.http1 import Connection
-from cloud_tail.http_head import Head
+from cloud_tail.http_headers import RequestHeaders
 from cloud_tail.http_parts import Limits, Reply
 from cloud_tail.metrics import Metrics
 from cloud_tail.registry import Registry
@@ -24,10 +24,10 @@ class Keeps(Rest):
 
     body: memoryview
 
-    def admit(self, head: Head, peer: str) -> Reply | None:
+    def admit(self, headers: RequestHeaders, peer: str) -> Reply | None:
         return None
 
-    def handle(self, head: Head, body: memoryview, connection: Connection) -> Reply | None:
+    def handle(self, headers: RequestHeaders, body: memoryview, connection: Connection) -> Reply | None:
         self.body = body
         return None
 

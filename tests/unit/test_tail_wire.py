@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from tail_tools import BUNDLE_A, BUNDLE_B, SHAPE, tiny_features, tiny_signature
 
 from cloud_tail.calls import pick, read_call, refusal
-from cloud_tail.claims import encode_response, parse_request
 from cloud_tail.errors import ArchiveError, BundleMismatch, WireError
+from cloud_tail.server_codec import encode_response, parse_request
 from cloud_tail.signature import Signature
 from cloud_tail.wire import decode_response, dequantise, encode_request, quantise
 
@@ -208,7 +208,7 @@ def test_bundles():
 
 def test_header_and_body_must_not_name_two_bundles():
     headers, body = encode_request(tiny_features(), SIGNATURE.inputs[0], BUNDLE_A)
-    with pytest.raises(WireError, match="two bundles"):
+    with pytest.raises(WireError, match="different bundles"):
         read_call({**lower(headers), "pripro-bundle-id": BUNDLE_B}, body, [Tail()], raw=False)
 
 
@@ -260,7 +260,7 @@ BAD_SIGNATURES = [
 def test_bad_signatures(key, value):
     raw = json.loads(SIGNATURE.to_json())
     raw[key] = value
-    with pytest.raises(ArchiveError, match="does not fit"):
+    with pytest.raises(ArchiveError, match="is not valid"):
         Signature.from_json(json.dumps(raw))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cloud_tail.claims import Request, encode_response
+from cloud_tail.server_codec import Request, encode_response
 from cloud_tail.signature import Signature, TensorSpec
 from cloud_tail.wire import encode_request
 

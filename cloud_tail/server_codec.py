@@ -1,4 +1,7 @@
-"""What a server does with a request: a claim at first, compared with the signature before a value is touched."""
+"""The server's codec: requests parsed and checked against the signature, responses written.
+
+A request is untrusted: its lengths, shape and dtype are compared with the signature before a value is read.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ _REMEMBERED = 1024
 
 
 class Request(NamedTuple):
-    """A parsed inference request whose tensor is still only a claim.
+    """A parsed inference request whose tensor is not yet checked against a signature.
 
     Attributes:
         bundle_id: the sender's bundle, or None from a standard client.
-        id: the sender's own name for this request, echoed.
-        datatype, shape: as claimed, e.g. UINT8 and (1, 128, 28, 28).
-        payload: the tensor's bytes, or the JSON list that stands for them.
-        binary: whether the answer is wanted as bytes rather than as JSON numbers.
+        id: the sender's own name for this request, returned with the answer.
+        datatype, shape: as the sender states them, e.g. UINT8 and (1, 128, 28, 28).
+        payload: the tensor's bytes, or the JSON list in their place.
+        binary: whether the sender wants the answer as bytes rather than as JSON numbers.
     """
 
     bundle_id: str | None
@@ -40,14 +43,14 @@ class Request(NamedTuple):
 
 
 def parse_request(body: Buffer, header_length: int | None) -> Request:
-    """Read a request's header without believing it.
+    """Parse a request; nothing in it is trusted yet.
 
     Args:
         body: the whole HTTP body.
-        header_length: what `Inference-Header-Content-Length` says; None: the body is JSON alone.
+        header_length: the value of `Inference-Header-Content-Length`; None: the whole body is JSON.
 
     Raises:
-        WireError: not a request of this protocol.
+        WireError: the body is not a request of this protocol.
     """
     view = memoryview(body)
     if header_length is None:
@@ -64,7 +67,7 @@ def _read(text: bytes, behind: int) -> Request:
     return request_of(json_object(text), behind)
 
 
-#: a phone sends the same JSON with every photo, and the same bytes mean the same; nothing in it is secret
+#: a phone sends the same JSON with every photo, and equal bytes have equal meaning; nothing in it is secret
 _remembered = lru_cache(maxsize=64)(_read)
 
 
@@ -72,10 +75,10 @@ def request_of(raw: dict[str, Any], behind: int | None) -> Request:
     """Read a request from its JSON object and the number of bytes that follow it (None: no binary body).
 
     Returns:
-        The request; its payload is the JSON list, or empty where it is the bytes that follow.
+        The request; its payload is the JSON list, or empty if the tensor is in the bytes that follow.
 
     Raises:
-        WireError: not a request of this protocol.
+        WireError: the body is not a request of this protocol.
     """
     inputs = raw.get("inputs")
     if not (isinstance(inputs, list) and len(inputs) == 1 and isinstance(inputs[0], dict)):
@@ -116,12 +119,14 @@ def _payload(tensor: dict[str, Any], behind: int | None) -> bytes | list[Any]:
     if size is None:
         data = tensor.get("data")
         if not isinstance(data, list):
-            raise WireError("The input needs data, or binary_data_size and bytes behind the JSON header.")
+            raise WireError("The input needs data, or binary_data_size and the tensor's bytes after the JSON header.")
         if behind:
-            raise WireError("There are bytes behind the JSON header although the input carries its data.")
+            raise WireError("Bytes follow the JSON header although the input has data.")
         return data
     if type(size) is not int or behind is None or size != behind or "data" in tensor:
-        raise WireError(f"binary_data_size does not fit: {behind or 0} bytes follow the JSON header.")
+        raise WireError(
+            f"binary_data_size does not match the {behind or 0} bytes after the JSON header, or data is given as well."
+        )
     return b""
 
 
@@ -131,13 +136,13 @@ def _wants_binary(raw: dict[str, Any]) -> bool:
     if outputs is None:
         return default
     if not (isinstance(outputs, list) and len(outputs) <= 1 and all(isinstance(item, dict) for item in outputs)):
-        raise WireError("At most one output can be asked for, logits.")
+        raise WireError("At most one output can be requested: logits.")
     for item in outputs:
         if item.get("name") != "logits":
-            raise WireError("The output is named logits.")
+            raise WireError("The only output is named logits.")
         asked = parameters_of(item)
         if "classification" in asked:
-            raise WireError("classification is not offered; take the logits, or POST to /predictions.")
+            raise WireError("classification is not supported; request the logits, or POST to /predictions.")
         return _flag(asked, "binary_data", otherwise=default)
     return default
 
@@ -150,13 +155,13 @@ def _flag(parameters: dict[str, Any], key: str, *, otherwise: bool) -> bool:
 
 
 def tensor_of(request: Request, signature: Signature) -> tuple[Array, TensorSpec]:
-    """Turn a request's claim into its array, a view of the bytes where they came as bytes.
+    """Check a request against the signature and return its tensor, a view of the bytes if it came as bytes.
 
     Returns:
         The array in its own encoding, [n,C,h,w], and that encoding.
 
     Raises:
-        WireError: another dtype, shape or size than the signature's, or values that are not finite.
+        WireError: dtype, shape or size differ from the signature's, or a value is not finite.
         BundleMismatch: the sender's bundle is not this signature's.
     """
     if request.bundle_id is not None and request.bundle_id != signature.bundle_id:
@@ -176,12 +181,12 @@ def from_bytes(payload: Buffer, items: int, spec: TensorSpec) -> Array:
     """View raw bytes as a tensor of `items` in the encoding `spec`.
 
     Raises:
-        WireError: another length, or values that are not finite.
+        WireError: the length is wrong, or a value is not finite.
     """
     if len(payload) != items * spec.item_bytes:
         raise WireError(
-            f"{items} x {list(spec.shape[1:])} of {spec.dtype} are {items * spec.item_bytes} bytes; "
-            f"{len(payload)} came."
+            f"{items} x {list(spec.shape[1:])} values of {spec.dtype} take {items * spec.item_bytes} bytes; "
+            f"this tensor has {len(payload)}."
         )
     array = np.frombuffer(payload, DTYPES[V2_NAMES[spec.dtype]]).reshape(items, *spec.shape[1:])
     if spec.dtype != "uint8":
@@ -191,16 +196,16 @@ def from_bytes(payload: Buffer, items: int, spec: TensorSpec) -> Array:
 
 def _from_numbers(data: list[Any], shape: tuple[int, ...], spec: TensorSpec) -> Array:
     flat = data
-    for depth in range(len(shape) - 1):  # flat, or nested exactly as the shape says
+    for depth in range(len(shape) - 1):  # flat, or nested exactly like the shape
         if not flat or not isinstance(flat[0], list):
             break
         if not all(isinstance(row, list) and len(row) == shape[depth + 1] for row in flat):
-            raise WireError("data is nested otherwise than its shape says.")
+            raise WireError("data is nested differently from its shape.")
         flat = [value for row in flat for value in row]
     if len(flat) != shape[0] * spec.values:
-        raise WireError(f"data has {len(flat)} values, its shape says {shape[0] * spec.values}.")
+        raise WireError(f"data has {len(flat)} values, but its shape needs {shape[0] * spec.values}.")
     if not all(type(value) is int or type(value) is float for value in flat):
-        raise WireError("data must hold numbers.")
+        raise WireError("data must contain numbers only.")
     if spec.dtype == "uint8":
         if not all(type(value) is int and 0 <= value <= 255 for value in flat):
             raise WireError("UINT8 data must lie in 0..255.")
@@ -209,7 +214,7 @@ def _from_numbers(data: list[Any], shape: tuple[int, ...], spec: TensorSpec) -> 
         with np.errstate(over="ignore"):
             array = np.array(flat, np.float64).astype(np.float32).reshape(shape)
     except OverflowError:
-        raise WireError("data holds a number beyond float32.") from None
+        raise WireError("data contains a number outside float32's range.") from None
     with np.errstate(over="ignore"):
         array = array.astype(DTYPES[V2_NAMES[spec.dtype]], copy=False)
     need_finite(array)
@@ -217,7 +222,7 @@ def _from_numbers(data: list[Any], shape: tuple[int, ...], spec: TensorSpec) -> 
 
 
 def encode_response(logits: Floats, signature: Signature, request: Request) -> tuple[dict[str, str], bytes]:
-    """Write one answer, as bytes or as JSON numbers, whichever the request asked for.
+    """Write one answer, as bytes or as JSON numbers, as the request asked for.
 
     Returns:
         HTTP headers and the body.
