@@ -22,10 +22,12 @@ from toolkit.bundle import Bundle
 from toolkit.convert.heads import convert, converter, plan_heads
 from toolkit.datasets._data import load_data
 from toolkit.datasets._preprocess import preprocess_for
-from toolkit.package.tail import PackageSettings, package
+from toolkit.package.settings import PackageSettings
+from toolkit.package.tail import package
 from toolkit.partition.network import Network, export
 from toolkit.partition.split import partition
-from toolkit.protect.fuse import ProtectSettings, protect
+from toolkit.protect.fuse import protect
+from toolkit.protect.settings import ProtectSettings
 
 SIDE = 24
 PHOTOS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "ihc.png")
@@ -80,7 +82,7 @@ def build(root: Path, cut: str = CUT) -> Bundle:
     data, image = f"folder:{crops}", (3, SIDE, SIDE)
     made = Network("crops", export(trained(data), image), image, len(PHOTOS))
     bundle = partition(made, cut, root, preprocess=preprocess_for(image), labels=list(PHOTOS))
-    protect(bundle, ProtectSettings("pripro", data=data, epochs=2, batch_size=16))
+    protect(bundle, ProtectSettings(method="pripro", data=data, epochs=2, batch_size=16))
     package(bundle, PackageSettings(goldens=8))
     return bundle
 

@@ -24,12 +24,15 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from .errors import BundleError
-from .records.bundle import SCHEMA_VERSION, FileRef, Manifest
+from .records.bundle import SCHEMA_VERSION, FileRef, Manifest, Report
+
+R = TypeVar("R", bound=Report)
 
 MANIFEST = "manifest.json"
 _STAGING = ".staging"
@@ -138,12 +141,38 @@ class Bundle:
                     f"{path} was changed after it was made (its SHA-256 differs); run the stage that makes it again."
                 )
 
-    def report_path(self, kind: str) -> Path:
-        """Return a new file name under reports/; reports are added, never replaced."""
+    def add_report(self, report: Report) -> Path:
+        """Write a report under reports/ and return its path; reports are added, never replaced.
+
+        Raises:
+            BundleError: the folder cannot be written to.
+        """
         folder = self.root / "reports"
-        folder.mkdir(exist_ok=True)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        return folder / f"{kind}-{stamp}.json"
+        path = folder / f"{report.kind}-{stamp}.json"
+        try:
+            folder.mkdir(exist_ok=True)
+            write_atomically(path, (report.model_dump_json(indent=1) + "\n").encode())
+        except OSError as error:
+            raise BundleError(
+                f"{path} cannot be written ({error.strerror}); give yourself the right to write there, or free space."
+            ) from None
+        return path
+
+    def newest_report(self, kind: type[R]) -> R | None:
+        """Return the newest report of a kind that is about this bundle as it is now, or None."""
+        name = kind.model_fields["kind"].default
+        for path in sorted((self.root / "reports").glob(f"{name}-[0-9]*.json"), reverse=True):
+            with contextlib.suppress(OSError, ValidationError):
+                report = kind.model_validate_json(path.read_bytes())
+                if report.bundle_id == self.manifest.bundle_id:
+                    return report
+        return None
+
+    def note_stage(self, stage: str, fingerprint: str) -> None:
+        """Remember a finished stage that changed no file of the bundle."""
+        with self.extending():
+            self.commit(self.manifest.model_copy(update={"stages": self.manifest.stages | {stage: fingerprint}}))
 
     @contextlib.contextmanager
     def extending(self) -> Iterator[Stage]:

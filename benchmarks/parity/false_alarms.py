@@ -23,11 +23,12 @@ from torch import nn
 from converters.base import HeadProgram
 from toolkit.convert.heads import converter
 from toolkit.datasets._preprocess import preprocess_for
+from toolkit.inference import seeded
 from toolkit.package.goldens import write_goldens
 from toolkit.package.limits import TOLERANCES
 from toolkit.partition.network import Network, export
 from toolkit.partition.split import split
-from toolkit.protect.protected import Protected, features_of, seeded
+from toolkit.protect.protected import Protected, features_of
 from toolkit.protections import _training
 from toolkit.protections.pripro import PriPro
 from toolkit.records.bundle import Preprocess

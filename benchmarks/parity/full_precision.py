@@ -19,9 +19,10 @@ from sklearn.datasets import load_sample_image
 from converters.base import HeadProgram
 from toolkit.convert.heads import converter
 from toolkit.datasets._preprocess import apply, preprocess_for
+from toolkit.inference import seeded
 from toolkit.partition.network import load_network
 from toolkit.partition.split import split
-from toolkit.protect.protected import features_of, seeded
+from toolkit.protect.protected import features_of
 from toolkit.protections._training import reinitialise
 from toolkit.protections.pripro import PriPro
 

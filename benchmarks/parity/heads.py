@@ -17,13 +17,14 @@ from torch import nn
 from converters.base import HeadProgram
 from toolkit.datasets._data import load_data
 from toolkit.datasets._preprocess import preprocess_for
+from toolkit.datasets._vision import torchvision
+from toolkit.inference import seeded
 from toolkit.package.goldens import write_goldens
 from toolkit.partition.network import Network, export
 from toolkit.partition.split import Split, split
-from toolkit.partition.vision import torchvision
 from toolkit.pipeline.build import build
 from toolkit.pipeline.config import Deploy
-from toolkit.protect.protected import Protected, features_of, load_protected, seeded
+from toolkit.protect.protected import Protected, features_of, load_protected
 from toolkit.protections import _training
 from toolkit.protections.pripro import PriPro
 from toolkit.verify.replay import Goldens, read_goldens

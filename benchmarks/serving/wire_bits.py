@@ -28,7 +28,8 @@ from cloud_tail.signature import TensorSpec
 from cloud_tail.wire import dequantise, quantise
 from toolkit.bundle import Bundle
 from toolkit.datasets._data import load_data
-from toolkit.protect.protected import load_protected, seeded
+from toolkit.inference import seeded
+from toolkit.protect.protected import load_protected
 
 
 def encodings(smashed: np.ndarray, spec: TensorSpec) -> dict[str, tuple[np.ndarray, bytes]]:

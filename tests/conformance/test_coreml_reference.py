@@ -17,7 +17,7 @@ from converters._quiet import quiet
 from converters.base import HeadProgram
 from converters.coreml_reference import load_program
 from converters.to_coreml import ToCoreml
-from toolkit.partition.vision import torchvision
+from toolkit.datasets._vision import torchvision
 from toolkit.protections.pripro import PriPro
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ import torch
 from toolkit.bundle import Bundle
 from toolkit.convert.heads import converter
 from toolkit.datasets._data import load_data
-from toolkit.protect.protected import load_protected, seeded
+from toolkit.inference import seeded
+from toolkit.protect.protected import load_protected
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -15,9 +15,11 @@ from cloud_tail.client import TailClient
 from toolkit.bundle import MANIFEST, Bundle
 from toolkit.datasets._data import load_data
 from toolkit.errors import InputError, UnknownNameError
+from toolkit.inference import seeded
 from toolkit.package.serving import serving
-from toolkit.package.tail import PackageSettings, package
-from toolkit.protect.protected import load_protected, seeded
+from toolkit.package.settings import PackageSettings
+from toolkit.package.tail import package
+from toolkit.protect.protected import load_protected
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

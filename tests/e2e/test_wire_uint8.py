@@ -18,8 +18,9 @@ from toolkit.bundle import Bundle
 from toolkit.convert.heads import convert, converter, plan_heads
 from toolkit.datasets._data import load_data
 from toolkit.errors import UnknownNameError
+from toolkit.inference import seeded
 from toolkit.package.serving import serving
-from toolkit.protect.protected import load_protected, seeded
+from toolkit.protect.protected import load_protected
 from toolkit.verify.explain import explain
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from ..measure.timing import Effort
     from ..records.latency import LatencyReport
 
-#: what MLPerf Mobile asks for: at least 1,024 samples and 60 s
-FULL_SAMPLES, FULL_SECONDS = 1024, 60.0
-QUICK_SAMPLES, QUICK_SECONDS, QUICK_LIMIT_S = 10, 0.3, 8.0
-
 
 def command(
     bundle: BundleArgument,
@@ -45,7 +41,7 @@ def command(
 ) -> None:
     """Time the heads: load, first run and steady state apart, p50 / p90 / p99, interleaved so that drift cancels."""
     from ..bundle import Bundle
-    from ..measure.heads import save_report
+    from ..measure.settings import QUICK_SAMPLES, effort_of
     from ._latency_table import print_report
 
     opened = Bundle.open(bundle)
@@ -70,7 +66,7 @@ def command(
     if profile:
         for name in sorted({row.target for row in report.rows} - {row.target for row in report.operators}):
             say(f"no operator profile of {name}: its Python package opens no profiler (benchmark_model has one)")
-    path = save_report(opened, report)
+    path = opened.add_report(report)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
@@ -152,15 +148,3 @@ def _counts(text: str) -> list[int]:
     if not all(part.isdigit() and int(part) > 0 for part in parts):
         raise InputError(f"--threads {text!r} does not fit; give whole numbers of at least 1, such as 1,2.")
     return sorted({int(part) for part in parts})
-
-
-def effort_of(samples: int = 50, seconds: float = 5.0, *, quick: bool = False, full: bool = False) -> Effort:
-    """Say how long to measure, from the command's own options."""
-    from ..errors import InputError
-    from ..measure.timing import Effort
-
-    if quick and full:
-        raise InputError("--quick and --full contradict each other; give one of them.")
-    if quick:
-        return Effort(QUICK_SAMPLES, QUICK_SECONDS, QUICK_LIMIT_S)
-    return Effort(FULL_SAMPLES, FULL_SECONDS) if full else Effort(samples, seconds)

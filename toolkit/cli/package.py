@@ -27,13 +27,21 @@ def command(
 ) -> None:
     """Write the tail's .mar and the goldens into the bundle."""
     from ..bundle import Bundle
-    from ..package.tail import PackageSettings, package
-    from ..pipeline.config import parse_share
+    from ..package.settings import PackageSettings
+    from ..package.tail import package
+    from ..records.settings import chosen
 
+    settings = chosen(
+        PackageSettings,
+        name=name,
+        goldens=goldens_count,
+        photos=goldens,
+        seed=seed,
+        tail_precision=tail_precision,
+        max_tail_drop=max_tail_drop,
+    )
     opened = Bundle.open(bundle)
     say(f"packaging the tail of {bundle} ...")
-    allowed = parse_share(max_tail_drop) or 0.0
-    settings = PackageSettings(name, goldens_count, goldens, seed, tail_precision, allowed)
     tail = package(opened, settings, tell=say)
     if as_json:
         show_json({"tail": tail.model_dump(), "bundle_id": opened.manifest.bundle_id})

@@ -25,16 +25,24 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Cut a trained network in head and tail, exact to the bit, and start a bundle with it."""
-    from ..datasets._preprocess import preprocess_for
-    from ..partition.network import load_network, parse_shape
-    from ..partition.split import partition
+    from ..partition.settings import PartitionSettings
+    from ..partition.start import start
+    from ..records.settings import chosen
 
-    shape = parse_shape(image)
-    preprocess = preprocess_for(shape, numbers(mean), numbers(std), resize)
-    names = read_labels(labels)
+    settings = chosen(
+        PartitionSettings,
+        source=network,
+        input=image,
+        cut=cut,
+        weights=weights,
+        classes=classes,
+        labels=labels,
+        mean=numbers(mean),
+        std=numbers(std),
+        resize=resize,
+    )
     say(f"exporting and cutting {network} at {cut} ...")
-    loaded = load_network(network, shape, weights, classes if classes is not None or names is None else len(names))
-    bundle = partition(loaded, cut, out, preprocess=preprocess, labels=names, weights=weights)
+    bundle = start(settings, out)
     split = bundle.manifest.split
     if as_json:
         show_json({"bundle": str(out), "bundle_id": bundle.manifest.bundle_id, "split": split.model_dump()})
@@ -49,19 +57,3 @@ def command(
             f"{crossing} crosses ({size(count)}); tail(head(x)) equals the network to the bit"
         )
     next_command(f"pripro protect {out} --method pripro --data SPEC --max-accuracy-drop 1%")
-
-
-def read_labels(path: Path | None) -> list[str] | None:
-    """Read class names, one a line.
-
-    Raises:
-        InputError: no such text file.
-    """
-    from ..errors import InputError
-
-    if path is None:
-        return None
-    try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path} is not a text file of class names, one a line.") from None

@@ -120,9 +120,7 @@ def command(
     setting = dataclasses.replace(setting, **changes)  # type: ignore[arg-type]
     report = report_of(loaded, setting, prediction, None if own is None else own.manifest.bundle_id)
     if own is not None:
-        path = own.report_path("plan")
-        write_atomically(path, (report.model_dump_json(indent=2) + "\n").encode())
-        say(f"written: {path}")
+        say(f"written: {own.add_report(report)}")
     if html is not None:
         from ..page.page import page
         from ..page.plan import draw

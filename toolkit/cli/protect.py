@@ -32,18 +32,18 @@ def command(
 ) -> None:
     """Train a protection on the frozen network, set its strength, and fuse it into the head."""
     from ..bundle import Bundle
-    from ..errors import InputError
-    from ..pipeline.config import parse_share
-    from ..protect.fuse import ProtectSettings, protect
+    from ..evaluate.privacy_meter import pi_meter
+    from ..protect.fuse import protect
+    from ..protect.settings import ProtectSettings
+    from ..records.settings import chosen
 
-    if min_pi is not None and max_accuracy_drop is not None:
-        raise InputError("--min-pi and --max-accuracy-drop are two directions of one search; give one of them.")
     opened = Bundle.open(bundle)
-    settings = ProtectSettings(
+    settings = chosen(
+        ProtectSettings,
         method=method,
         data=data,
-        max_accuracy_drop=parse_share(max_accuracy_drop),
-        min_pi=parse_share(min_pi),
+        max_accuracy_drop=max_accuracy_drop,
+        min_pi=min_pi,
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
@@ -51,7 +51,7 @@ def command(
     )
     say(f"protecting {bundle} with {method} ...")
     with share_bar("protect") as bar:
-        record = protect(opened, settings, progress=counted(bar), resume=resume)
+        record = protect(opened, settings, progress=counted(bar), resume=resume, meter=pi_meter)
     if as_json:
         show_json(record.model_dump())
     else:

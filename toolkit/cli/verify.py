@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +15,6 @@ from ._progress import counted, share_bar
 if TYPE_CHECKING:
     from ..bundle import Bundle
     from ..records.parity import ParityReport
-
-__all__ = ["command", "run", "show"]
 
 
 def command(
@@ -40,6 +37,7 @@ def command(
 ) -> None:
     """Replay the goldens on every head's real runtime and through the tail; a failing row makes exit code 1."""
     from ..bundle import Bundle
+    from ..verify.report import verify_bundle
 
     opened = Bundle.open(bundle)
     if explain is not None:
@@ -48,39 +46,17 @@ def command(
     if device_report is not None:
         report = _judge_device(opened, device_report)
     else:
-        report, _ = run(
-            opened, tail, token, None if to is None else names(to), arm64=arm64, tflite_compat=tflite_compat
-        )
+        say(f"verifying {bundle} ...")
+        with share_bar("verify") as bar:
+            report = verify_bundle(
+                opened, tail, token, targets=None if to is None else names(to),
+                arm64=arm64, tflite_compat=tflite_compat, progress=counted(bar),
+            )  # fmt: skip
+    opened.add_report(report)
     show(report, as_json)
     _next(bundle, report)
     if not report.passed:
         raise typer.Exit(1)
-
-
-def run(
-    opened: Bundle,
-    tail: str | None,
-    token: str | None,
-    targets: list[str] | None,
-    *,
-    arm64: bool = False,
-    tflite_compat: str | None = None,
-) -> tuple[ParityReport, Path]:
-    """Verify with a tail that is served for the occasion or already running, and keep the report."""
-    from cloud_tail.client import TailClient
-
-    from ..package.serving import serving
-    from ..verify.report import verify
-
-    say(f"verifying {opened.root} ...")
-    with contextlib.ExitStack() as stack:
-        url = tail or stack.enter_context(serving(opened))
-        client = stack.enter_context(TailClient(url, token, bundle_id=opened.manifest.bundle_id))
-        bar = stack.enter_context(share_bar("verify"))
-        report = verify(
-            opened, client, targets=targets, arm64=arm64, tflite_compat=tflite_compat, progress=counted(bar)
-        )
-    return report, _keep(opened, report)
 
 
 def _judge_device(opened: Bundle, path: Path) -> ParityReport:
@@ -89,9 +65,7 @@ def _judge_device(opened: Bundle, path: Path) -> ParityReport:
     from ..verify.report import report_of
 
     told = read_device_report(path, opened)
-    report = report_of(opened, device_rows(told, opened, load_goldens(opened)), told.device)
-    _keep(opened, report)
-    return report
+    return report_of(opened, device_rows(told, opened, load_goldens(opened)), told.device)
 
 
 def _explain(opened: Bundle, wanted: str, as_json: bool) -> None:
@@ -113,14 +87,6 @@ def _explain(opened: Bundle, wanted: str, as_json: bool) -> None:
         for each in found:
             show_explanation(each)
     next_command(f"pripro verify {opened.root}")
-
-
-def _keep(opened: Bundle, report: ParityReport) -> Path:
-    from ..bundle import write_atomically
-
-    path = opened.report_path("parity")
-    write_atomically(path, (report.model_dump_json(indent=2) + "\n").encode())
-    return path
 
 
 def _next(bundle: Path, report: ParityReport) -> None:

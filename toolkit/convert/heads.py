@@ -12,7 +12,8 @@ from converters.base import Converter, HeadProgram, TensorSpec
 from .. import plugins
 from ..datasets._data import load_data
 from ..errors import BundleError, MissingExtraError, UnknownNameError
-from ..protect.protected import load_protected, seeded
+from ..inference import seeded
+from ..protect.protected import load_protected
 from ..records import bundle as records
 from ..records.wire import WIRES, HeadWire, known_wire, wire_spec
 

@@ -125,7 +125,7 @@ def _digits() -> _Source:
 
 
 def _cifar(kind: str, folder: Path) -> _Source:
-    from ..partition.vision import torchvision
+    from ._vision import torchvision
 
     datasets = torchvision().datasets
     build = datasets.CIFAR10 if kind == "cifar10" else datasets.CIFAR100
@@ -161,7 +161,7 @@ def _from_arrays(
 def _folder(folder: Path) -> _Source:
     from PIL import Image
 
-    from ..partition.vision import torchvision
+    from ._vision import torchvision
 
     build = torchvision().datasets.ImageFolder
     held_out = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from .. import exports
 
 if TYPE_CHECKING:
+    from .privacy_meter import pi_meter as pi_meter
     from .report import evaluate as evaluate
 
 __getattr__ = exports(
     __name__,
-    {"evaluate": "report"},
+    {"evaluate": "report", "pi_meter": "privacy_meter"},
 )

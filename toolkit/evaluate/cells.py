@@ -5,7 +5,6 @@ A cell is a pure function of its description: it runs the same on this machine, 
 
 from __future__ import annotations
 
-import copy
 import time
 from functools import cache
 from pathlib import Path
@@ -13,15 +12,13 @@ from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..datasets._data import DataSplits, load_data
+from ..inference import accuracy, in_batches
 from ..partition.network import load_network
 from ..partition.split import Split, split
-from ..protect.calibrate import calibrate_strength
-from ..protect.protected import features_of, protection_class
-from ..protections._training import in_batches
-from ..protections.base import Protection, Training
+from ..protect.fitting import Fitting, fit_and_calibrate
 from ..records.bundle import Preprocess, Record
 from .attacking import Outcome, Setting, attack_victim, build_attack, to_unit
 from .judge import Judge
@@ -127,7 +124,7 @@ def run_cell(cell: Cell, baseline: CellResult | None) -> CellResult:
         seed=cell.seed,
     )
     truth = _user(cell, data.test.labels)
-    unprotected = accuracy(halves.head, halves.tail, data.test.images, truth)
+    unprotected = accuracy(halves.tail, in_batches(halves.head, data.test.images), truth)
     user = victim.user_side(data.test.images, truth, unprotected, max(cell.draws, 4), cell.seed)
     strength = victim.protection.strength.item()
     rows: list[PrivacyRow] = []
@@ -167,37 +164,22 @@ def run_cell(cell: Cell, baseline: CellResult | None) -> CellResult:
 
 def protected_victim(cell: Cell, halves: Split, data: DataSplits) -> tuple[Victim, bool]:
     """Fit a cell's protection on victim-train and set its strength on victim-val."""
-    head = copy.deepcopy(halves.head)
-    protection: Protection = protection_class(cell.method).build(features_of(halves.cut.shape), cell.options)
-    protection.fit(
-        Training(
-            head=head,
-            tail=halves.tail,
-            images=data.victim_train.images,
-            labels=_user(cell, data.victim_train.labels),
-            seed=cell.seed,
-            epochs=cell.epochs,
-            options=cell.options,
-        )
+    fixed = cell.strength is not None
+    wanted = Fitting(
+        cell.method,
+        options=cell.options,
+        epochs=cell.epochs,
+        seed=cell.seed,
+        max_drop=None if fixed else cell.max_accuracy_drop,
+        relative=True,
+        draws=4,
+        relabel=lambda labels: _user(cell, labels),
     )
-    protection.eval().requires_grad_(False)
-    met = True
+    fitted = fit_and_calibrate(halves, data, wanted)
     if cell.strength is not None:
-        protection.set_strength(cell.strength)
-    else:
-        labels = _user(cell, data.victim_val.labels)
-        right = in_batches(halves.tail, in_batches(halves.head, data.victim_val.images)).argmax(1) == labels
-        met = calibrate_strength(
-            protection, head, halves.tail, data.victim_val.images, labels,
-            max_drop=cell.max_accuracy_drop * right.float().mean().item(),
-            draws=4, seed=cell.seed, unprotected_right=right,
-        ).met  # fmt: skip
-    return Victim(head, halves.tail, protection), met
-
-
-def accuracy(head: nn.Module, tail: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of images [N,channels,H,W] that a split network gets right."""
-    return (in_batches(tail, in_batches(head, images)).argmax(1) == labels).float().mean().item()
+        fitted.protection.set_strength(cell.strength)
+    met = fitted.calibration is None or fitted.calibration.met
+    return Victim(fitted.head, halves.tail, fitted.protection), met
 
 
 def _user(cell: Cell, labels: Tensor) -> Tensor:

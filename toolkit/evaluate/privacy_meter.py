@@ -14,25 +14,25 @@ from .victim import Victim
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import nn
-
     from ..datasets._data import DataSplits
-    from ..protections.base import Protection
+    from ..partition.split import Split
+    from ..protect.fitting import Fitted
     from ..records.bundle import Preprocess
 
 _ATTACK, _IMAGES = "attribute", 500
 
 
 def pi_meter(
-    original_head: nn.Module,
-    head: nn.Module,
-    tail: nn.Module,
-    protection: Protection,
-    data: DataSplits,
-    preprocess: Preprocess,
-    seed: int,
+    halves: Split, fitted: Fitted, data: DataSplits, preprocess: Preprocess, seed: int = 0
 ) -> Callable[[], float]:
     """Return a function that retrains the attribute attacker and gives PI, in [0, 1].
+
+    Args:
+        halves: the unprotected network.
+        fitted: the protection, at whatever strength it has when the function is called, and its head.
+        data: the four parts.
+        preprocess: from the manifest.
+        seed: seeds the attacker.
 
     The attacker learns on attacker-train and is scored on victim-val. Its task is the slant of the digits for
     grey images and the brightness for colour ones, each a tercile within the class.
@@ -49,17 +49,17 @@ def pi_meter(
     setting = Setting(
         known, held, photos, data.victim_val.labels[:_IMAGES], Judge(preprocess.channels, len(data.classes), seed), seed
     )
-    none = protection_class("none").build(protection.features)
+    none = protection_class("none").build(fitted.protection.features)
 
     def success(victim: Victim) -> float:
         return attack_victim(
             build_attack(_ATTACK), victim, setting, preprocess, task=task, observations=1, draws=1
         ).accuracy
 
-    before = success(Victim(original_head, tail, none))
+    before = success(Victim(halves.head, halves.tail, none))
 
     def measure() -> float:
-        found = pi(before, success(Victim(head, tail, protection)), task.chance)
+        found = pi(before, success(Victim(fitted.head, halves.tail, fitted.protection)), task.chance)
         return 1.0 if found is None else found  # an attack that never worked has nothing left to hinder
 
     return measure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,14 +11,13 @@ from torch import Tensor
 
 from cloud_tail.signature import TensorSpec
 
-from ..bundle import Bundle, now_utc, write_atomically
+from ..bundle import Bundle, now_utc
 from ..datasets._data import DataSplits, load_data
 from ..errors import InputError, UnknownNameError
+from ..inference import accuracy, in_batches, right
 from ..partition.split import Split, load_split
-from ..protect.calibrate import calibrate_strength
+from ..protect.fitting import Fitting, fit_and_calibrate
 from ..protect.protected import features_of, load_protected, protection_class
-from ..protections._training import in_batches
-from ..protections.base import Training
 from ..protections.none import NoProtection
 from ..records.machine import this_host
 from ..records.privacy import CurvePoint, Floor, PrivacyReport
@@ -167,7 +165,7 @@ def evaluate(
         statistics=victim.protection.statistics(victim.smashed(run.setting.test)),
         seconds=round(time.monotonic() - started, 1),
     )
-    write_atomically(bundle.report_path("privacy"), (report.model_dump_json(indent=1) + "\n").encode())
+    bundle.add_report(report)
     progress(1.0, "done")
     return report
 
@@ -236,8 +234,7 @@ def _task(run: _Run) -> Task:
 
 
 def _user_side(run: _Run, victim: Victim) -> UserSide:
-    logits = in_batches(run.split.tail, in_batches(run.split.head, run.data.test.images))
-    before = (logits.argmax(1) == run.data.test.labels).float().mean().item()
+    before = accuracy(run.split.tail, in_batches(run.split.head, run.data.test.images), run.data.test.labels)
     if before <= 0:
         raise InputError("The network is never right on the test images; give the data that it was trained for.")
     return victim.user_side(run.data.test.images, run.data.test.labels, before, 5, run.settings.seed)
@@ -257,7 +254,7 @@ def _mean(values: Tensor | None) -> float:
 
 
 def _judged(setting: Setting) -> float:
-    return (setting.judge.probabilities(setting.photos).argmax(1) == setting.labels).float().mean().item()
+    return right(setting.judge.probabilities(setting.photos), setting.labels).mean().item()
 
 
 def _curves(run: _Run, method: str, victim: Victim, bare: Victim) -> list[CurvePoint]:
@@ -294,18 +291,9 @@ def _curve(run: _Run, name: str, victim: Victim, before: Outcome, task: Task) ->
 
 def _fitted(run: _Run, name: str) -> Victim:
     """Fit another method to the same network and bring it to an accuracy drop of one percent."""
-    head = copy.deepcopy(run.split.head)
-    protection = protection_class(name).build(features_of(run.split.cut.shape))
-    part, tail = run.data.victim_train, run.split.tail
-    protection.fit(Training(head, tail, part.images, part.labels, seed=run.settings.seed, epochs=_CURVE_EPOCHS))
-    protection.eval().requires_grad_(False)
-    check = run.data.victim_val
-    right = in_batches(tail, in_batches(run.split.head, check.images)).argmax(1) == check.labels
-    calibrate_strength(
-        protection, head, tail, check.images, check.labels,
-        max_drop=0.01, draws=2, seed=run.settings.seed, unprotected_right=right,
-    )  # fmt: skip
-    return Victim(head, tail, protection)
+    wanted = Fitting(name, epochs=_CURVE_EPOCHS, seed=run.settings.seed, max_drop=0.01, draws=2)
+    fitted = fit_and_calibrate(run.split, run.data, wanted)
+    return Victim(fitted.head, run.split.tail, fitted.protection)
 
 
 def newest_report(bundle: Bundle) -> Path | None:

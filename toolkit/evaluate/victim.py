@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cloud_tail.signature import TensorSpec
 from cloud_tail.wire import dequantise, quantise
 
-from ..protections._training import in_batches
+from ..inference import in_batches, right, seeded, smash
 from ..protections.base import Protection
 from .metrics.pa import pa, pa_per_input
 
@@ -104,12 +104,12 @@ class Victim:
             draws: draws of eps per image.
             seed: seeds them.
         """
-        generator = torch.Generator().manual_seed(seed)
-        right = [
-            in_batches(self.tail, self.observe(images, generator)).argmax(1) == labels
+        generator = seeded(seed)
+        answers = [
+            right(in_batches(self.tail, self.observe(images, generator)), labels)
             for _ in range(draws if self.is_random else 1)
         ]
-        per_input = pa_per_input(torch.stack(right, 1))
+        per_input = pa_per_input(torch.stack(answers, 1))
         protected = per_input.mean().item()
         return UserSide(unprotected, protected, pa(unprotected, protected), per_input)
 
@@ -118,8 +118,7 @@ class Victim:
         return max(_CHUNK // (channels * height * width), 1)
 
     def _protect(self, smashed: Tensor, generator: torch.Generator) -> Tensor:
-        eps = self.protection.draw_eps(len(smashed), generator)
-        protected: Tensor = self.protection(smashed, *(() if eps is None else (eps,)))
+        protected = smash(self.protection, smashed, generator)
         if self._codes is None:
             return protected
         return torch.from_numpy(dequantise(quantise(protected.numpy(), self._codes), self._codes))

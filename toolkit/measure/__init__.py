@@ -6,9 +6,9 @@ from .. import exports
 
 if TYPE_CHECKING:
     from .heads import measure_bundle as measure_bundle
-    from .heads import save_report as save_report
+    from .settings import MeasureSettings as MeasureSettings
 
 __getattr__ = exports(
     __name__,
-    {"measure_bundle": "heads", "save_report": "heads"},
+    {"measure_bundle": "heads", "MeasureSettings": "settings"},
 )

@@ -17,7 +17,7 @@ import converters
 from converters.base import Converter
 
 from .. import plugins
-from ..bundle import Bundle, now_utc, write_atomically
+from ..bundle import Bundle, now_utc
 from ..errors import BundleError, InputError, MissingExtraError
 from ..records.bundle import TensorSpec
 from ..records.latency import LatencyReport, LatencyRow
@@ -220,10 +220,3 @@ def runtime_name(target: str) -> str:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
         return package
-
-
-def save_report(bundle: Bundle, report: LatencyReport) -> Path:
-    """Add a report to the bundle's reports folder."""
-    path = bundle.report_path("latency")
-    write_atomically(path, (report.model_dump_json(indent=2) + "\n").encode())
-    return path

@@ -6,10 +6,10 @@ from .. import exports
 
 if TYPE_CHECKING:
     from .serving import serving as serving
-    from .tail import PackageSettings as PackageSettings
+    from .settings import PackageSettings as PackageSettings
     from .tail import package as package
 
 __getattr__ = exports(
     __name__,
-    {"PackageSettings": "tail", "package": "tail", "serving": "serving"},
+    {"PackageSettings": "settings", "package": "tail", "serving": "serving"},
 )

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from ..datasets._data import load_data, load_photos
-from ..protect.protected import Protected, seeded
+from ..inference import seeded
+from ..protect.protected import Protected
 from .cases import ALTERNATING, BLACK, GREY, NO_NOISE, OTHER_DRAW, PHOTO, SATURATED, SPECKLE, SWINGING, WHITE
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import torch
 
 from ..datasets._data import load_data
 from ..errors import InputError
-from ..protect.protected import seeded
-from ..protections._training import in_batches
+from ..inference import accuracy, seeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,5 +88,8 @@ def _accuracy(model: Path, smashed: Tensor, part: Part) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    logits = in_batches(lambda x: torch.from_numpy(session.run(["logits"], {"smashed": x.numpy()})[0]), smashed)
-    return (logits.argmax(1) == part.labels[: len(logits)]).float().mean().item()
+    return accuracy(
+        lambda x: torch.from_numpy(session.run(["logits"], {"smashed": x.numpy()})[0]),
+        smashed,
+        part.labels[: len(smashed)],
+    )

@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloud_tail.archive import write_archive
 from cloud_tail.signature import WIRE_VERSION, Signature
 
 from ..errors import InputError, UnknownNameError
-from ..protect.protected import load_protected, seeded
+from ..inference import seeded
+from ..protect.protected import load_protected
 from ..records import bundle as records
 from ..records.tools import tool_versions
 from ..records.wire import wire_spec
 from .goldens import golden_images, write_goldens
 from .int8_tail import int8_tail
 from .limits import TOLERANCES
+from .settings import PackageSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from ..bundle import Bundle
 
 _VERSION = "1.0"
 TAIL_PRECISIONS = ("fp32", "int8")
-
-
-@dataclass(frozen=True)
-class PackageSettings:
-    """What a user chooses.
-
-    Attributes:
-        name: the tail's name in its URL.
-        goldens: how many golden images.
-        photos: take the goldens from this folder's photos instead of the data's test images.
-        seed: of the goldens' eps.
-        tail_precision: fp32, or int8 for an int8 tail beside the fp32 one.
-        max_tail_drop: accuracy, as a share, that the int8 tail may lose against fp32 on the validation images.
-    """
-
-    name: str = "tail"
-    goldens: int = 16
-    photos: Path | None = None
-    seed: int = 7
-    tail_precision: str = "fp32"
-    max_tail_drop: float = 0.005
 
 
 def package(
@@ -76,8 +55,6 @@ def package(
         raise InputError(f"{settings.name!r} is no name for a tail; use letters, digits, - and _, a letter first.")
     if settings.tail_precision not in TAIL_PRECISIONS:
         raise UnknownNameError("tail precision", settings.tail_precision, TAIL_PRECISIONS)
-    if settings.goldens < 1:
-        raise InputError("A bundle needs at least one golden image; give --goldens-count 1 or more.")
     found = load_protected(bundle)
     images, labels = golden_images(bundle, settings.goldens, settings.photos)
     old = bundle.manifest

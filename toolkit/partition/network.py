@@ -135,7 +135,7 @@ def _build(source: str, channels: int, classes: int | None) -> nn.Module:
     if source in plugins.names(families):
         module = importlib.import_module(f"{families.__name__}.{source}")
         return cast("nn.Module", module.build(channels, classes or 10))
-    from .vision import torchvision
+    from ..datasets._vision import torchvision
 
     models = torchvision().models
     known = models.list_models(module=models)

@@ -6,10 +6,11 @@ from .. import exports
 
 if TYPE_CHECKING:
     from .build import build as build
-    from .build import fingerprint as fingerprint
+    from .build import run as run
     from .config import read_config as read_config
+    from .fingerprint import fingerprint as fingerprint
 
 __getattr__ = exports(
     __name__,
-    {"build": "build", "fingerprint": "build", "read_config": "config"},
+    {"build": "build", "fingerprint": "fingerprint", "run": "build", "read_config": "config"},
 )

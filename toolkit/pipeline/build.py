@@ -8,55 +8,85 @@ reads, and the fingerprint of the stage before. A stage whose fingerprint is in 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from .. import __version__
-from ..bundle import MANIFEST, Bundle, sha256_of
+from ..bundle import MANIFEST, Bundle
 from ..convert.heads import convert, plan_heads
-from ..datasets._preprocess import preprocess_for
+from ..evaluate.privacy_meter import pi_meter
+from ..measure.heads import measure_bundle
+from ..measure.settings import effort_of
 from ..package import goldens
-from ..package.tail import PackageSettings, package
-from ..partition.network import load_network, parse_shape
-from ..partition.split import partition
-from ..protect.fuse import ProtectSettings, protect
+from ..package.tail import package
+from ..partition.start import start
+from ..protect.fuse import protect
 from ..protect.protected import protection_class
-from .config import parse_share
+from ..records.latency import LatencyReport
+from ..records.parity import ParityReport
+from ..verify.report import verify_bundle
+from .fingerprint import content_of, files_of, fingerprint
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .config import Deploy
 
 #: called with (stage, share done in [0, 1], text)
 Progress = Callable[[str, float, str], None]
+Report = TypeVar("Report", ParityReport, LatencyReport)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a deploy.toml leads to."""
+
+    bundle: Bundle
+    parity: ParityReport
+    latency: LatencyReport
+
+
+def run(config: Deploy, progress: Progress) -> Built:
+    """Do everything that a deploy.toml describes, and only what is not done yet."""
+    bundle = build(config, progress)
+    parity = _reported(
+        bundle, "verify", ParityReport, fingerprint(files_of(bundle)),
+        lambda: verify_bundle(bundle, progress=_part(progress, "verify"))
+    )  # fmt: skip
+    progress("verify", 1.0, "")
+    timed = config.measure
+    latency = _reported(
+        bundle, "measure", LatencyReport, fingerprint(files_of(bundle), timed),
+        lambda: measure_bundle(
+            bundle, threads=timed.threads, effort=effort_of(quick=timed.quick),
+            progress=lambda share, text: progress("measure", share, text),
+        ),
+    )  # fmt: skip
+    progress("measure", 1.0, "")
+    return Built(bundle, parity, latency)
 
 
 def build(config: Deploy, progress: Progress) -> Bundle:
-    """Bring a bundle to what a deploy.toml describes, doing only what is not done yet."""
+    """Bring a bundle to what a deploy.toml describes, up to its package, doing only what is not done yet."""
     net, root = config.network, config.bundle
     targets, wire = config.convert.targets, config.convert.wire
     wanted = [head for target, kinds in targets.items() for head in plan_heads([target], kinds, wire=wire)]
-    stamp = fingerprint(net, _content(net.weights), _content(net.labels), __version__)
+    stamp = fingerprint(net, content_of(net.weights), content_of(net.labels), __version__)
     bundle = Bundle.open(root) if (root / MANIFEST).is_file() else None
     if bundle is None or not _done(bundle, "partition", stamp):
         progress("partition", 0.0, f"{net.source} at {net.cut}")
-        shape = parse_shape(net.input)
-        network = load_network(net.source, shape, net.weights, net.classes)
-        labels = net.labels.read_text(encoding="utf-8").split("\n") if net.labels else None
-        how = preprocess_for(shape, net.mean, net.std, net.resize)
-        bundle = partition(
-            network, net.cut, root, preprocess=how, labels=labels, weights=net.weights, fingerprint=stamp
-        )
+        bundle = start(net, root, fingerprint=stamp)
     progress("partition", 1.0, "")
 
     stamp = fingerprint(stamp, config.protect, protection_class(config.protect.method).revision)
     if not _done(bundle, "protect", stamp):
-        shares = {name: parse_share(getattr(config.protect, name)) for name in ("max_accuracy_drop", "min_pi")}
-        chosen = config.protect.model_dump() | shares
-        protect(bundle, ProtectSettings(**chosen), progress=_part(progress, "protect"), resume=True, fingerprint=stamp)
+        protect(
+            bundle,
+            config.protect,
+            progress=_part(progress, "protect"),
+            resume=True,
+            fingerprint=stamp,
+            meter=pi_meter,
+        )
     progress("protect", 1.0, "")
 
     missing = [head for head in wanted if not _done(bundle, f"convert {head}", stamp)]
@@ -64,32 +94,27 @@ def build(config: Deploy, progress: Progress) -> Bundle:
         convert(bundle, missing, progress=_part(progress, "convert"), fingerprint=stamp)
     progress("convert", 1.0, "")
 
-    stamp = fingerprint(stamp, config.package, _content(config.package.photos), goldens.VERSION)
+    stamp = fingerprint(stamp, config.package, content_of(config.package.photos), goldens.VERSION)
     if not _done(bundle, "package", stamp):
         progress("package", 0.0, "tail and goldens")
-        made = config.package.model_dump() | {"max_tail_drop": parse_share(config.package.max_tail_drop)}
-        package(bundle, PackageSettings(**made), fingerprint=stamp)
+        package(bundle, config.package, fingerprint=stamp)
     progress("package", 1.0, "")
     return bundle
-
-
-def fingerprint(*parts: Any) -> str:  # noqa: ANN401 (settings of any stage)
-    """Hash whatever a stage depends on."""
-    plain = [part.model_dump(mode="json") if hasattr(part, "model_dump") else part for part in parts]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _done(bundle: Bundle, stage: str, stamp: str) -> bool:
     return bundle.manifest.stages.get(stage) == stamp
 
 
-def _content(path: Path | None) -> str | None:
-    """Hash what a path holds, so that an edited file is seen."""
-    if path is None or not path.exists():
-        return None
-    if path.is_file():
-        return sha256_of(path)
-    return fingerprint([(entry.name, sha256_of(entry)) for entry in sorted(path.glob("*")) if entry.is_file()])
+def _reported(bundle: Bundle, stage: str, kind: type[Report], stamp: str, make: Callable[[], Report]) -> Report:
+    """Return the newest report of a kind if it is about exactly these files and settings, else make one."""
+    kept = bundle.newest_report(kind) if _done(bundle, stage, stamp) else None
+    if kept is not None:
+        return kept
+    report = make()
+    bundle.add_report(report)
+    bundle.note_stage(stage, stamp)
+    return report
 
 
 def _part(progress: Progress, stage: str) -> Callable[[int, int, str], None]:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from .. import exports
 
 if TYPE_CHECKING:
-    from .fuse import ProtectSettings as ProtectSettings
     from .fuse import protect as protect
     from .protected import Protected as Protected
     from .protected import load_protected as load_protected
+    from .settings import ProtectSettings as ProtectSettings
 
 __getattr__ = exports(
     __name__,
-    {"ProtectSettings": "fuse", "Protected": "protected", "load_protected": "protected", "protect": "fuse"},
+    {"ProtectSettings": "settings", "Protected": "protected", "load_protected": "protected", "protect": "fuse"},
 )

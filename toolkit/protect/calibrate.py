@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..protections._training import in_batches
+from ..inference import in_batches, right, seeded, smash
 from ..protections.base import Protection
 
 #: noise 200 times as strong as trained is as good as no information; the search stops there
@@ -81,8 +81,8 @@ def calibrate_strength(
     """
     smashed = in_batches(head, images)
     if unprotected_right is None:
-        unprotected_right = in_batches(tail, smashed).argmax(1) == labels
-    return _search(protection, tail, smashed, labels, unprotected_right.float(), max_drop, draws, seed, progress)
+        unprotected_right = right(in_batches(tail, smashed), labels)
+    return _search(protection, tail, smashed, labels, unprotected_right, max_drop, draws, seed, progress)
 
 
 def calibrate_privacy(
@@ -145,10 +145,10 @@ def _search(
 
     def look(strength: float) -> tuple[float, float, bool]:
         protection.set_strength(strength)
-        right = _share_right(protection, tail, smashed, labels, draws if has_noise else 1, seed)
-        lost = clean - right
+        kept_right = _share_right(protection, tail, smashed, labels, draws if has_noise else 1, seed)
+        lost = clean - kept_right
         margin = _QUANTILE * lost.std().item() / math.sqrt(len(lost)) if len(lost) > 1 else 0.0
-        accuracy = right.mean().item()
+        accuracy = kept_right.mean().item()
         tried.append((strength, accuracy))
         progress(min(len(tried), total), total, f"strength {strength:.3f}: accuracy {accuracy:.2%}")
         return accuracy, margin, lost.mean().item() + margin <= max_drop
@@ -192,11 +192,9 @@ def _share_right(
     protection: Protection, tail: nn.Module, smashed: Tensor, labels: Tensor, draws: int, seed: int
 ) -> Tensor:
     """Share of draws [N] for which the tail is right about each image."""
-    generator = torch.Generator().manual_seed(seed)
-    right = torch.zeros(len(smashed))
+    generator = seeded(seed)
+    share = torch.zeros(len(smashed))
     for _ in range(draws):
         for index in torch.arange(len(smashed)).split(128):
-            eps = protection.draw_eps(len(index), generator)
-            protected = protection(smashed[index], *(() if eps is None else (eps,)))
-            right[index] += (tail(protected).argmax(1) == labels[index]).float()
-    return right / draws
+            share[index] += right(tail(smash(protection, smashed[index], generator)), labels[index])
+    return share / draws

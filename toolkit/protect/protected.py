@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from safetensors.torch import load_file
 
 from .. import plugins, protections
@@ -110,8 +109,3 @@ def _restore(head: nn.Module, protection: Protection, path: Path) -> None:
         raise BundleError(
             f"{path} does not fit the protection ({str(error).splitlines()[0]}); protect the bundle anew."
         ) from None
-
-
-def seeded(seed: int) -> torch.Generator:
-    """Return a CPU generator that starts at `seed`."""
-    return torch.Generator().manual_seed(seed)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from ..inference import accuracy, in_batches
 from .base import Protection, Training
 
 
@@ -69,12 +70,6 @@ def trainable(module: nn.Module) -> Iterator[list[nn.Parameter]]:
             parameter.requires_grad_(False)
 
 
-@torch.no_grad()
-def in_batches(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 128) -> Tensor:
-    """Apply a module to many inputs [N,...] without gradients."""
-    return torch.cat([module(part) for part in inputs.split(batch_size)])
-
-
 class Balance(nn.Module):
     """The privacy term's weight, moved so that the user's accuracy stays where it has to [ours].
 
@@ -107,8 +102,8 @@ class Balance(nn.Module):
 
 def balance_for(training: Training, weight: float, max_drop: float) -> Balance:
     """Start a balance from the accuracy that the network has before protection, on the training images."""
-    logits = in_batches(lambda images: training.tail(training.head(images)), training.images)
-    return Balance(weight, max_drop, (logits.argmax(1) == training.labels).float().mean().item())
+    unprotected = accuracy(lambda images: training.tail(training.head(images)), training.images, training.labels)
+    return Balance(weight, max_drop, unprotected)
 
 
 def reinitialise(module: nn.Module, seed: int) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..inference import in_batches
 from . import _training
 from .base import FeatureShape, Protection, Training
 
@@ -41,7 +42,7 @@ class Cloak(Protection):
     def fit(self, training: Training) -> None:
         """Train loc and scale: cross-entropy of the frozen tail - weight * log(mean scale)."""
         options = self.settings(training.options)
-        deviation = _training.in_batches(training.head, training.images).std()
+        deviation = in_batches(training.head, training.images).std()
         if training.resume_from is None:
             with torch.no_grad():
                 self.loc.zero_()

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ._training import in_batches
+from ..inference import in_batches
 from .base import FeatureShape, Protection, Training
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..inference import in_batches
 from . import _training
 from ._dependence import class_centres, tolerated_directions
 from .base import FeatureShape, Protection, Training
@@ -202,7 +203,7 @@ class PriPro(Protection):
         options = self.settings(training.options)
         generator = torch.Generator().manual_seed(training.seed)
         if training.resume_from is None:
-            smashed = _training.in_batches(training.head, training.images)
+            smashed = in_batches(training.head, training.images)
             _training.reinitialise(self, training.seed)
             self.transparency.fill_(options["transparency"])
             self.start_from(smashed, generator)

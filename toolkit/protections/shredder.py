@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..inference import in_batches
 from . import _training
 from .base import FeatureShape, Protection, Training
 
@@ -72,7 +73,7 @@ class Shredder(Protection):
     def _draw_tensors(self, training: Training, scale: float) -> None:
         """Start from Laplace noise of `scale` standard deviations of the features."""
         generator = torch.Generator().manual_seed(training.seed)
-        deviation = _training.in_batches(training.head, training.images).std()
+        deviation = in_batches(training.head, training.images).std()
         uniform = torch.rand(self.tensors.shape, generator=generator) - 0.5
         laplace = -uniform.sign() * torch.log1p(-2 * uniform.abs().clamp(max=0.4999)) * math.sqrt(0.5)
         with torch.no_grad():

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 #: of every report under reports/; a report of another one is refused
-REPORT_VERSION = 1
+REPORT_VERSION: Literal[1] = 1
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 #: relative, forward slashes, no empty, '.' or '..' part: it stays inside the bundle (no look-around: not every engine)
@@ -24,6 +24,15 @@ class Record(BaseModel):
     """Base of every part: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Report(Record):
+    """Base of every report: what it is and which bundle it is about (null: a network that has no bundle yet)."""
+
+    schema_version: Literal[1] = REPORT_VERSION
+    kind: str
+    bundle_id: Sha256 | None
+    created_utc: str
 
 
 class FileRef(Record):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .bundle import Record, Sha256
+from .bundle import Record, Report, Sha256
 from .machine import Condition, Device
 
 
@@ -47,13 +47,11 @@ class OperatorRow(Record):
     share: float
 
 
-class LatencyReport(Record):
+class LatencyReport(Report):
     """What `pripro measure --json` prints and what the phone apps' benchmark screens write."""
 
-    schema_version: Literal[1] = 1
     kind: Literal["latency"] = "latency"
     bundle_id: Sha256
-    created_utc: str
     device: Device
     start: Condition
     end: Condition

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .bundle import Record, Sha256
+from .bundle import Record, Report, Sha256
 from .machine import Device
 
 
@@ -44,13 +44,11 @@ class ParityRow(Record):
     eager_accuracy: float | None = None
 
 
-class ParityReport(Record):
+class ParityReport(Report):
     """What `pripro verify --json` prints."""
 
-    schema_version: Literal[1] = 1
     kind: Literal["parity"] = "parity"
     bundle_id: Sha256
-    created_utc: str
     device: Device
     rows: list[ParityRow]
     passed: bool
@@ -73,12 +71,10 @@ class DeviceOutput(Record):
     logits: list[float] | None
 
 
-class DeviceParityReport(Record):
+class DeviceParityReport(Report):
     """What the apps' Parity screens write; `pripro verify --device-report FILE` turns it into ParityRows."""
 
-    schema_version: Literal[1] = 1
     kind: Literal["device-parity"] = "device-parity"
     bundle_id: Sha256
-    created_utc: str
     device: Device
     outputs: list[DeviceOutput]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .bundle import Record, Sha256
+from .bundle import Record, Report, Sha256
 from .machine import Device
 
 Encoding = Literal["fp32", "fp16", "uint8"]
@@ -58,14 +58,12 @@ class Recommendation(Record):
     why: str
 
 
-class PlanReport(Record):
+class PlanReport(Report):
     """What `pripro plan --json` prints."""
 
-    schema_version: Literal[1] = 1
     kind: Literal["plan"] = "plan"
     #: the bundle that was planned from; null where a network was, which has no bundle yet
     bundle_id: Sha256 | None
-    created_utc: str
     device: Device
     network: str
     protection: str

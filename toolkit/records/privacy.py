@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..evaluate.scoring import PrivacyRow
-from .bundle import Record, Sha256
+from .bundle import Record, Report, Sha256
 from .machine import Device
 
 DEFINITIONS = (
@@ -58,13 +58,11 @@ class HeatMap(Record):
     mean: float
 
 
-class PrivacyReport(Record):
+class PrivacyReport(Report):
     """Rows hold attacks on the protected bundle; shares are in [0, 1]."""
 
-    schema_version: Literal[1] = 1
     kind: Literal["privacy"] = "privacy"
     bundle_id: Sha256
-    created_utc: str
     device: Device
     tools: dict[str, str]
     data: str

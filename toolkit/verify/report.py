@@ -6,11 +6,14 @@ task: do the classes stay (parity/task.py). What could not be run gets a row tha
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..bundle import now_utc
 from ..convert.heads import converter
 from ..errors import BundleError, MissingExtraError, UnknownNameError
+from ..package.serving import serving
 from ..records.machine import this_host
 from ..records.parity import ParityReport, ParityRow
 from .codes import Codes
@@ -22,13 +25,16 @@ from .tail import tail_fault
 from .task import TaskImages, end_to_end_row, load_task, task_row, through
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from cloud_tail.client import TailClient
 
     from ..bundle import Bundle
     from ..records import bundle as records
     from ..records.machine import Device
+
+#: called with (heads done, heads in all, text)
+Progress = Callable[[int, int, str], None]
 
 
 def verify(
@@ -38,7 +44,7 @@ def verify(
     targets: Sequence[str] | None = None,
     arm64: bool = False,
     tflite_compat: str | None = None,
-    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
+    progress: Progress = lambda done, total, text: None,
 ) -> ParityReport:
     """Compare every head that can run here with eager torch, and its answers through the tail.
 
@@ -73,6 +79,30 @@ def verify(
             rows += old_tflite_rows(bundle, head, goldens, tflite_compat)
     progress(len(heads), len(heads), "verified")
     return report_of(bundle, rows)
+
+
+def verify_bundle(
+    bundle: Bundle,
+    tail: str | None = None,
+    token: str | None = None,
+    *,
+    targets: Sequence[str] | None = None,
+    arm64: bool = False,
+    tflite_compat: str | None = None,
+    progress: Progress = lambda done, total, text: None,
+) -> ParityReport:
+    """Verify with the tail at URL `tail`, or with the bundle's own, served for the occasion.
+
+    Raises:
+        as `verify`.
+        ServerError: the bundle's own tail did not start.
+    """
+    from cloud_tail.client import TailClient
+
+    with contextlib.ExitStack() as stack:
+        url = tail or stack.enter_context(serving(bundle))
+        client = stack.enter_context(TailClient(url, token, bundle_id=bundle.manifest.bundle_id))
+        return verify(bundle, client, targets=targets, arm64=arm64, tflite_compat=tflite_compat, progress=progress)
 
 
 def chosen_heads(bundle: Bundle, targets: Sequence[str] | None) -> list[records.Head]:

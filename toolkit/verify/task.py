@@ -61,7 +61,8 @@ def load_task(bundle: Bundle) -> TaskImages | None:
     import torch
 
     from ..datasets._data import load_data
-    from ..protect.protected import load_protected, seeded
+    from ..inference import seeded
+    from ..protect.protected import load_protected
 
     record = bundle.manifest.protection
     if record is None or record.data is None:

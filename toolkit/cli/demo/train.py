@@ -12,7 +12,7 @@ from ...bundle import write_atomically
 from ...datasets._data import load_data
 from ...datasets._preprocess import preprocess_for
 from ...families import digits_resnet
-from ...protections._training import in_batches
+from ...inference import accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def train(out: Path, *, seed: int = 0, progress: Callable[[int, int, str], None]
                 progress(epoch * batches + number + 1, _EPOCHS * batches, f"loss {loss.item():.3f}")
     network.eval()
     write_atomically(out, save({name: value.contiguous() for name, value in network.state_dict().items()}))
-    return (in_batches(network, data.test.images).argmax(1) == data.test.labels).float().mean().item()
+    return accuracy(network, data.test.images, data.test.labels)
 
 
 def _jitter(images: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from .. import latency, parity
-from ..bundle import Manifest
+from ..bundle import Manifest, Report
 from ..plan import PlanReport
 
 FOLDER = Path(__file__).parent
@@ -17,12 +17,10 @@ FOLDER = Path(__file__).parent
 
 def models() -> dict[str, type[BaseModel]]:
     """File name -> the class that it describes: the bundle's manifest and every kind of report."""
-    kinds: list[type[BaseModel]] = [
+    kinds: list[type[Report]] = [
         value
         for value in (*vars(parity).values(), *vars(latency).values())
-        if inspect.isclass(value)
-        and issubclass(value, BaseModel)
-        and {"kind", "bundle_id"} <= value.model_fields.keys()
+        if inspect.isclass(value) and issubclass(value, Report) and value is not Report
     ]
     kinds.append(PlanReport)
     found: dict[str, type[BaseModel]] = {"bundle.schema.json": Manifest}

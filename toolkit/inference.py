@@ -1,0 +1,48 @@
+"""Apply networks to many images without gradients: in batches, with seeded noise, and count what is right.
+
+Notation: N images, C x h x w smashed features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from .protections.base import Protection
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a generator of its own, so that results do not depend on what drew numbers before."""
+    return torch.Generator().manual_seed(seed)
+
+
+@torch.no_grad()
+def in_batches(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 128) -> Tensor:
+    """Apply a module to many inputs [N,...] and return its outputs [N,...]."""
+    return torch.cat([module(part) for part in inputs.split(batch_size)])
+
+
+def smash(protection: Protection, smashed: Tensor, generator: torch.Generator) -> Tensor:
+    """Protect features [N,C,h,w] with eps drawn from `generator`, if the method takes any."""
+    eps = protection.draw_eps(len(smashed), generator)
+    protected: Tensor = protection(smashed) if eps is None else protection(smashed, eps)
+    return protected
+
+
+def smashing(protection: Protection, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Return the protection as a function of the features alone, with fresh eps at each call."""
+    return lambda smashed: smash(protection, smashed, generator)
+
+
+def right(logits: Tensor, labels: Tensor) -> Tensor:
+    """Tell for each of N answers [N,K] whether its top class is the label [N]: [N], float32, 0 or 1."""
+    return (logits.argmax(1) == labels).float()
+
+
+def accuracy(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor) -> float:
+    """Share of inputs [N,...] about which a classifier is right."""
+    return right(in_batches(module, inputs), labels).mean().item()

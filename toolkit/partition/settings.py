@@ -1,0 +1,33 @@
+"""What a user chooses for `pripro partition`: [network] of a deploy.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..records.settings import Settings
+
+
+class PartitionSettings(Settings):
+    """The trained network and where it is cut.
+
+    Attributes:
+        source: a torchvision classifier's name, a family, package.module:factory, or a .pt2 file.
+        input: the image's shape as CxHxW.
+        cut: cut point, as `pripro cuts` names it.
+        weights: file of the trained weights.
+        classes: how many classes a named network is built with; None: as many as there are labels.
+        labels: text file, one class name a line, in the order of the network's outputs.
+        mean: per channel, in units of the scaled pixel; None: ImageNet's, or 0.5 for grey.
+        std: per channel; None: ImageNet's, or 0.5 for grey.
+        resize: stretch or center-crop.
+    """
+
+    source: str
+    input: str = "3x224x224"
+    cut: str
+    weights: Path | None = None
+    classes: int | None = None
+    labels: Path | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    resize: str = "stretch"

@@ -1,0 +1,42 @@
+"""What a user chooses for `pripro protect`: [protect] of a deploy.toml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from ..records.settings import Settings, Share
+
+
+class ProtectSettings(Settings):
+    """The method, its budget and what the search aims at. Both searches None: the strength stays as trained.
+
+    Attributes:
+        method: name of the protection.
+        data: the data set, such as folder:DIR; None for methods that need none.
+        max_accuracy_drop: a share (0.01 = one percentage point), also "1%"; the strongest noise within it.
+        min_pi: the weakest noise with at least this PI against a retrained attribute attacker.
+        epochs: passes over the training images.
+        batch_size: images per training step.
+        seed: seeds training and search.
+        options: the method's own settings.
+    """
+
+    method: str = "pripro"
+    data: str | None = None
+    max_accuracy_drop: Share | None = None
+    min_pi: Share | None = None
+    epochs: Annotated[int, Field(ge=1)] = 16
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    seed: int = 0
+    options: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Self:
+        if self.max_accuracy_drop is not None and self.min_pi is not None:
+            raise ValueError(
+                "--min-pi and --max-accuracy-drop (min_pi and max_accuracy_drop in deploy.toml) are two directions of "
+                "one search; give one of them."
+            )
+        return self
