@@ -20,9 +20,10 @@ from ..partition.network import load_network
 from ..partition.split import Split, split
 from ..protect.fitting import Fitting, fit_and_calibrate
 from ..records.bundle import Preprocess, Record
+from ..records.privacy import PrivacyRow
 from .attacking import Outcome, Setting, attack_victim, build_attack, to_unit
 from .judge import Judge
-from .scoring import PrivacyRow, score
+from .scoring import score
 from .tasks import Task, make_task
 from .victim import Victim
 

@@ -20,7 +20,7 @@ from ..protect.fitting import Fitting, fit_and_calibrate
 from ..protect.protected import features_of, load_protected, protection_class
 from ..protections.none import NoProtection
 from ..records.machine import this_host
-from ..records.privacy import CurvePoint, Floor, PrivacyReport
+from ..records.privacy import CurvePoint, Floor, PrivacyReport, PrivacyRow
 from ..records.tools import tool_versions
 from ..records.wire import HeadWire, wire_spec
 from . import tasks
@@ -29,7 +29,7 @@ from .judge import Judge
 from .metrics.pi import pi
 from .outcome_cache import OutcomeCache
 from .pictures import heat_maps, picture_grid
-from .scoring import PrivacyRow, score
+from .scoring import score
 from .tasks import Task, make_task
 from .victim import UserSide, Victim
 

@@ -4,51 +4,13 @@ from __future__ import annotations
 
 import math
 
-from pydantic import Field
-
-from ..records.bundle import Record
+from ..records.privacy import PrivacyRow
 from .attacking import Outcome
 from .metrics.pi import pi, pi_per_input, worst
 from .victim import UserSide
 
 #: reconstructions below it count as unrecognisable (He et al., 2020)
 UNRECOGNISABLE_SSIM = 0.3
-
-
-class PrivacyRow(Record):
-    """One attack on one protected network. Shares are in [0, 1].
-
-    Null: PI where the unprotected attack is no better than chance; likenesses for attributes.
-    """
-
-    method: str
-    strength: float
-    attack: str
-    task: str
-    observations: int
-    pa: float
-    accuracy: float
-    accuracy_unprotected: float
-    #: share of test inputs that the tail gets right in less than half of the draws
-    inputs_mostly_wrong: float
-    attacker: float
-    attacker_unprotected: float
-    chance: float
-    pi: float | None
-    pi_inputs_mean: float | None
-    pi_worst5: float | None
-    pi_worst1: float | None
-    ssim: float | None
-    ssim_unprotected: float | None
-    ssim_worst5: float | None
-    psnr_db: float | None
-    mse: float | None
-    recognised: float | None
-    images: int
-    draws: int
-    seed: int
-    #: PI of each test input that counts, in no order that matters
-    pi_inputs: list[float] = Field(default_factory=list, repr=False)
 
 
 def score(

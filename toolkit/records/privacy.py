@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..evaluate.scoring import PrivacyRow
 from .bundle import Record, Report, Sha256
 from .machine import Device
 
@@ -16,6 +15,42 @@ DEFINITIONS = (
     "on protected features. Per input, the attacker's success is the mean probability it gives to the truth. "
     "'Recognised' is the share of reconstructions that a classifier trained on real images still gets right."
 )
+
+
+class PrivacyRow(Record):
+    """One attack on one protected network. Shares are in [0, 1].
+
+    Null: PI where the unprotected attack is no better than chance; likenesses for attributes.
+    """
+
+    method: str
+    strength: float
+    attack: str
+    task: str
+    observations: int
+    pa: float
+    accuracy: float
+    accuracy_unprotected: float
+    #: share of test inputs that the tail gets right in less than half of the draws
+    inputs_mostly_wrong: float
+    attacker: float
+    attacker_unprotected: float
+    chance: float
+    pi: float | None
+    pi_inputs_mean: float | None
+    pi_worst5: float | None
+    pi_worst1: float | None
+    ssim: float | None
+    ssim_unprotected: float | None
+    ssim_worst5: float | None
+    psnr_db: float | None
+    mse: float | None
+    recognised: float | None
+    images: int
+    draws: int
+    seed: int
+    #: PI of each test input that counts, in no order that matters
+    pi_inputs: list[float] = Field(default_factory=list, repr=False)
 
 
 class Floor(Record):
