@@ -3,19 +3,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+comma := ,
 
 .PHONY: demo test unit lint setup clean
 
 setup: $(STAMP)
 
-# torch first, so that nothing else chooses its build; then everything at the versions that work together
+# torch first, so that nothing else chooses its build; then everything at the versions that work together.
+# PYTHONWARNINGS: setuptools warns of the plain names that our packages have on purpose (CONTRIBUTING).
+PIP = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# $(call telling,what,command): run a command with a line a minute, so that nobody takes it for dead
+define telling
+@echo "set-up: $(1)"
+@( while sleep 60; do echo "set-up: still at it: $(1)"; done ) & ticker=$$!; $(2); code=$$?; kill $$ticker; exit $$code
+endef
+
 $(STAMP): pyproject.toml constraints/cpu.txt
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints/cpu.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints/cpu.txt -e '.[all,cluster,tail-openvino,dev]'
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade pip
+	$(call telling,installing torch,$(PIP) -c constraints/cpu.txt torch)
+	$(call telling,installing the exporters and this project,$(PIP) -c constraints/cpu.txt -e '.[all$(comma)cluster$(comma)tail-openvino$(comma)dev]')
+	@touch $@
 
 demo: $(STAMP)
 	$(BIN)/python -m toolkit.cli.demo

@@ -6,6 +6,7 @@
     |-- MissingExtraError       an optional package is not installed; names the pip command
     |-- BundleError             a bundle folder that is missing, damaged or at the wrong stage
     |-- NetworkError            a network that cannot be exported, cut or run
+    |-- ToolError               a program beside us (apt-get, qemu, an old runtime) that failed or took too long
     |-- ServerError             the tail answered wrongly or not at all
     `-- DeviceError             a phone that cannot be reached or failed
 
@@ -56,6 +57,10 @@ class BundleError(PriproError):
 
 class NetworkError(PriproError):
     """A network that cannot be exported, cut or run."""
+
+
+class ToolError(PriproError):
+    """A program beside us that failed or took too long."""
 
 
 class ServerError(PriproError):

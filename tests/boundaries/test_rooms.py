@@ -1,4 +1,4 @@
-"""The walk through the toolkit: no import circle between modules or packages, few names at the root, packages in order."""
+"""The walk through the toolkit: no import circle between modules or packages, few names at the root, verbs in order."""
 
 import ast
 from collections import defaultdict

@@ -14,7 +14,7 @@ from converters.to_executorch import ToExecutorch
 from converters.to_onnx import ToOnnx
 from converters.to_tflite import ToTflite
 from toolkit.emulated import arm64
-from toolkit.errors import InputError, NetworkError, UnknownNameError
+from toolkit.errors import InputError, ToolError, UnknownNameError
 from toolkit.protections.pripro import PriPro
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -101,6 +101,6 @@ def test_what_cannot_run_says_why(root, tmp_path):
         arm64.run_head("onnx", tmp_path, image, root=tmp_path / "nowhere")
     for target, name in (("executorch", "head.pte"), ("tflite", "head.tflite"), ("onnx", "head.onnx")):
         (tmp_path / name).write_bytes(b"this is no head")
-        with pytest.raises(NetworkError, match=f"Running {name} on ARM64 failed") as caught:
+        with pytest.raises(ToolError, match=f"Running {name} on ARM64 failed") as caught:
             arm64.run_head(target, tmp_path / name, image, root=root)
         assert "\n" not in str(caught.value)

@@ -12,7 +12,7 @@ from torch import nn
 from converters.base import HeadProgram
 from converters.to_tflite import ToTflite
 from toolkit.emulated import tflite_compat
-from toolkit.errors import InputError, NetworkError, UnknownNameError
+from toolkit.errors import InputError, ToolError, UnknownNameError
 from toolkit.protections.pripro import PriPro
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -67,6 +67,6 @@ def test_what_cannot_run_says_why(root, tmp_path):
     with pytest.raises(InputError, match=r"set it up with: .* -m toolkit.emulated.tflite_compat"):
         tflite_compat.run_head("2.14", tmp_path, image, root=tmp_path / "nowhere")
     (tmp_path / "head.tflite").write_bytes(b"this is no head")
-    with pytest.raises(NetworkError, match=r"Running head.tflite on tflite-runtime 2.14 failed") as caught:
+    with pytest.raises(ToolError, match=r"Running head.tflite on tflite-runtime 2.14 failed") as caught:
         tflite_compat.run_head("2.14", tmp_path / "head.tflite", image, root=root)
     assert "\n" not in str(caught.value)

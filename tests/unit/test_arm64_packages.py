@@ -12,7 +12,7 @@ from toolkit.emulated import arm64
 from toolkit.emulated.arm64 import debian
 from toolkit.emulated.arm64.root import prepare
 from toolkit.emulated.subsystem import build
-from toolkit.errors import InputError, NetworkError
+from toolkit.errors import InputError, ToolError
 
 #: an apt-get that notes what it is told; it breaks off once where a file says so
 APT_GET = """#!/bin/sh
@@ -63,7 +63,7 @@ def test_root_gets_what_is_missing_without_being_asked(machine: Path):
 
 def test_what_broke_off_is_one_sentence_and_done_by_the_next_call(machine: Path):
     (machine / "broken").touch()
-    with pytest.raises(NetworkError, match=r"^Installing Debian packages failed \(apt-get: E: Could not get lock\)\.$"):
+    with pytest.raises(ToolError, match=r"^Installing Debian packages failed \(apt-get: E: Could not get lock\)\.$"):
         install(["qemu-user-static"])
     (machine / "broken").unlink()
     install(debian.lacking(built=True))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TextIO
 
-import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 #: tables that go to a file or a pipe are not folded to a terminal's 80 columns
 _WIDE = 160
+_STDOUT = 1
+#: where results go while a command runs
+_results: list[TextIO] = []
 
 
 def say(text: str) -> None:
@@ -20,9 +26,43 @@ def say(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
 
 
+@contextlib.contextmanager
+def stdout_for_results() -> Iterator[None]:
+    """Keep stdout for the result: whatever else prints there, a user's own network too, goes to stderr."""
+    if _results:  # a command that runs another one
+        yield
+        return
+    shown = sys.stdout
+    sys.stdout.flush()
+    try:
+        kept = os.dup(_STDOUT) if shown.fileno() == _STDOUT else -1
+    except (OSError, ValueError):  # no file of the system's, as in a notebook or a test
+        kept = -1
+    out = shown if kept < 0 else os.fdopen(os.dup(kept), "w", encoding=shown.encoding)
+    _results.append(out)
+    if kept >= 0:
+        os.dup2(sys.stderr.fileno(), _STDOUT)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        _results.pop()
+        sys.stdout = shown
+        if kept >= 0:
+            with contextlib.suppress(BrokenPipeError):
+                out.close()
+            os.dup2(kept, _STDOUT)
+            os.close(kept)
+
+
+def show_text(text: str) -> None:
+    """Print the result as it is."""
+    print(text, file=_results[-1] if _results else sys.stdout, flush=True)
+
+
 def show_json(data: Any) -> None:  # noqa: ANN401 (JSON is any)
     """Print the result for machines."""
-    typer.echo(json.dumps(data, indent=2))
+    show_text(json.dumps(data, indent=2))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
@@ -31,10 +71,11 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: 
     for column in columns:
         table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console = Console(highlight=False)
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    out = _results[-1] if _results else None
+    console = Console(highlight=False, file=out)
     if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDE)
+        console = Console(highlight=False, width=_WIDE, file=out)
     console.print(table)
 
 

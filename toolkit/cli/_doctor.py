@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
+from packaging.requirements import Requirement
+
 import converters
 from converters.base import Converter
 
@@ -19,20 +21,8 @@ from ..emulated.subsystem import search_path
 #: import packages of ours with plain names: another distribution may own a folder of the same name
 _OURS = ("toolkit", "converters", "cloud_tail")
 _DISTRIBUTION = "pripro-toolkit"
-#: distribution -> extra that brings it
-_PACKAGES = {
-    "torch": "torch",
-    "torchvision": "torch",
-    "executorch": "executorch",
-    "coremltools": "coreml",
-    "litert-torch": "tflite",
-    "ai-edge-litert": "tflite",
-    "onnx": "onnx",
-    "onnxruntime": "onnx",
-    "mlxtend": "digits",
-    "torchmetrics": "privacy",
-    "grpcio": "tail",
-}
+#: extras whose packages a person may want to know about
+_EXTRAS = ("torch", "executorch", "coreml", "tflite", "onnx", "digits", "privacy", "tail")
 _ARM64, _OLD_TFLITE = "toolkit.emulated.arm64", "toolkit.emulated.tflite_compat"
 #: program -> what it is for, the Debian package that has it
 _PROGRAMS = {
@@ -58,7 +48,7 @@ def examine() -> list[Check]:
     return [
         Check("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         *_names(),
-        *(_package(name, extra) for name, extra in _PACKAGES.items()),
+        *(_package(name, extra) for name, extra in _packages().items()),
         *_targets(),
         *(_program(name, purpose, package) for name, (purpose, package) in _PROGRAMS.items()),
         _built("aarch64 system", arm64.is_ready(arm64.default_root()), "verify --arm64, 250 MB", _ARM64),
@@ -81,6 +71,20 @@ def _names() -> list[Check]:
             how = f"pip uninstall {' '.join(others)} && pip install --force-reinstall --no-deps {_DISTRIBUTION}"
             checks.append(Check(f"package {name}", "wrong", f"also owned by {', '.join(others)}", how))
     return checks
+
+
+def _packages() -> dict[str, str]:
+    """Distribution -> the first extra that brings it, as the installed metadata says."""
+    found: dict[str, str] = {}
+    try:
+        wanted = [Requirement(line) for line in metadata.requires(_DISTRIBUTION) or []]
+    except metadata.PackageNotFoundError:  # run from its folder, not installed
+        return {}
+    for extra in _EXTRAS:
+        for each in wanted:
+            if each.marker and each.marker.evaluate({"extra": extra}) and not each.marker.evaluate({"extra": ""}):
+                found.setdefault(each.name, extra)
+    return {name: extra for name, extra in found.items() if name != _DISTRIBUTION}
 
 
 def _package(name: str, extra: str) -> Check:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ._console import next_command, show_json, size
+from ._console import next_command, show_json, show_text, size
 from ._options import BundleArgument, JsonOption
 
 
@@ -44,5 +44,5 @@ def command(
         show_json({"app": str(folder), "bundle_id": opened.manifest.bundle_id, "copied": copied})
     else:
         for path in copied:
-            typer.echo(f"{path}  {size((opened.root / path).stat().st_size)}")
+            show_text(f"{path}  {size((opened.root / path).stat().st_size)}")
     next_command(_NEXT[platform.value].format(app=folder))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import importlib
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -14,7 +16,7 @@ from cloud_tail.errors import TailError
 from converters.base import ConverterError
 
 from ..errors import PriproError
-from ._console import say
+from ._console import say, stdout_for_results
 
 app = typer.Typer(
     name="pripro",
@@ -45,9 +47,20 @@ COMMANDS = (
 #: what a full disk or missing rights raise
 _USERS_OWN = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM)
 _PASSES_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _quiet(command: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (any command's)
+        with stdout_for_results():
+            command(*args, **kwargs)
+
+    return run
+
+
 for _name in COMMANDS:
     _module = importlib.import_module(f"{__package__}.{_name.replace('-', '_')}")
-    app.command(_name, context_settings=_PASSES_ON if _name == "serve" else None)(_module.command)
+    app.command(_name, context_settings=_PASSES_ON if _name == "serve" else None)(_quiet(_module.command))
 
 
 def guarded(work: Callable[[], object]) -> int:

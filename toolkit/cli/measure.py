@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._console import next_command, say
+from ._console import next_command, say, show_text
 from ._options import BundleArgument, JsonOption
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def command(
             say(f"no operator profile of {name}: its Python package opens no profiler (benchmark_model has one)")
     path = opened.add_report(report)
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        show_text(report.model_dump_json(indent=2))
     else:
         print_report(report)
     say(f"written: {path}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._console import next_command, say, show_json, size
+from ._console import next_command, say, show_json, show_text, size
 from ._options import BundleArgument, JsonOption
 
 
@@ -46,7 +46,7 @@ def command(
     if as_json:
         show_json({"tail": tail.model_dump(), "bundle_id": opened.manifest.bundle_id})
     else:
-        typer.echo(
+        show_text(
             f"{bundle / tail.archive.path}: {size(tail.archive.bytes)}, bundle_id {opened.manifest.bundle_id[:12]}"
         )
     next_command(f"pripro verify {bundle}")

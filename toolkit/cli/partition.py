@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._console import next_command, say, show_json, size
+from ._console import next_command, say, show_json, show_text, size
 from ._options import ClassesOption, InputOption, JsonOption, NetworkArgument, WeightsOption, numbers
 
 
@@ -52,7 +52,7 @@ def command(
         count = 4
         for length in split.smashed.shape[1:]:
             count *= length
-        typer.echo(
+        show_text(
             f"{out}: head {split.head_macs / total:.0%} of the work, {split.head_parameters:,} parameters; "
             f"{crossing} crosses ({size(count)}); tail(head(x)) equals the network to the bit"
         )

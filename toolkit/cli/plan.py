@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ._console import next_command, say
+from ._console import next_command, say, show_text
 from ._options import InputOption, JsonOption, WeightsOption
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def command(
         write_atomically(html, page(f"pripro plan: {report.network}", draw(report.model_dump(mode="json"))).encode())
         say(f"written: {html}")
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        show_text(report.model_dump_json(indent=2))
     else:
         print_plan(report)
     chosen = next((item for item in report.recommendations if item.option == "split"), None)

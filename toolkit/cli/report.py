@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
+from ._console import show_text
 from ._options import BundleArgument
 
 
@@ -12,4 +11,4 @@ def command(bundle: BundleArgument) -> None:
     from ..bundle import Bundle
     from ..page.page import render
 
-    typer.echo(render(Bundle.open(bundle)))
+    show_text(str(render(Bundle.open(bundle))))

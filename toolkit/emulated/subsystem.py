@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ..errors import NetworkError, PriproError
+from ..errors import PriproError, ToolError
 
 #: called with (steps done, steps in all, one line of text)
 Progress = Callable[[int, int, str], None]
@@ -50,7 +50,7 @@ def build(root: Path, recipe: Mapping[str, str], steps: Callable[[Path], list[St
         progress: called before each step, and at the end.
 
     Raises:
-        NetworkError: a step failed; nothing is left behind.
+        ToolError: a step failed; nothing is left behind.
     """
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.parent / f".{root.name}.lock"):
@@ -87,17 +87,17 @@ def call(command: list[str], what: str, timeout_s: float = 900, extra: Mapping[s
         extra: environment variables, beside those of this process.
 
     Raises:
-        NetworkError: it failed or took too long; the message carries its last line.
+        ToolError: it failed or took too long; the message carries its last line.
     """
     environment = {**os.environ, "PATH": search_path(), "LC_ALL": "C.UTF-8", **(extra or {})}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False)
     except subprocess.TimeoutExpired:
-        raise NetworkError(f"{what} took longer than {timeout_s:.0f} s; try again on a quieter machine.") from None
+        raise ToolError(f"{what} took longer than {timeout_s:.0f} s; try again on a quieter machine.") from None
     if done.returncode != 0:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         reason = lines[-1].rstrip(".")[:300] if lines else f"exit status {done.returncode}"
-        raise NetworkError(f"{what} failed ({Path(command[0]).name}: {reason}).")
+        raise ToolError(f"{what} failed ({Path(command[0]).name}: {reason}).")
     return done.stdout
 
 

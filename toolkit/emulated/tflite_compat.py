@@ -86,7 +86,7 @@ def prepare(
 
     Raises:
         InputError: no such version, or no Python of the version that it was built for.
-        NetworkError: a step failed; nothing is left behind.
+        ToolError: a step failed; nothing is left behind.
     """
     final = root or default_root(version)
     recipe = _recipe(version)
@@ -123,7 +123,7 @@ def run_head(version: str, entry: Path, inputs: Mapping[str, Array], *, root: Pa
 
     Raises:
         InputError: no such version, or its environment is not prepared.
-        NetworkError: the runtime cannot load or execute the head, such as for an operator that it does not know.
+        ToolError: the runtime cannot load or execute the head, such as for an operator that it does not know.
     """
     import numpy as np
 

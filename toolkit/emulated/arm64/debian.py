@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ...errors import NetworkError
+from ...errors import ToolError
 from .. import subsystem
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -56,7 +56,7 @@ def steps(packages: list[str]) -> list[subsystem.Step]:
 
 
 def _refresh() -> None:
-    with contextlib.suppress(NetworkError):  # a package may be broken that matters nothing here; else apt-get says so
+    with contextlib.suppress(ToolError):  # a package may be broken that matters nothing here; else apt-get says so
         subsystem.call(["dpkg", "--force-confold", "--configure", "-a"], "Finishing an installation", extra=_QUIETLY)
     _apt("update")
 
@@ -75,6 +75,6 @@ def _whole(package: str) -> bool:
         return True
     try:
         state = subsystem.call(["dpkg-query", "-W", "-f=${db:Status-Status}", package], "Looking at packages")
-    except NetworkError:
+    except ToolError:
         return True
     return state in ("installed", "config-files", "not-installed")

@@ -84,7 +84,7 @@ def prepare(
 
     Raises:
         InputError: a tool is missing.
-        NetworkError: a step failed; nothing is left behind, and the next call goes on from there.
+        ToolError: a step failed; nothing is left behind, and the next call goes on from there.
     """
     final = root or default_root()
     ready = is_ready(final)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import InputError, NetworkError, UnknownNameError
+from ...errors import InputError, ToolError, UnknownNameError
 from ..subsystem import call
 from .root import default_root, emulated, is_ready
 
@@ -38,7 +38,7 @@ def run_head(target: str, entry: Path, inputs: Mapping[str, Array], *, root: Pat
 
     Raises:
         InputError: the system is not prepared, or the inputs do not fit.
-        NetworkError: the head cannot be executed there.
+        ToolError: the head cannot be executed there.
     """
     if target not in TARGETS:
         raise UnknownNameError("target for ARM64", target, TARGETS)
@@ -83,7 +83,7 @@ def _python(target: str, root: Path, entry: Path, inputs: Mapping[str, Array], r
     )
     made = room / "smashed.npy"
     if not made.is_file():
-        raise NetworkError(
+        raise ToolError(
             f"Running {entry.name} on ARM64 gave no result; remove {root} and set it up again with: {COMMAND}"
         )
     result: Array = np.load(made, allow_pickle=False)
