@@ -119,13 +119,13 @@ def make_bundle(out: Path) -> None:
         preprocess=m.Preprocess(channels=3, height=8, width=8, mean=MEAN, std=STD),
         labels=[f"digit {index}" for index in range(CLASSES)],
         split=m.Split(
-            cut="conv", image=image_spec, smashed=wire[0], logits=answer,
+            cut="conv", image=image_spec, crossing=[wire[0]], outputs=[answer],
             head_macs=768, tail_macs=640, head_parameters=48, tail_parameters=640,
         ),
         protection=m.Protection(
-            method="gaussian", settings={"scale": 0.5}, seed=1, data=None, eps=eps_spec,
+            method="gaussian", settings={"scale": 0.5}, seed=1, data=None, eps=[eps_spec],
             weights=ref(out / "protection/0/weights.safetensors"), trains_head=False, statistics={}, accuracy=None,
-            wire_uint8=wire[2],
+            wire_uint8=[wire[2]],
         ),
     ).with_id()  # fmt: skip
 

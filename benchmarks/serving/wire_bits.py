@@ -76,7 +76,7 @@ def main() -> None:
     manifest, found = bundle.manifest, load_protected(bundle)
     signature = open_archive(bundle.path(manifest.tail.archive)).signature
     spec = signature.encoding("uint8")
-    test = load_data(manifest.protection.data, manifest.preprocess).test
+    test = load_data(manifest.protection.data.spec, manifest.preprocess).test
     right: dict[str, int] = {}
     sizes: dict[str, bytes] = {}
     errors: dict[str, list[float]] = {}

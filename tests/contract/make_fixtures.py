@@ -50,14 +50,28 @@ def minimal() -> m.Manifest:
         split=m.Split(
             cut="body",
             image=tensor("image", [-1, 1, 4, 4]),
-            smashed=tensor("smashed", [-1, 2, 2, 2]),
-            logits=tensor("logits", [-1, 3], layout="NC"),
+            crossing=[tensor("smashed", [-1, 2, 2, 2])],
+            outputs=[tensor("logits", [-1, 3], layout="NC")],
             head_macs=1,
             tail_macs=2,
             head_parameters=4,
             tail_parameters=6,
         ),
     ).with_id()
+
+
+def coding() -> m.Coding:
+    """Two channels of codes: an uneven table of three, an even one of four."""
+    return m.Coding(
+        coder="rans-1",
+        table_id="0123456789abcdef",
+        precision_bits=4,
+        levels=[3, 4],
+        scale=[0.00001, 0.25],
+        zero_point=[1, 2],
+        tables=[[1, 13, 2], [4, 4, 4, 4]],
+        pad_bytes=64,
+    )
 
 
 def full() -> m.Manifest:
@@ -95,24 +109,54 @@ def full() -> m.Manifest:
         tools={"coremltools": "9.0"},
     )
     base = minimal()
+    photos = m.DataRef(spec="digits", digest=digest("photos"), photos=5000)
     return base.model_copy(
         update={
-            "model": base.model.model_copy(update={"accuracy": 0.875, "weights_sha256": digest("weights")}),
+            "model": base.model.model_copy(
+                update={"accuracy": 0.875, "weights_sha256": digest("weights"), "data": photos}
+            ),
+            "task": m.Task(name="classify", metric="top-1", guessed=False, settings={"classes": 5.0}),
             "preprocess": m.Preprocess(
-                channels=3, height=4, width=4, resize="center-crop", mean=[0.485, 0.456, 0.406], std=[0.229, 1.0, 1e16]
+                channels=3,
+                height=4,
+                width=4,
+                resize="shorter-side",
+                shorter_side=6,
+                interpolation="bicubic",
+                antialias=False,
+                order="BGR",
+                value_range=255,
+                mean=[0.485, 0.456, 0.406],
+                std=[0.229, 1.0, 1e16],
             ),
             "labels": ["cat", "café", 'a "quoted\\one"', "tab\tand\u007f/slash", "smile \U0001f600"],
             "protection": m.Protection(
                 method="pripro",
                 settings={"grid": 14.0, "note": "tuned", "max_drop": None},
                 seed=7,
-                data="digits",
-                eps=tensor("eps", [-1, 2, 2, 2]),
+                data=photos,
+                train="all",
+                eps=[tensor("eps", [-1, 2, 2, 2])],
+                noise="fresh",
                 weights=ref("protection/dd/weights.safetensors"),
                 trains_head=False,
                 statistics={"mean_sigma": 1.5e-07},
-                accuracy=m.AccuracyReport(images=100, draws=4, unprotected=0.9, protected=0.89),
-                wire_uint8=wire,
+                accuracy=m.AccuracyReport(
+                    images=100, draws=4, unprotected=0.9, protected=0.89, metric="agreement", labelled=False
+                ),
+                wire_uint8=[wire],
+                waist=m.Waist(
+                    shape=[2, 2, 2], encoder_macs=64, decoder_macs=128, decoder_parameters=32, coding=coding()
+                ),
+                certificate=m.Certificate(
+                    message_bits_mean=300.5,
+                    message_bits_p99=400.0,
+                    message_bits_max=512.0,
+                    capacity_bits=None,
+                    prior_mse=0.0625,
+                    mse_bound=1e-05,
+                    note="vacuous for a \u201cprior\u201d of one photo",
+                ),
             ),
             "heads": [head, package],
             "tail": m.Tail(
@@ -122,6 +166,7 @@ def full() -> m.Manifest:
                 wire_version=2,
                 inputs=[tensor("smashed", [-1, 2, 2, 2]), wire],
                 outputs=[tensor("logits", [-1, 5], layout="NC")],
+                coding=coding(),
             ),
             "golden": m.Golden(
                 n=2,
@@ -129,8 +174,38 @@ def full() -> m.Manifest:
                 inputs=ref("golden/ff/inputs.safetensors"),
                 expected=ref("golden/ff/expected.safetensors"),
                 tolerances={"fp32": 0.0001, "int8": 20.0},
+                secret_hex=digest("secret"),
+                messages=ref("golden/ff/messages.safetensors"),
             ),
             "stages": {"partition": digest("partition")},
+        }
+    ).with_id()
+
+
+def several() -> m.Manifest:
+    """Two tensors cross, tokens on a grid among them, each with its own noise; the network has two outputs."""
+    made = full()
+    assert made.protection is not None
+    tokens = tensor("smashed_1", [-1, 5, 3], layout="NTC", grid=[2, 2], prefix_tokens=1)
+    codes = tokens.model_copy(update={"dtype": "uint8", "scale": [0.5], "zero_point": [128]})
+    noise = tensor("eps_1", [-1, 5, 3], layout="NTC", grid=[2, 2], prefix_tokens=1)
+    crossing = [*made.split.crossing, tokens]
+    outputs = [*made.split.outputs, tensor("boxes", [-1, 4, 3], layout="NTC")]
+    changed = {
+        "eps": [*made.protection.eps, noise],
+        "wire_uint8": [*made.protection.wire_uint8, codes],
+        "train": "injector",
+        "noise": "memoised",
+        "waist": None,
+        "certificate": None,
+    }
+    return made.model_copy(
+        update={
+            "split": made.split.model_copy(update={"crossing": crossing, "outputs": outputs}),
+            "protection": made.protection.model_copy(update=changed),
+            "heads": [],
+            "tail": None,
+            "golden": None,
         }
     ).with_id()
 
@@ -139,7 +214,7 @@ def coded() -> list[m.Head]:
     """The heads of `full`, converted with --wire uint8: their outputs carry the wire's scale and zero point."""
     made = full()
     assert made.protection is not None
-    wire = made.protection.wire_uint8.model_copy(update={"shape": [1, 2, 2, 2]})
+    wire = made.protection.wire_uint8[0].model_copy(update={"shape": [1, 2, 2, 2]})
     kinds = ("uint8", "float32")
     return [
         head.model_copy(update={"outputs": [wire.model_copy(update={"dtype": kind})]})
@@ -328,10 +403,11 @@ BROKEN: dict[str, tuple[Edit, list[str], str]] = {
         ["weights_sha256"],
         "null must be said, not left out",
     ),
-    "schema-version-2": (put("schema_version", 2), ["schema_version"], "made by a later tool"),
+    "schema-version-1": (put("schema_version", 1), ["schema_version"], "made by an earlier tool"),
+    "schema-version-3": (put("schema_version", 3), ["schema_version"], "made by a later tool"),
     "schema-version-missing": (drop("schema_version"), ["schema_version"], "no version at all"),
-    "schema-version-2-and-unknown-key": (
-        lambda raw: raw.update(schema_version=2, surprise=1),
+    "schema-version-3-and-unknown-key": (
+        lambda raw: raw.update(schema_version=3, surprise=1),
         ["schema_version"],
         "the version's message wins: a later schema has other keys",
     ),
@@ -342,18 +418,50 @@ BROKEN: dict[str, tuple[Edit, list[str], str]] = {
         "labels swapped after the bundle was made",
     ),
     "edited-wire-scale": (
-        put("protection.wire_uint8.scale", [0.00001, 0.2]),
+        put("protection.wire_uint8.0.scale", [0.00001, 0.2]),
         ["bundle_id"],
         "a wire code changed afterwards",
     ),
+    "edited-table": (
+        put("protection.waist.coding.tables", [[2, 12, 2], [4, 4, 4, 4]]),
+        ["bundle_id"],
+        "a frequency changed afterwards: the bytes would be decoded to other codes",
+    ),
+    "edited-noise": (put("protection.noise", "memoised"), ["bundle_id"], "another noise than the bundle's"),
+    "nothing-crosses": (put("split.crossing", []), ["crossing"], "a cut that nothing crosses"),
+    "five-cross": (
+        lambda raw: raw["split"].update(crossing=raw["split"]["crossing"] * 5),
+        ["crossing"],
+        "more than four cross",
+    ),
+    "version-1-eps": (
+        lambda raw: raw["protection"].update(eps=raw["protection"]["eps"][0]),
+        ["eps"],
+        "one tensor where a list must be",
+    ),
+    "frequency-zero": (
+        put("protection.waist.coding.tables", [[0, 14, 2], [4, 4, 4, 4]]),
+        ["tables"],
+        "a code that cannot be said",
+    ),
+    "one-level": (put("protection.waist.coding.levels", [1, 4]), ["levels"], "a channel that says nothing"),
+    "unknown-coder": (put("protection.waist.coding.coder", "zip"), ["coder"], "a byte format nobody has written down"),
+    "table-id": (put("tail.coding.table_id", "0123"), ["table_id"], "not 8 bytes in lower-case hex"),
+    "secret": (put("golden.secret_hex", "00"), ["secret_hex"], "not 32 bytes in lower-case hex"),
+    "unknown-train": (put("protection.train", "tail"), ["train"], "a setting that does not exist"),
+    "unknown-noise": (put("protection.noise", "none"), ["noise"], "a setting that does not exist"),
+    "unknown-wire-version": (put("tail.wire_version", 3), ["wire_version"], "a wire that does not exist"),
+    "value-range": (put("preprocess.value_range", 2), ["value_range"], "pixels count to 1 or to 255"),
+    "no-photos": (put("protection.data.photos", 0), ["photos"], "data without a photo"),
+    "grid-of-three": (put("split.crossing.0.grid", [2, 2, 2]), ["grid"], "a grid has a height and a width"),
     "path-dotdot": (put("heads.0.entry", "head/../../secrets"), ["entry"], "a path that leaves the bundle"),
     "path-absolute": (put("golden.inputs.path", "/etc/passwd"), ["path"], "a path that leaves the bundle"),
     "path-backslash": (put("golden.inputs.path", "golden\\inputs"), ["path"], "one separator only"),
     "path-empty-part": (put("golden.inputs.path", "golden//inputs"), ["path"], "two spellings of one path"),
     "bad-sha256": (put("model.program.sha256", "ABC"), ["sha256"], "not a SHA-256 in lower-case hex"),
     "negative-bytes": (put("tail.archive.bytes", -1), ["bytes"], "no file has fewer than 0 bytes"),
-    "unknown-dtype": (put("split.smashed.dtype", "float64"), ["dtype"], "a type that the wire does not know"),
-    "unknown-layout": (put("split.smashed.layout", "CHWN"), ["layout"], "a layout that the schema does not know"),
+    "unknown-dtype": (put("split.crossing.0.dtype", "float64"), ["dtype"], "a type that the wire does not know"),
+    "unknown-layout": (put("split.crossing.0.layout", "CHWN"), ["layout"], "a layout that the schema does not know"),
     "null-where-number": (put("preprocess.height", None), ["height"], "null where a number must be"),
     "two-channels": (put("preprocess.channels", 2), ["channels"], "photos are grey or RGB"),
     "list-where-object": (put("preprocess", []), ["preprocess"], "a list where an object must be"),
@@ -384,7 +492,7 @@ def main(out: Path = HERE) -> None:
     def pretty(raw: object) -> bytes:
         return (json.dumps(raw, indent=2, ensure_ascii=False) + "\n").encode()
 
-    for name, made in (("minimal", minimal()), ("full", full())):
+    for name, made in (("minimal", minimal()), ("full", full()), ("several-tensors", several())):
         data = (made.model_dump_json(indent=2) + "\n").encode()
         save(f"manifest/{name}.json", data, "manifest", "accept", bundle_id=made.bundle_id, why="as pripro writes it")
     raw_full = json.loads(full().model_dump_json())

@@ -24,8 +24,8 @@ def small_manifest(program: FileRef) -> Manifest:
         split=Split(
             cut="conv",
             image=spec("image", [-1, 1, 8, 8]),
-            smashed=spec("smashed", [-1, 2, 4, 4]),
-            logits=spec("logits", [-1, 2]),
+            crossing=[spec("smashed", [-1, 2, 4, 4])],
+            outputs=[spec("logits", [-1, 2])],
             head_macs=1,
             tail_macs=1,
             head_parameters=1,
@@ -117,7 +117,7 @@ def edited(bundle, change):
     ("change", "sentence"),
     [
         (lambda raw: raw.update(surprise=1), "surprise"),
-        (lambda raw: raw.update(schema_version=2), "schema_version 2"),
+        (lambda raw: raw.update(schema_version=3), "schema_version 3"),
         (lambda raw: raw["labels"].append("c"), "was edited"),
         (lambda raw: raw["model"]["program"].update(path="../../etc/passwd"), "path"),
         (lambda raw: raw["model"]["program"].update(path="/etc/passwd"), "path"),

@@ -134,7 +134,7 @@ def _calibration(bundle: Bundle) -> Tensor:
 
     record = bundle.manifest.protection
     if record is not None and record.data is not None:
-        return load_data(record.data, bundle.manifest.preprocess).victim_train.images[:_CALIBRATION_IMAGES]
+        return load_data(record.data.spec, bundle.manifest.preprocess).victim_train.images[:_CALIBRATION_IMAGES]
     return torch.randn(8, *bundle.manifest.split.image.shape[1:], generator=seeded(0))
 
 
@@ -163,7 +163,7 @@ def _codes(bundle: Bundle) -> TensorSpec:
     record = bundle.manifest.protection
     if record is None:
         raise BundleError(f"{bundle.root} is not protected yet; run: pripro protect {bundle.root} --method pripro")
-    return TensorSpec(**asdict(wire_spec(record.wire_uint8)))
+    return TensorSpec(**asdict(wire_spec(record.wire_uint8[0])))
 
 
 def _key(head: records.Head) -> tuple[str, str, str]:

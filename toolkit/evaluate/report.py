@@ -207,7 +207,7 @@ def _prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> 
 
 def _data_name(bundle: Bundle, settings: EvaluateSettings) -> str:
     record = bundle.manifest.protection
-    name = settings.data or (record.data if record is not None else None)
+    name = settings.data or (record.data.spec if record is not None and record.data is not None else None)
     if name is None:
         raise InputError("The bundle was protected without data; name some with --data, such as --data folder:DIR.")
     return name
@@ -220,7 +220,7 @@ def _method(bundle: Bundle) -> str:
 
 def _codes(bundle: Bundle, settings: EvaluateSettings) -> TensorSpec | None:
     record = bundle.manifest.protection
-    return None if settings.wire == "float32" or record is None else wire_spec(record.wire_uint8)
+    return None if settings.wire == "float32" or record is None else wire_spec(record.wire_uint8[0])
 
 
 def _task(run: _Run) -> Task:

@@ -152,11 +152,11 @@ def write_inputs(bundle: Bundle, folder: Path) -> dict[bool, Path]:
     manifest = bundle.manifest
     golden = load_file(bundle.path(manifest.golden.inputs)) if manifest.golden is not None else {}
     generator = np.random.default_rng(0)
-    eps_spec = manifest.protection.eps if manifest.protection is not None else None
+    eps_specs = manifest.protection.eps if manifest.protection is not None else []
     image = _first(golden, "image", manifest.split.image, generator)
     paths = {False: folder / "image.safetensors", True: folder / "image-and-eps.safetensors"}
     save_file({"image": image}, paths[False])
-    eps = {} if eps_spec is None else {"eps": _first(golden, "eps", eps_spec, generator)}
+    eps = {spec.name: _first(golden, spec.name, spec, generator) for spec in eps_specs}
     save_file({"image": image, **eps}, paths[True])
     return paths
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cloud_tail.archive import write_archive
-from cloud_tail.signature import WIRE_VERSION, Signature
+from cloud_tail.signature import Signature
 
 from ..errors import InputError, UnknownNameError
 from ..inference import seeded
@@ -88,7 +88,7 @@ def package(
             name=settings.name,
             archive=archive,
             route=f"/predictions/{settings.name}",
-            wire_version=WIRE_VERSION,
+            wire_version=1,
             inputs=wire,
             outputs=[old.split.logits],
         )
@@ -110,5 +110,5 @@ def accepted_inputs(manifest: records.Manifest) -> list[records.TensorSpec]:
     """List every encoding of the smashed features that the tail takes: float32, float16, uint8."""
     plain = manifest.split.smashed
     half = plain.model_copy(update={"dtype": "float16"})
-    codes = [] if manifest.protection is None else [manifest.protection.wire_uint8]
+    codes = [] if manifest.protection is None else manifest.protection.wire_uint8
     return [plain, half, *codes]

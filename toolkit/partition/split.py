@@ -182,8 +182,8 @@ def partition(
                 split=SplitRecord(
                     cut=cut.name,
                     image=image,
-                    smashed=smashed_spec(cut.shape),
-                    logits=TensorSpec(name="logits", dtype="float32", shape=[-1, network.classes], layout="NC"),
+                    crossing=[smashed_spec(cut.shape)],
+                    outputs=[TensorSpec(name="logits", dtype="float32", shape=[-1, network.classes], layout="NC")],
                     head_macs=cut.head_macs,
                     tail_macs=cut.tail_macs,
                     head_parameters=cut.head_parameters,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
-from ..datasets._data import DataSplits, load_data
+from ..datasets._data import DataSplits, data_ref, load_data
 from ..errors import InputError
 from ..inference import accuracy, in_batches, seeded, smashing
 from ..partition.split import Split, load_split
@@ -195,11 +195,11 @@ def _record(
         method=settings.method,
         settings=chosen,
         seed=settings.seed,
-        data=settings.data,
-        eps=None if eps_shape is None else records.TensorSpec(name="eps", dtype="float32", shape=[-1, *eps_shape]),
+        data=None if settings.data is None else data_ref(settings.data),
+        eps=[] if eps_shape is None else [records.TensorSpec(name="eps", dtype="float32", shape=[-1, *eps_shape])],
         weights=records.FileRef(path="protection/weights.safetensors", sha256="0" * 64, bytes=0),
         trains_head=protection.trains_head,
         statistics=protection.statistics(halves.head(sample)),
         accuracy=user,
-        wire_uint8=wire_codes(found, sample),
+        wire_uint8=[wire_codes(found, sample)],
     )

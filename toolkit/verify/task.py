@@ -67,7 +67,7 @@ def load_task(bundle: Bundle) -> TaskImages | None:
     record = bundle.manifest.protection
     if record is None or record.data is None:
         return None
-    test = load_data(record.data, bundle.manifest.preprocess).test
+    test = load_data(record.data.spec, bundle.manifest.preprocess).test
     count = int(min(_MOST_IMAGES, max(_LEAST_IMAGES, _MOST_MACS / max(bundle.manifest.split.head_macs, 1))))
     images, labels = test.images[:count], test.labels[:count]
     found = load_protected(bundle)
