@@ -112,9 +112,9 @@ class TwoInputs(nn.Module):
         return (x + y).flatten(1)
 
 
-class DictOutput(nn.Module):
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return {"logits": x.flatten(1)}
+class WholeBatch(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1).mean()
 
 
 class Branching(nn.Module):
@@ -126,7 +126,7 @@ class Branching(nn.Module):
     ("module", "sentence"),
     [
         (TwoInputs(), "takes 2 inputs"),
-        (DictOutput(), "one tensor of logits"),
+        (WholeBatch(), "not one answer per photo"),
         (Branching(), "cannot follow the network"),
         (nn.Conv2d(3, 4, 3), "cannot run on a"),
     ],
@@ -134,7 +134,9 @@ class Branching(nn.Module):
 def test_other_networks_are_refused_in_one_sentence(module, sentence):
     with pytest.raises(NetworkError, match=sentence) as caught:
         network_of(module)
-    assert "\n" not in str(caught.value)
+    sentence, _, code = str(caught.value).partition("\n\n")
+    assert "\n" not in sentence
+    compile(code.replace("...", "0"), "the wrapper, ready to paste", "exec")
 
 
 def test_a_network_that_draws_random_numbers_is_refused():

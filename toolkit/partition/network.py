@@ -5,23 +5,29 @@ Notation: B batch (any size), C x H x W image, K classes.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
-from .. import families, plugins
-from ..errors import InputError, NetworkError, UnknownNameError
+from ..errors import InputError, MissingExtraError, NetworkError
+from .answers import Answer, answers
+from .building import build
+from .exporting import export as export
+from .exporting import second_input
+from .graph import to_graph
 from .program_file import load_program
 from .weights import apply_weights, read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.export import ExportedProgram
+    from torch.fx import GraphModule
 
 ImageShape = tuple[int, int, int]
+#: largest change of a photo's answer, beside the answer's size, when another photo stands beside it
+_NEIGHBOUR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -30,15 +36,32 @@ class Network:
 
     Attributes:
         source: what the user called it.
-        program: image [B,C,H,W] -> logits [B,K], B free, eval mode.
+        program: image [B,C,H,W] -> answer [B,...] or a structure of them, B free, eval mode.
         image: (C, H, W).
-        classes: K.
+        classes: K where the (first) answer is [B,K], else 0.
     """
 
     source: str
     program: ExportedProgram
     image: ImageShape
     classes: int
+
+    @cached_property
+    def graph(self) -> GraphModule:
+        """The program as one functional graph; not to be changed."""
+        return to_graph(self.program)
+
+    @cached_property
+    def outputs(self) -> tuple[Answer, ...]:
+        """What the network answers with."""
+        return answers(self.program, self.graph, self.source)
+
+    def answers(self, returned: Any) -> tuple[Tensor, ...]:  # noqa: ANN401 (whatever a network returns)
+        """Pick the tensors that a tail serves out of what the exported module returned."""
+        from torch.utils import _pytree as pytree
+
+        leaves = pytree.tree_leaves(returned)
+        return tuple(leaves[answer.place] for answer in self.outputs)
 
 
 def parse_shape(text: str) -> ImageShape:
@@ -65,15 +88,18 @@ def load_network(source: str, image: ImageShape, weights: Path | None = None, cl
 
     Raises:
         InputError: unknown name, unusable weights or factory.
-        NetworkError: the network does not take one image and return one [B,K] tensor.
+        MissingExtraError: torch is not installed.
+        NetworkError: the network does not take one image, or gives no answer per photo.
     """
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtraError("torch", "torch", "Reading a network")
     if source.endswith(".pt2"):
         program = _saved(Path(source), weights)
     else:
         state = read_weights(weights) if weights else None
-        network = _build(source, image[0], classes)
+        network = build(source, image[0], classes)
         if state is not None and classes is None and ":" not in source:
-            network = _build(source, image[0], _classes_of(network, state))
+            network = build(source, image[0], _classes_of(network, state))
         if state is not None and weights is not None:
             apply_weights(network, state, weights)
         program = export(network, image)
@@ -83,96 +109,54 @@ def load_network(source: str, image: ImageShape, weights: Path | None = None, cl
             f"{source} takes images of {'x'.join(map(str, shape))}, not {'x'.join(map(str, image))}; "
             f"give --input {'x'.join(map(str, shape))}."
         )
-    return Network(source, program, shape, count)
+    found = Network(source, program, shape, count)
+    check_alone(found)
+    return found
 
 
-def export(network: nn.Module, image: ImageShape) -> ExportedProgram:
-    """Export a module that maps [B,C,H,W] to [B,K], with B free.
+def check_alone(network: Network) -> None:
+    """Make sure that a photo's answer is a number and does not change with what else is in the batch.
 
     Raises:
-        NetworkError: torch.export cannot follow the module, or it does not take one image.
+        NetworkError: it does, or it is none.
     """
     import torch
 
-    _check_forward(network)
-    network = network.eval()
-    example = torch.zeros(2, *image)
-    try:
-        with torch.no_grad():
-            network(example)
-    except Exception as error:  # anything a user's own forward may raise
-        raise NetworkError(
-            f"The network cannot run on a [2,{','.join(map(str, image))}] batch ({_first_line(error)}); "
-            "check --input, or wrap it in a module that takes one image batch."
-        ) from error
-    try:
-        return torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    except Exception as error:  # torch.export raises dozens of kinds
-        raise NetworkError(
-            f"torch.export cannot follow the network with a free batch size ({_first_line(error)}); "
-            "remove control flow that depends on data or on the batch size."
-        ) from error
+    _refuse_training(network)
+    run = network.program.module(check_guards=False)
+    generator = torch.Generator().manual_seed(0)
+    one, *others = (torch.randn(1, *network.image, generator=generator) for _ in range(3))
+    with torch.no_grad():
+        beside = [network.answers(run(torch.cat([one, 1 + 3 * other]))) for other in others]
+    for answer, first, second in zip(network.outputs, *beside, strict=True):
+        mine, again = first[0].double(), second[0].double()
+        if not torch.isfinite(mine).all():
+            raise NetworkError(
+                f"{network.source} answers a plain image with NaN or infinity in {answer.name}; look at its weights "
+                "(a training that diverged, or a file that was not loaded)."
+            )
+        if (mine - again).abs().max() > _NEIGHBOUR * mine.abs().max().clamp(min=1e-6):
+            raise NetworkError(
+                f"{network.source}'s answer to a photo changes with the other photos in its batch; "
+                "a phone sends one photo at a time, so call network.eval() before exporting."
+            )
 
 
-def _check_forward(network: nn.Module) -> None:
-    import inspect
-
-    needed = [
-        p.name
-        for p in inspect.signature(network.forward).parameters.values()
-        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
-    if len(needed) > 1:
-        raise NetworkError(
-            f"The network takes {len(needed)} inputs ({', '.join(needed)}); pripro splits networks with one image "
-            "input, so wrap it in a module that fixes the others."
-        )
-
-
-def _build(source: str, channels: int, classes: int | None) -> nn.Module:
-    if ":" in source:
-        return _from_factory(source)
-    if source in plugins.names(families):
-        module = importlib.import_module(f"{families.__name__}.{source}")
-        return cast("nn.Module", module.build(channels, classes or 10))
-    from ..datasets._vision import torchvision
-
-    models = torchvision().models
-    known = models.list_models(module=models)
-    if source not in known:
-        raise UnknownNameError("network", source, [*plugins.names(families), *known])
-    settings: dict[str, object] = {} if classes is None else {"num_classes": classes}
-    if source in ("googlenet", "inception_v3"):
-        settings |= {"init_weights": False, "aux_logits": False}
-    try:
-        return cast("nn.Module", models.get_model(source, weights=None, **settings))
-    except ValueError as error:
-        raise InputError(f"torchvision cannot build {source} ({_first_line(error)}); choose another network.") from None
-
-
-def _from_factory(source: str) -> nn.Module:
-    from torch import nn
-
-    module_name, _, attribute = source.partition(":")
-    sys.path.insert(0, str(Path.cwd()))  # the way python -m finds a user's own module
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # a user's module may raise anything
-        raise InputError(
-            f"{module_name} cannot be imported ({_first_line(error)}); give package.module:factory."
-        ) from error
-    finally:
-        sys.path.remove(str(Path.cwd()))
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        raise InputError(f"{module_name} has no callable {attribute!r}; give package.module:factory.")
-    try:
-        built = factory()
-    except Exception as error:  # a user's factory may raise anything
-        raise InputError(f"{source}() failed ({_first_line(error)}); it must work without arguments.") from error
-    if not isinstance(built, nn.Module):
-        raise InputError(f"{source}() returned a {type(built).__name__}; it must return a torch.nn.Module.")
-    return built
+def _refuse_training(network: Network) -> None:
+    """Batch normalisation that was exported in training mode takes its statistics from the batch."""
+    for node in network.graph.graph.nodes:
+        name = str(node.target)
+        training = name.startswith(("aten.batch_norm.", "aten._batch_norm_with_update")) and node.args[5:6] == (True,)
+        if training or name.startswith(("aten._native_batch_norm_legit_functional", "aten._batch_norm_with_update")):
+            raise NetworkError(
+                f"{network.source} was exported in training mode: its batch normalisation takes its statistics from "
+                "the other photos of the batch; call network.eval() before torch.export.export."
+            )
+        if name.startswith("aten.dropout.") and node.args[2:3] == (True,):
+            raise NetworkError(
+                f"{network.source} was exported in training mode: its dropout draws random numbers; "
+                "call network.eval() before torch.export.export."
+            )
 
 
 def _saved(path: Path, weights: Path | None) -> ExportedProgram:
@@ -190,34 +174,39 @@ def _classes_of(network: nn.Module, state: dict[str, Tensor]) -> int | None:
 
 
 def _signature(program: ExportedProgram, source: str) -> tuple[ImageShape, int]:
-    """Image shape and class count, after making sure that there is one of each.
+    """Image shape and class count (0 where the answer is no [B,K]), after making sure that there is one image.
 
     Raises:
         NetworkError: other inputs or outputs, or a fixed batch.
     """
+    import torch
+
     nodes = {node.name: node for node in program.graph.nodes}
-    inputs = [nodes[name].meta["val"] for name in program.graph_signature.user_inputs if isinstance(name, str)]
-    names = program.graph_signature.user_outputs
-    outputs = [nodes[name].meta["val"] for name in names if isinstance(name, str) and name in nodes]
-    if len(inputs) != 1 or inputs[0].ndim != 4:
+    names = [name for name in program.graph_signature.user_inputs if isinstance(name, str)]
+    inputs = [nodes[name].meta["val"] for name in names]
+    if len(inputs) > 1:
+        raise NetworkError(f"{source}: {second_input(names)}")
+    if not inputs or inputs[0].ndim != 4:
         raise NetworkError(
-            f"{source} takes {len(inputs)} inputs; pripro splits networks with one image input [B,C,H,W], "
-            "so wrap it in a module that fixes the others."
+            f"{source} takes no image [B,C,H,W]; wrap it in a module that takes one batch of images and export that."
         )
-    spec = program.call_spec.out_spec
-    if len(outputs) != 1 or outputs[0].ndim != 2 or (spec is not None and not spec.is_leaf()):
+    image = inputs[0]
+    if image.dtype != torch.float32:
+        mend = "export network.float()" if image.is_floating_point() else "give its module:factory instead"
         raise NetworkError(
-            f"{source} does not return one tensor of logits [B,K]; wrap it in a module that returns only that."
+            f"{source} was exported for {str(image.dtype).removeprefix('torch.')} images, and a head takes float32; "
+            f"{mend}, or export a module that casts its float32 image first."
         )
-    if isinstance(inputs[0].shape[0], int):
+    if isinstance(image.shape[0], int):
         raise NetworkError(
-            f"{source} was exported for batch size {inputs[0].shape[0]} only; export it with "
+            f"{source} was exported for batch size {image.shape[0]} only; export it with "
             'dynamic_shapes={0: torch.export.Dim("batch")} on its first axis.'
         )
-    channels, height, width = (int(size) for size in inputs[0].shape[1:])
-    return (channels, height, width), int(outputs[0].shape[1])
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:160] if lines else type(error).__name__
+    channels, height, width = (int(size) for size in image.shape[1:])
+    if width in (1, 3) and channels not in (1, 3):
+        raise NetworkError(
+            f"{source} was exported for images [B,H,W,C]; a head takes [B,C,H,W], so export a module that calls "
+            "image.permute(0, 2, 3, 1) first, or give its module:factory."
+        )
+    first = answers(program, to_graph(program), source)[0].shape
+    return (channels, height, width), first[0] if len(first) == 1 else 0

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .weights import UnsafeFileError, load_tensors_only
+from .weights import UnsafeFileError, load_tensors_only, refuse_pointer
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -68,7 +68,11 @@ def load_program(path: Path) -> ExportedProgram:
     """
     import torch
 
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); make the bundle anew, or copy it again.") from None
+    refuse_pointer(data[:64], path)
     _inspect(data, path)
     try:
         return torch.export.load(io.BytesIO(data))

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.fx import Graph, GraphModule, Node
 
 from ..bundle import Bundle, create, creating, now_utc, sha256_of
 from ..errors import InputError, NetworkError
 from ..records.bundle import Manifest, Model, Preprocess, TensorSpec
 from ..records.bundle import Split as SplitRecord
 from ..records.tools import tool_versions
-from .cuts import Cut, find_cut
-from .graph import is_size, to_graph
+from .cuts import MOST_CROSSING, Cut, find_cut
+from .answers import served_nodes
+from .halves import head_of, joined, tail_of, whole_of
 from .network import Network
 from .program_file import load_program, save_program
 
@@ -30,8 +30,8 @@ class Split:
     """A network in two halves, in eval mode, frozen.
 
     Attributes:
-        head: image [B,C,H,W] -> smashed features [B,...].
-        tail: smashed features [B,...] -> logits [B,K], any B.
+        head: image [B,C,H,W] -> smashed features [B,...]; a tuple of them where several tensors cross.
+        tail: smashed features [B,...] -> answer [B,...], any B; a tuple where the network gives several.
         cut: where.
         image: (C, H, W).
         classes: K.
@@ -44,22 +44,24 @@ class Split:
     classes: int
 
 
-def split(network: Network, cut_name: str, *, check: bool = True) -> Split:
+def split(network: Network, cut_name: str, *, crossing: int = 1, check: bool = True) -> Split:
     """Split a network at a named cut point and check that nothing changed.
 
     Args:
         network: exported, with a free batch size.
         cut_name: a name or an alias of a cut point.
+        crossing: how many tensors may cross there.
         check: compare the halves with the whole on random images (not needed when a bundle is read again).
 
     Raises:
         InputError: no such cut point.
         NetworkError: the halves together do not give the network's own numbers.
     """
-    cut = find_cut(network, cut_name)
-    graph = to_graph(network.program)
-    at = next(node for node in graph.graph.nodes if node.name == cut.node)
-    head, tail = _head(graph, at), _tail(graph, at)
+    cut = find_cut(network, cut_name, most=crossing)
+    graph = network.graph
+    nodes = {node.name: node for node in graph.graph.nodes}
+    values = [nodes[one.node] for one in cut.crossing]
+    head, tail = head_of(graph, values), tail_of(graph, values, list(served_nodes(graph).values()))
     for half in (head, tail):
         half.requires_grad_(False)
     result = Split(head, tail, cut, network.image, network.classes)
@@ -69,73 +71,32 @@ def split(network: Network, cut_name: str, *, check: bool = True) -> Split:
 
 
 def whole(network: Network) -> nn.Module:
-    """Return the network as one plain module, image [B,C,H,W] -> logits [B,K]: a head that leaves no tail."""
-    graph = to_graph(network.program)
-    output = next(node for node in graph.graph.nodes if node.op == "output")
-    (logits,) = output.args[0]
-    return _head(graph, logits).requires_grad_(False)
-
-
-def _head(graph: GraphModule, at: Node) -> GraphModule:
-    half = Graph()
-    copies: dict[Node, Node] = {}
-    for node in graph.graph.nodes:
-        copies[node] = half.node_copy(node, lambda old: copies[old])
-        if node is at:
-            break
-    half.output(copies[at])
-    return _module(graph, half, "Head")
-
-
-def _tail(graph: GraphModule, at: Node) -> GraphModule:
-    half = Graph()
-    copies: dict[Node, Node] = {at: half.placeholder("smashed")}
-    copies[at].meta = dict(at.meta)
-    batch: Node | None = None
-    past = False
-    for node in graph.graph.nodes:
-        if node.op == "placeholder" or node is at:
-            past = past or node is at
-            continue
-        if node.op == "output":
-            (logits,) = node.args[0]  # exported graphs return a tuple
-            half.output(copies[logits])
-        elif node.op == "get_attr":
-            copies[node] = half.node_copy(node)
-        elif is_size(node) and not past:
-            # every free size is the batch size, and the features carry it on their first axis
-            if all(source in copies for source in node.all_input_nodes) and not _reads_tensor(node):
-                copies[node] = half.node_copy(node, lambda old: copies[old])
-            else:
-                batch = batch or half.call_function(torch.ops.aten.sym_size.int, (copies[at], 0))
-                copies[node] = batch
-        elif past:
-            copies[node] = half.node_copy(node, lambda old: copies[old])
-    return _module(graph, half, "Tail")
-
-
-def _reads_tensor(node: Node) -> bool:
-    return any(isinstance(source.meta.get("val"), torch.Tensor) for source in node.all_input_nodes)
-
-
-def _module(root: GraphModule, graph: Graph, name: str) -> GraphModule:
-    graph.eliminate_dead_code()
-    graph.lint()
-    return GraphModule(root, graph, name)
+    """Return the network as one plain module, image [B,C,H,W] -> answer: a head that leaves no tail."""
+    return whole_of(network.graph).requires_grad_(False)
 
 
 def _check(network: Network, halves: Split) -> None:
-    """Compare with the exported network on random images, batch 1 and 3, to the bit."""
-    whole = network.program.module(check_guards=False)
+    """Compare with the exported network on random images, batch 1 and 3, to the bit; and a photo with its neighbours.
+
+    Raises:
+        NetworkError: it is not the same network, or a photo's answer depends on what else is in the batch.
+    """
+    reference, run = network.program.module(check_guards=False), joined(halves.head, halves.tail)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for batch in (1, 3):
             image = torch.randn(batch, *network.image, generator=generator)
-            if not torch.equal(halves.tail(halves.head(image)), whole(image)):
+            expected = network.answers(reference(image))
+            got = run(image)
+            if not all(_same(one, other) for one, other in zip(got, expected, strict=True)):
                 raise NetworkError(
                     f"{network.source} cut at {halves.cut.name} does not give the network's own numbers, which means "
-                    "that it draws random numbers or keeps state between calls; remove that in eval mode."
+                    "that it draws random numbers, keeps state between calls, or gives NaN; mend that in eval mode."
                 )
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return torch.equal(one, other.to(torch.float32))
 
 
 def partition(

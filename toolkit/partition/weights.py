@@ -47,8 +47,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise InputError(f"There is no weights file {path}; give a .safetensors or a .pth file with --weights.")
+    with path.open("rb") as file:
+        refuse_pointer(file.read(64), path)
     state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def refuse_pointer(start: bytes, path: Path) -> None:
+    """Refuse the few lines that Git LFS leaves where a file was not fetched.
+
+    Raises:
+        InputError: that is what the file is.
+    """
+    if start.startswith(b"version https://git-lfs"):
+        raise InputError(f"{path} is a Git LFS pointer, not the file itself; fetch it with: git lfs pull")
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
