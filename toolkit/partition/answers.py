@@ -50,7 +50,8 @@ def answers(program: ExportedProgram, graph: GraphModule, source: str) -> tuple[
         sizes = [str(size) for size in value.shape]
         if not sizes or sizes[0] != batch or not all(isinstance(size, int) for size in value.shape[1:]):
             raise NetworkError(
-                f"{source} returns {names[place]} of the shape [{', '.join(sizes)}], which is not one answer per photo; "
+                f"{source} returns {names[place]} of the shape [{', '.join(sizes)}], which is not one answer per "
+                "photo; "
                 "return tensors with the batch on their first axis and fixed sizes behind it (leave losses, "
                 "lists of boxes after suppression and the like to the code that calls the network)."
             )
@@ -86,6 +87,7 @@ def _names(program: ExportedProgram, count: int) -> list[str]:
     from torch.utils import _pytree as pytree
 
     spec = program.call_spec.out_spec
+    paths: list[tuple[Any, ...]]
     try:
         paths = [path for path, _ in pytree.tree_flatten_with_path(pytree.tree_unflatten(list(range(count)), spec))[0]]
     except Exception:  # an output class of the user's that is not registered here

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import families, plugins
-from ..errors import InputError, NetworkError, UnknownNameError
 from ..datasets._vision import torchvision
+from ..errors import InputError, NetworkError, UnknownNameError
 
 if TYPE_CHECKING:
     from types import ModuleType

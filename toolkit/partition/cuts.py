@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, UnknownNameError
+from .answers import served_nodes
 from .counting import macs_per_node, parameters_per_node
 from .crossing import crossing, seen_of_image
-from .answers import served_nodes
 from .graph import image_of
 from .layouts import Layout, layouts
 from .names import is_plumbing, module_names, paths
@@ -72,6 +72,17 @@ class Cut:
     node: str
     crossing: tuple[Crosser, ...]
     plain: bool = True
+
+
+def known_crossing(count: int) -> int:
+    """Return `count`.
+
+    Raises:
+        InputError: not 1 to MOST_CROSSING.
+    """
+    if not 1 <= count <= MOST_CROSSING:
+        raise InputError(f"--crossing {count} does not fit; from 1 to {MOST_CROSSING} tensors may cross.")
+    return count
 
 
 def list_cuts(network: Network, *, most: int = 1, operators: bool = False) -> list[Cut]:

@@ -39,6 +39,11 @@ def export(network: nn.Module, image: ImageShape) -> ExportedProgram:
         with printing_aside(), torch.no_grad():
             return torch.export.export(adapted, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
     except Exception as error:  # torch.export raises dozens of kinds
+        if "Constraints violated (batch)" in str(error):
+            raise NetworkError(
+                "The network works for one batch size only: somewhere it turns the batch size into a plain number, "
+                "as len(x) and int(x.shape[0]) do; write x.shape[0] there, and -1 rather than a number in reshape."
+            ) from error
         raise NetworkError(
             f"torch.export cannot follow the network with a free batch size ({_reason(error)}); "
             "remove control flow that depends on data or on the batch size."

@@ -6,6 +6,7 @@ become their plain twins; what writes into a buffer goes; shapes that are read o
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from ..errors import NetworkError
@@ -36,7 +37,9 @@ def to_graph(program: ExportedProgram) -> GraphModule:
         if plain and _is_in_place(node) and not _writes_buffer(node):
             plain = _make_functional(module, node)
     if not plain:
-        module = program.run_decompositions({}).module(check_guards=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
+            module = program.run_decompositions({}).module(check_guards=False)
     _forget_state(module)
     _fix_shapes(module)
     module.graph.eliminate_dead_code()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import Graph, GraphModule, Node
 
-from .crossing import is_size, seen_of_image
 from .answers import served_nodes
+from .crossing import is_size, seen_of_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Which axis of a tensor holds the channels, and which lie on the image's grid: read off the graph, never guessed by size.
+"""Which axis of a tensor holds the channels, and which lie on the image's grid: read off the graph.
 
 Every axis of every value is followed from the image: a convolution puts its channels on axis 1, a linear layer or a
 layer norm on the last, permute moves axes, reshape splits and joins them. Notation: B batch, C channels, H x W grid,
@@ -118,7 +118,7 @@ def _through(node: Node, shape: tuple[int, ...], known: dict[Node, Axes]) -> Axe
     name = str(node.target).removeprefix("aten.").split(".")[0].rstrip("_")
     sources = [known[source] for source in node.all_input_nodes if source in known]
     first = sources[0] if sources else None
-    arguments = node.args
+    arguments = _arguments(node)
     if name in _CONVOLUTIONS:
         return _fresh({3: "BC?", 4: "BCHW"}.get(len(shape), "BC" + "?" * (len(shape) - 2)), shape)
     if first is None:
@@ -168,6 +168,10 @@ def _with_channels(axes: Axes, index: int) -> Axes:
     return axes
 
 
+def _arguments(node: Node) -> list[Any]:
+    return list(node.args)
+
+
 def _list(value: Any) -> list[Any]:  # noqa: ANN401 (an operator's argument)
     return list(value) if isinstance(value, list | tuple | range) else [value]
 
@@ -186,31 +190,34 @@ def _regroup(axes: Axes, shape: tuple[int, ...]) -> Axes | None:
     pending = [factor for axis in axes for factor in axis.factors if factor[1] != 1]
     made: list[Axis] = []
     for size in shape:
-        if size == 1:
-            made.append(Axis((("?", 1),)))
-            continue
-        if size == -1:
-            if not pending or pending[0][1] != -1:
-                return None
-            taken = [pending.pop(0)]
-        else:
-            taken = []
-            left = size
-            while left > 1:
-                if not pending or pending[0][1] < 0:
-                    return None
-                letter, length = pending.pop(0)
-                if length <= left and left % length == 0:
-                    taken.append((letter, length))
-                    left //= length
-                elif length > left and length % left == 0:
-                    taken.append((letter, left))
-                    pending.insert(0, (letter, length // left))
-                    left = 1
-                else:
-                    return None
+        taken = _take(pending, size)
+        if taken is None:
+            return None
         made.append(Axis(_merged(taken)))
     return None if pending else tuple(made)
+
+
+def _take(pending: list[tuple[str, int]], size: int) -> list[tuple[str, int]] | None:
+    """Take factors of that product from the front, splitting the last; None where they do not fit."""
+    if size == 1:
+        return [("?", 1)]
+    if size == -1:
+        return [pending.pop(0)] if pending and pending[0][1] == -1 else None
+    taken: list[tuple[str, int]] = []
+    while size > 1:
+        if not pending or pending[0][1] < 0:
+            return None
+        letter, length = pending.pop(0)
+        if length <= size and size % length == 0:
+            taken.append((letter, length))
+            size //= length
+        elif length > size and length % size == 0:
+            taken.append((letter, size))
+            pending.insert(0, (letter, length // size))
+            size = 1
+        else:
+            return None
+    return taken
 
 
 def _merged(factors: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
@@ -230,17 +237,17 @@ def _length(axis: Axis) -> int:
 
 def _joined(node: Node, known: dict[Node, Axes], shape: tuple[int, ...]) -> Axes | None:
     """Concatenation: of channels, or of a class token in front of the grid."""
-    parts = [part for part in _list(node.args[0]) if part in known and len(known[part]) == len(shape)]
+    parts = [part for part in _list(_arguments(node)[0]) if part in known and len(known[part]) == len(shape)]
     if not parts:
         return None
-    at = (node.args[1] if len(node.args) > 1 else 0) % len(shape)
+    at = [*_arguments(node), 0][1] % len(shape)
     main = max(parts, key=lambda part: (_told(known[part]), _length(known[part][at])))
     axes = known[main]
     letters = axes[at].letters
     if letters == "C":
         return (*axes[:at], Axis((("C", shape[at]),)), *axes[at + 1 :])
     front = 0
-    for part in _list(node.args[0]):
+    for part in _list(_arguments(node)[0]):
         if part is main:
             break
         value = part.meta["val"]
@@ -252,7 +259,7 @@ def _joined(node: Node, known: dict[Node, Axes], shape: tuple[int, ...]) -> Axes
 
 
 def _sliced(node: Node, axes: Axes) -> Axes | None:
-    arguments = [*node.args[1:], *[None] * 3][:3]
+    arguments = [*_arguments(node)[1:], *[None] * 3][:3]
     at = (arguments[0] or 0) % len(axes)
     start = arguments[1] or 0
     axis = axes[at]

@@ -10,11 +10,46 @@ if TYPE_CHECKING:
 #: the attribute under which a network stands whose input was adapted; no part of any name
 INNER = "pripro_inner"
 #: operators that compute nothing: no name of a cut point unless a module of the user's ends there
-_PLUMBING = (
-    "alias cat chunk clone concat contiguous copy detach detach_ dropout expand expand_as feature_dropout flatten "
-    "getitem lift_fresh_copy movedim narrow permute reshape select slice split split_with_sizes squeeze stack t "
-    "to _to_copy transpose type_as unbind unflatten unsqueeze view _unsafe_view _assert_tensor_metadata"
-).split()
+_PLUMBING = frozenset(
+    {
+        "alias",
+        "cat",
+        "chunk",
+        "clone",
+        "concat",
+        "contiguous",
+        "copy",
+        "detach",
+        "detach_",
+        "dropout",
+        "expand",
+        "expand_as",
+        "feature_dropout",
+        "flatten",
+        "lift_fresh_copy",
+        "movedim",
+        "narrow",
+        "permute",
+        "reshape",
+        "select",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "stack",
+        "t",
+        "to",
+        "_to_copy",
+        "transpose",
+        "type_as",
+        "unbind",
+        "unflatten",
+        "unsqueeze",
+        "view",
+        "_unsafe_view",
+        "_assert_tensor_metadata",
+    }
+)
 
 
 def module_names(node: Node) -> list[str]:

@@ -12,8 +12,8 @@ from ..errors import InputError, NetworkError
 from ..records.bundle import Manifest, Model, Preprocess, TensorSpec
 from ..records.bundle import Split as SplitRecord
 from ..records.tools import tool_versions
-from .cuts import MOST_CROSSING, Cut, find_cut
 from .answers import served_nodes
+from .cuts import Cut, find_cut
 from .halves import head_of, joined, tail_of, whole_of
 from .network import Network
 from .program_file import load_program, save_program
