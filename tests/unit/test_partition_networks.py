@@ -162,7 +162,8 @@ def test_uint8_channels_last_images_are_turned_inside() -> None:
     assert exact(network)[0] == "first"
     pixels = torch.randint(0, 256, (2, 1, 8, 8))
     wanted = module(pixels.permute(0, 2, 3, 1).to(torch.uint8))
-    assert torch.equal(network.program.module(check_guards=False)(pixels.float()), wanted)
+    # another order of axes in memory, so another order of the same sums
+    assert torch.allclose(network.program.module(check_guards=False)(pixels.float()), wanted, atol=1e-6)
 
 
 class OneSize(Base):

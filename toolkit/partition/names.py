@@ -61,7 +61,18 @@ def module_names(node: Node) -> list[str]:
 def paths(node: Node) -> list[str]:
     """Module paths around a node, outermost first; a module that is called again is marked path@1."""
     stack = [key.removeprefix("L__self__").lstrip(".") for key in node.meta.get("nn_module_stack", {})]
+    if not any(stack):
+        stack += _owner(node)
     return [path.removeprefix(INNER).lstrip(".") for path in stack]
+
+
+def _owner(node: Node) -> list[str]:
+    """The module whose weights an operator reads: all that is known inside an autocast region."""
+    for source in node.all_input_nodes:
+        held = source if source.op == "get_attr" else next(iter(source.all_input_nodes), source)
+        if held.op == "get_attr" and (source is held or is_plumbing(source)):
+            return [str(held.target).rpartition(".")[0]]
+    return []
 
 
 def operator(node: Node) -> str:
