@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 comma := ,
 
-.PHONY: demo test unit lint setup clean
+.PHONY: demo test test-all unit lint setup clean
 
 setup: $(STAMP)
 
@@ -29,8 +29,16 @@ $(STAMP): pyproject.toml constraints/cpu.txt
 demo: $(STAMP)
 	$(BIN)/python -m toolkit.cli.demo
 
+# one worker per core; tests that judge by the clock stay in one worker
+WORKERS ?= 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(PYTEST) -m 'not thorough'
+
+# everything, with twenty kills of each stage: what CI runs
+test-all: $(STAMP)
+	PRIPRO_KILLS=$${PRIPRO_KILLS:-20} $(PYTEST)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest tests/unit -m 'not slow'

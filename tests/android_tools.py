@@ -1,10 +1,10 @@
 """What the Android tests share: the three paths that check.sh needs, and one build of the app for all of them."""
 
-import functools
 import os
 import subprocess
 from pathlib import Path
 
+from once import BUILD, once
 from require import require, require_tool
 
 ROOT = Path(__file__).parents[1]
@@ -36,17 +36,15 @@ def run_check(script: Path, out: Path, **environment: str) -> subprocess.Complet
 
 def android_build() -> Path:
     """The app, its tests and its tools as classes, and the log of its JVM tests; built once in a run."""
-    out = ROOT / "build" / "android-check"
-    done = _built(out)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+    out = BUILD / "android-check"
+
+    def make() -> None:
+        done = run_check(ANDROID / "check.sh", out)
+        (out / "check.log").write_text(done.stdout + done.stderr)
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+
+    once("android", make)
     return out
-
-
-@functools.cache
-def _built(out: Path) -> subprocess.CompletedProcess[str]:
-    done = run_check(ANDROID / "check.sh", out)
-    (out / "check.log").write_text(done.stdout + done.stderr)
-    return done
 
 
 def java(build: Path, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:

@@ -1,19 +1,48 @@
-"""Fixtures that several suites share: the demo's bundle, and small trained pieces."""
+"""Fixtures that several suites share, and how a run is divided between its workers."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from once import BUILD, once
 
 ROOT = Path(__file__).parents[1]
+#: they judge by the clock: one worker takes them, one after the other
+TIMED = ("test_latency_measure.py", "test_tail_robustness.py", "test_tail_server.py", "test_android_tail.py",
+         "test_ios_tail.py", "test_tail_http.py")  # fmt: skip
+
+#: run by `make test-all` and CI only, with what each still has in `make test`
+THOROUGH = {
+    "test_arm64.py": "heads on emulated aarch64 kernels",
+    "test_no_telemetry.py": "what libraries leave in a home folder",
+    "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
+    "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",
+    "test_tail_openapi.py": "schemathesis over the API's description",
+    "test_tail_ray.py": "Ray Serve and a killed replica",
+    "test_tail_robustness.py": "counted robustness runs; test_tail_http has the single cases",
+    "test_tail_torchserve.py": "TorchServe itself; the handler's own code is in test_tail_wire and test_tail_archive",
+    "test_tflite_compat.py": "an old tflite-runtime in an environment of its own",
+}
 
 
 @pytest.fixture(scope="session")
 def demo_bundle() -> Path:
     """The bundle that `make demo` leaves in build/demo; made here if it is not there yet, which takes minutes."""
-    done = subprocess.run(
-        [sys.executable, "-m", "toolkit.cli.demo"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return ROOT / "build" / "demo"
+
+    def make() -> None:
+        demo = [sys.executable, "-m", "toolkit.cli.demo"]
+        done = subprocess.run(demo, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+
+    once("demo", make)
+    return BUILD / "demo"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one worker, since they share its fixtures, and the timed files in one."""
+    for item in items:
+        group = "timed" if item.path.name in TIMED else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+        if item.path.name in THOROUGH:
+            item.add_marker(pytest.mark.thorough)

@@ -167,12 +167,13 @@ def status_of(answer: bytes) -> int:
 
 def venv_python(name: str) -> Path:
     """The python of one of benchmarks/serving/setup.sh's environments; CI builds it on demand."""
+    from once import once
     from require import require
 
     override = os.environ.get(f"PRIPRO_{name.upper()}_VENV")
     home = Path(override) if override else Path(os.environ.get("PRIPRO_VENVS", ROOT / "build" / "venvs")) / name
     setup = ROOT / "benchmarks" / "serving" / "setup.sh"
     if not override and os.environ.get("CI"):
-        subprocess.run([str(setup), name], check=True)
+        once(f"venv-{name}", lambda: subprocess.run([str(setup), name], check=True) and None)
     require((home / "bin" / "python").exists(), f"the environment {home}", f"benchmarks/serving/setup.sh {name}")
     return home / "bin" / "python"
