@@ -14,5 +14,5 @@ dependencyResolutionManagement {
     }
 }
 
-rootProject.name = "pripro-demo"
-include(":app")
+rootProject.name = "splitkit"
+include(":splitkit-core", ":splitkit-android", ":splitkit-executorch", ":splitkit-litert", ":app")

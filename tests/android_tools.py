@@ -1,4 +1,4 @@
-"""What the Android tests share: the three paths that check.sh needs, and one build of the app for all of them."""
+"""What the Android tests share: the two paths that check.sh needs, and one build of the app for all of them."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from require import require, require_tool
 
 ROOT = Path(__file__).parents[1]
 ANDROID = ROOT / "android_demo"
-PATHS = ("PRIPRO_KOTLINC", "PRIPRO_ANDROID_JAR", "PRIPRO_EXECUTORCH_JAR")
+PATHS = ("PRIPRO_KOTLINC", "PRIPRO_ANDROID_JAR")
 
 
 def compiler_paths() -> list[str]:
@@ -18,7 +18,7 @@ def compiler_paths() -> list[str]:
     require_tool("aapt2", "apt-get install aapt android-framework-res")
     require(Path("/usr/share/java/junit4.jar").is_file(), "junit4", "apt-get install junit4")
     for name in PATHS:
-        how = f"set {name} to that file (android_demo/README.md says where the three come from)"
+        how = f"set {name} to that file (android_demo/README.md says where the two come from)"
         require(Path(os.environ.get(name, "")).is_file(), name, how)
     return [os.environ[name] for name in PATHS]
 
@@ -35,7 +35,7 @@ def run_check(script: Path, out: Path, **environment: str) -> subprocess.Complet
 
 
 def android_build() -> Path:
-    """The app, its tests and its tools as classes, and the log of its JVM tests; built once in a run."""
+    """The libraries, the app, tests and tools as classes, and the log of its JVM tests; built once in a run."""
     out = BUILD / "android-check"
 
     def make() -> None:
@@ -55,5 +55,5 @@ def java(build: Path, *arguments: str, timeout: float = 120) -> subprocess.Compl
         text=True,
         timeout=timeout,
         check=False,
-        cwd=ANDROID / "app",
+        cwd=ANDROID / "splitkit-core",
     )

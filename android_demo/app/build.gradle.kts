@@ -19,17 +19,10 @@ android {
         }
     }
 
-    androidResources {
-        // runtimes map these files into memory
-        noCompress += listOf("pte", "tflite")
-    }
-
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_1_8
         targetCompatibility = JavaVersion.VERSION_1_8
     }
-
-    sourceSets["test"].kotlin.srcDir("src/tools/kotlin")
 }
 
 kotlin {
@@ -39,7 +32,8 @@ kotlin {
 }
 
 dependencies {
-    implementation(libs.executorch)
-    implementation(libs.litert)
+    implementation(project(":splitkit-android"))
+    implementation(project(":splitkit-executorch"))
+    implementation(project(":splitkit-litert"))
     testImplementation(libs.junit)
 }

@@ -84,7 +84,7 @@ def test_the_client_against_the_real_tail(
             "token": TOKEN,
         }
         options = [f"-Dpripro.tail.{name}={value}" for name, value in told.items()]
-        done = java(build, *options, "org.junit.runner.JUnitCore", "org.pripro.demo.tail.TailServerTest")
+        done = java(build, *options, "org.junit.runner.JUnitCore", "org.pripro.splitkit.tail.TailServerTest")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
     assert "OK (8 tests)" in done.stdout
     assert done.stdout.count("against a real tail") == 8, "some were skipped"
@@ -156,7 +156,7 @@ def test_the_parity_screens_report_is_judged_by_verify(
     features.write_bytes(arm64_features.astype("<f4").tobytes())
     done = java(
         build,
-        "org.pripro.demo.tools.ReplayRecordedKt",
+        "org.pripro.splitkit.tools.ReplayRecordedKt",
         str(bundle.root),
         " ".join(HEAD),
         str(features),
@@ -194,7 +194,7 @@ def send(
     file.write_bytes(smashed.astype("<f4").tobytes())
     done = java(
         build,
-        "org.pripro.demo.tools.SendSmashedKt",
+        "org.pripro.splitkit.tools.SendSmashedKt",
         str(file),
         str(bundle.root / "manifest.json"),
         server.url,

@@ -1,5 +1,5 @@
 // STUB, for check.sh only and never part of the app: the few signatures of com.google.ai.edge.litert:litert 2.x that
-// LiteRtHead.kt uses, so that its types can be checked where the real library is not at hand. Nothing here works.
+// LiteRtRuntime.kt uses, so that its types can be checked where the real library is not at hand. Nothing here works.
 // Taken from the library's published API; when its version in gradle/libs.versions.toml changes, compare again.
 package com.google.ai.edge.litert
 
@@ -21,7 +21,13 @@ class TensorBuffer private constructor() : JniHandle() {
     fun readInt8(): ByteArray = error("stub")
 }
 
-class Environment private constructor() : JniHandle()
+class Environment private constructor() : JniHandle() {
+    fun getAvailableAccelerators(): Set<Accelerator> = error("stub")
+
+    companion object {
+        fun create(): Environment = error("stub")
+    }
+}
 
 class CompiledModel private constructor() : JniHandle() {
     data class CpuOptions(val numThreads: Int? = null, val xnnPackFlags: Int? = null, val xnnPackWeightCachePath: String? = null)

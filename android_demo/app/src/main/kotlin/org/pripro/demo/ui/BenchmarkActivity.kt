@@ -8,10 +8,11 @@ import android.widget.EditText
 import android.widget.ProgressBar
 import android.widget.Spinner
 import android.widget.TextView
-import org.pripro.demo.DemoException
+import org.pripro.splitkit.SplitKitException
 import org.pripro.demo.R
-import org.pripro.demo.bench.BenchRequest
-import org.pripro.demo.head.Runtimes
+import org.pripro.splitkit.bench.BenchRequest
+import org.pripro.splitkit.head.HeadOptions
+import org.pripro.splitkit.head.Runtimes
 import org.pripro.demo.ui.Measurements.benchmark
 
 /** Target, threads, runs; live percentiles; the report to share. */
@@ -32,7 +33,7 @@ class BenchmarkActivity : ScreenActivity<BenchResult>(R.layout.benchmark, R.id.t
 
     override fun onStop() {
         // in the background a phone gives an app fewer and slower cores: such figures would be wrong, not slow
-        if (!isChangingConfigurations) job.cancel(getString(R.string.bench_background))
+        if (!isChangingConfigurations) job.cancel(screen, getString(R.string.bench_background))
         super.onStop()
     }
 
@@ -46,7 +47,7 @@ class BenchmarkActivity : ScreenActivity<BenchResult>(R.layout.benchmark, R.id.t
             this.progress = progress?.round ?: 0
         }
         find<TextView>(R.id.figures).text = when {
-            progress != null -> progress.soFar.run { getString(R.string.live, progress.name, n, p50, p90, p99) }
+            progress != null -> state.value.soFar?.run { getString(R.string.live, progress.name, n, p50, p90, p99) }
             state.value?.summary != null -> state.value.summary + "\n\n" + state.value.file
             state.running -> getString(R.string.head_loads)
             else -> getString(R.string.bench_hint)
@@ -55,14 +56,15 @@ class BenchmarkActivity : ScreenActivity<BenchResult>(R.layout.benchmark, R.id.t
 
     private fun startOrStop() {
         if (job.state.running) {
-            job.cancel(getString(R.string.stopped))
+            job.cancel(screen, getString(R.string.stopped))
             return
         }
         val wanted = find<Spinner>(R.id.target).selectedItem as String
         val threads = number(R.id.threads, 1..16) ?: return
         val runs = number(R.id.runs, 1..10_000) ?: return
         app.settings.threads = threads
-        job.benchmark(app, "latency.json") { BenchRequest(Runtimes.matching(app.session.heads, wanted), threads, WARMUPS, runs) }
+        val options = HeadOptions(threads)
+        job.benchmark(screen, app, "latency.json") { BenchRequest(Runtimes.matching(app.session.heads, wanted), options, WARMUPS, runs) }
     }
 
     private fun number(id: Int, allowed: IntRange): Int? {
@@ -75,7 +77,7 @@ class BenchmarkActivity : ScreenActivity<BenchResult>(R.layout.benchmark, R.id.t
     /** Reading the manifest takes milliseconds; a bundle that does not fit is reported when a run is started. */
     private fun titles(): List<String> = try {
         app.session.heads.map { it.title }
-    } catch (_: DemoException) {
+    } catch (_: SplitKitException) {
         emptyList()
     }
 

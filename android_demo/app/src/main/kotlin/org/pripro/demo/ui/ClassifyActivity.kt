@@ -5,6 +5,7 @@ import android.content.ActivityNotFoundException
 import android.content.ClipData
 import android.content.Intent
 import android.net.Uri
+import android.os.Build
 import android.os.Bundle
 import android.provider.MediaStore
 import android.widget.Button
@@ -13,9 +14,10 @@ import android.widget.ImageView
 import android.widget.TextView
 import android.widget.Toast
 import org.pripro.demo.R
+import org.pripro.splitkit.android.PhotoReader
 
 /** Photo, what leaves the phone beside it, and the answer. Asks for no permission: the camera app takes the photo. */
-class ClassifyActivity : ScreenActivity<Classified>(R.layout.classify, R.id.tab_classify) {
+class ClassifyActivity : ScreenActivity<Shown>(R.layout.classify, R.id.tab_classify) {
     override val job get() = app.classify
 
     override fun onCreate(saved: Bundle?) {
@@ -28,28 +30,28 @@ class ClassifyActivity : ScreenActivity<Classified>(R.layout.classify, R.id.tab_
     override fun onActivityResult(request: Int, result: Int, data: Intent?) {
         super.onActivityResult(request, result, data)
         if (result != RESULT_OK) return
-        val photo = if (request == CAMERA) SharedFiles.uri(SharedFiles.PHOTO) else data?.data
+        val photo = if (request == CAMERA) SharedFiles.uri(this, SharedFiles.PHOTO) else data?.data
         if (photo != null) classify(photo)
     }
 
-    override fun draw(state: Job.State<Classified>) {
+    override fun draw(state: Job.State<Shown>) {
         val shown = state.value
         find<Button>(R.id.camera).isEnabled = !state.running
         find<Button>(R.id.gallery).isEnabled = !state.running
         find<ImageView>(R.id.photo).setImageBitmap(shown?.photo)
         find<ImageView>(R.id.leaves).setImageBitmap(shown?.leaves)
         find<TextView>(R.id.timing).text = shown?.let(::timing) ?: getString(R.string.classify_hint)
-        find<TextView>(R.id.answer).text = shown?.top?.joinToString("\n") { "%5.1f %%  %s".format(it.probability * 100, it.label) }
+        find<TextView>(R.id.answer).text = shown?.answer?.top?.joinToString("\n") { "%5.1f %%  %s".format(it.probability * 100, it.label) }
     }
 
     private fun classify(photo: Uri) {
-        val classification = Classification(app.session, PhotoReader(applicationContext))
-        job.start { classification.run(photo) { show(it) } }
+        val classification = Classification(app.session, PhotoReader(applicationContext), asks = app.settings.url.isNotEmpty())
+        job.start(screen) { classification.run(photo) { show(it) } }
     }
 
-    private fun timing(shown: Classified): String {
-        val headMs = shown.headMs ?: return getString(R.string.head_runs)
-        val head = getString(R.string.head_ms, headMs, (shown.bytes ?: 0) / 1000.0)
+    private fun timing(shown: Shown): String {
+        val features = shown.features ?: return getString(R.string.head_runs)
+        val head = getString(R.string.head_ms, features.headMs, features.bytes / 1000.0)
         val waiting = if (app.settings.url.isEmpty()) R.string.no_tail else R.string.tail_asked
         val answer = shown.answer ?: return head + "\n" + getString(waiting)
         val tail = answer.tailMs
@@ -61,11 +63,14 @@ class ClassifyActivity : ScreenActivity<Classified>(R.layout.classify, R.id.tab_
         return head + "\n" + rest
     }
 
-    private fun galleryIntent(): Intent =
-        Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
+    /** The system's photo picker, which shows the chosen photo alone to this app; a file chooser where there is none. */
+    private fun galleryIntent(): Intent {
+        if (Build.VERSION.SDK_INT >= PICKER_SINCE) return Intent(PICK_IMAGES).setType("image/*")
+        return Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
+    }
 
     private fun cameraIntent(): Intent {
-        val target = SharedFiles.uri(SharedFiles.PHOTO)
+        val target = SharedFiles.uri(this, SharedFiles.PHOTO)
         SharedFiles.file(this, SharedFiles.PHOTO).delete()
         return Intent(MediaStore.ACTION_IMAGE_CAPTURE).putExtra(MediaStore.EXTRA_OUTPUT, target)
             .addFlags(Intent.FLAG_GRANT_WRITE_URI_PERMISSION or Intent.FLAG_GRANT_READ_URI_PERMISSION)
@@ -98,5 +103,9 @@ class ClassifyActivity : ScreenActivity<Classified>(R.layout.classify, R.id.tab_
     private companion object {
         const val CAMERA = 1
         const val GALLERY = 2
+
+        /** MediaStore.ACTION_PICK_IMAGES, which Android 13 (API 33) brought. */
+        const val PICK_IMAGES = "android.provider.action.PICK_IMAGES"
+        const val PICKER_SINCE = 33
     }
 }

@@ -5,10 +5,11 @@ import android.os.Bundle
 import android.util.Log
 import android.view.WindowManager
 import android.widget.TextView
-import org.pripro.demo.DemoException
+import org.pripro.splitkit.SplitKitException
 import org.pripro.demo.R
-import org.pripro.demo.bench.BenchRequest
-import org.pripro.demo.head.Runtimes
+import org.pripro.splitkit.bench.BenchRequest
+import org.pripro.splitkit.head.HeadOptions
+import org.pripro.splitkit.head.Runtimes
 import org.pripro.demo.ui.Measurements.benchmark
 import org.pripro.demo.ui.Measurements.parity
 
@@ -35,14 +36,14 @@ class CommandActivity : Activity() {
     override fun onStart() {
         super.onStart()
         val name = outName()
-        app.benchmark.attach { state -> if (wants(BENCH)) follow(name, state.running, state.error, state.value?.file?.path) }
-        app.parity.attach { state -> if (wants(PARITY)) follow(name, state.running, state.error, state.value?.file?.path) }
+        app.benchmark.attach(SCREEN) { state -> if (wants(BENCH)) follow(name, state.running, state.error, state.value?.file?.path) }
+        app.parity.attach(SCREEN) { state -> if (wants(PARITY)) follow(name, state.running, state.error, state.value?.file?.path) }
     }
 
     override fun onStop() {
-        app.benchmark.detach()
-        app.parity.detach()
-        if (!isChangingConfigurations) app.benchmark.cancel(getString(R.string.bench_background))
+        app.benchmark.detach(SCREEN)
+        app.parity.detach(SCREEN)
+        if (!isChangingConfigurations) app.benchmark.cancel(SCREEN, getString(R.string.bench_background))
         super.onStop()
     }
 
@@ -56,10 +57,10 @@ class CommandActivity : Activity() {
         val warmups = intent.getIntExtra("warmups", 10).coerceIn(0, 1_000)
         app.settings.threads = threads
         val started = when {
-            wants(BENCH) -> app.benchmark.benchmark(app, "$name.json") {
-                BenchRequest(Runtimes.matching(app.session.heads, wanted(BENCH)), threads, warmups, runs)
+            wants(BENCH) -> app.benchmark.benchmark(SCREEN, app, "$name.json") {
+                BenchRequest(Runtimes.matching(app.session.heads, wanted(BENCH)), HeadOptions(threads), warmups, runs)
             }
-            wants(PARITY) -> app.parity.parity(app, "$name.json") { Runtimes.matching(app.session.heads, wanted(PARITY)) }
+            wants(PARITY) -> app.parity.parity(SCREEN, app, "$name.json") { Runtimes.matching(app.session.heads, wanted(PARITY)) }
             else -> return refuse(name, getString(R.string.command_usage))
         }
         if (!started) refuse(name, getString(R.string.command_busy))
@@ -74,7 +75,7 @@ class CommandActivity : Activity() {
         if (error == null && file == null) return
         try {
             if (error != null) app.reports.write("$name.error.txt", error + "\n")
-        } catch (full: DemoException) {
+        } catch (full: SplitKitException) {
             Log.e(TAG, full.message, full)
         }
         Log.i(TAG, line)
@@ -89,6 +90,7 @@ class CommandActivity : Activity() {
 
     private companion object {
         val NAME = Regex("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+        const val SCREEN = "adb"
         const val TAG = "PriproDemo"
         const val BENCH = "bench"
         const val PARITY = "parity"

@@ -3,8 +3,10 @@ package org.pripro.demo.ui
 import android.app.Application
 import android.os.Handler
 import android.os.Looper
-import org.pripro.demo.bench.BenchProgress
-import org.pripro.demo.parity.ReplayedRow
+import org.pripro.splitkit.android.Phone
+import org.pripro.splitkit.bench.BenchProgress
+import org.pripro.splitkit.bench.Statistics
+import org.pripro.splitkit.parity.ReplayedRow
 import java.io.File
 import java.util.concurrent.Executors
 
@@ -20,13 +22,16 @@ class DemoApp : Application() {
     val phone by lazy { Phone(this) }
     val reports by lazy { ReportFiles(this) }
 
-    val classify by lazy { Job<Classified>(worker, main::post) }
+    val classify by lazy { Job<Shown>(worker, main::post) }
     val benchmark by lazy { Job<BenchResult>(worker, main::post) }
     val parity by lazy { Job<ParityResult>(worker, main::post) }
 }
 
 /** What the Benchmark screen shows: progress, then the report's file. */
-class BenchResult(val progress: BenchProgress?, val summary: String?, val file: File?)
+class BenchResult(val progress: BenchProgress? = null, val summary: String? = null, val file: File? = null) {
+    /** Computed where the progress is told, between two runs; the samples go on changing after that. */
+    val soFar: Statistics? = progress?.soFar
+}
 
 /** What the Parity screen shows: rows so far, then the report's file. */
 class ParityResult(val rows: List<ReplayedRow>, val file: File?)

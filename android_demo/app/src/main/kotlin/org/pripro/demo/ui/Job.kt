@@ -1,12 +1,15 @@
 package org.pripro.demo.ui
 
-import org.pripro.demo.DemoException
-import org.pripro.demo.bench.Cancelled
+import org.pripro.splitkit.SplitKitException
+import org.pripro.splitkit.bench.Cancelled
 import java.util.concurrent.Executor
 
 /**
  * One piece of work that may outlive the screen that started it: a rotated screen attaches again and sees the same state.
  * All but the work itself happens on the main thread.
+ *
+ * A job belongs to the screen that started it: only that one can stop it, and a screen that leaves takes nobody's view but its
+ * own. Screens are named by text, because a rotated screen is another object.
  *
  * @param post runs something on the main thread.
  */
@@ -15,26 +18,28 @@ class Job<T>(private val worker: Executor, private val post: (Runnable) -> Unit)
     class State<T>(val running: Boolean, val value: T?, val error: String?)
 
     @Volatile private var stopping: String? = null
-    private var observer: ((State<T>) -> Unit)? = null
+    private val observers = LinkedHashMap<String, (State<T>) -> Unit>()
+    private var owner: String? = null
     private var shownAt = 0L
 
     var state = State<T>(running = false, value = null, error = null)
         private set
 
     /** Draws the present state at once, and every later one until [detach]. */
-    fun attach(observer: (State<T>) -> Unit) {
-        this.observer = observer
+    fun attach(screen: String, observer: (State<T>) -> Unit) {
+        observers[screen] = observer
         observer(state)
     }
 
-    fun detach() {
-        observer = null
+    fun detach(screen: String) {
+        observers.remove(screen)
     }
 
-    /** Starts the work unless some is running, and says whether it did. */
-    fun start(work: Work<T>.() -> T): Boolean {
+    /** Starts the work for that screen unless some is running, and says whether it did. */
+    fun start(screen: String, work: Work<T>.() -> T): Boolean {
         if (state.running) return false
         stopping = null
+        owner = screen
         show(State(running = true, value = null, error = null))
         worker.execute {
             val end = attempt(work)
@@ -43,9 +48,9 @@ class Job<T>(private val worker: Executor, private val post: (Runnable) -> Unit)
         return true
     }
 
-    /** Asks running work to end; [why] is then shown. */
-    fun cancel(why: String) {
-        if (state.running) stopping = why
+    /** Asks running work to end if it is that screen's own; [why] is then shown. */
+    fun cancel(screen: String, why: String) {
+        if (state.running && screen == owner) stopping = why
     }
 
     /** What the work sees of its job. */
@@ -74,7 +79,7 @@ class Job<T>(private val worker: Executor, private val post: (Runnable) -> Unit)
             State(running = false, value = handle.work(), error = null)
         } catch (_: Cancelled) {
             State(running = false, value = partial, error = stopping)
-        } catch (error: DemoException) {
+        } catch (error: SplitKitException) {
             State(running = false, value = partial, error = error.message)
         } catch (_: OutOfMemoryError) {
             State(running = false, value = null, error = OUT_OF_MEMORY)
@@ -89,7 +94,7 @@ class Job<T>(private val worker: Executor, private val post: (Runnable) -> Unit)
 
     private fun show(next: State<T>) {
         state = next
-        observer?.invoke(next)
+        observers.values.toList().forEach { it(next) }
     }
 
     private companion object {

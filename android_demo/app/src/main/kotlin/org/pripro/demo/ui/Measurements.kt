@@ -1,30 +1,39 @@
 package org.pripro.demo.ui
 
-import org.pripro.demo.bench.BenchRequest
-import org.pripro.demo.bench.HeadBenchmark
-import org.pripro.demo.bench.LatencyReport
-import org.pripro.demo.bundle.Head
-import org.pripro.demo.parity.Replay
-import org.pripro.demo.parity.ReplayedRow
+import org.pripro.splitkit.bench.BenchRequest
+import org.pripro.splitkit.bench.HeadBenchmark
+import org.pripro.splitkit.bench.LatencyReport
+import org.pripro.splitkit.bench.RowSource
+import org.pripro.splitkit.bundle.Head
+import org.pripro.splitkit.head.HeadOptions
+import org.pripro.splitkit.parity.Replay
+import org.pripro.splitkit.parity.ReplayedRow
 
 /** Benchmark and parity as jobs: the same for the screens and for adb's intents. */
 object Measurements {
     /** Times heads and writes the report as [name]. */
-    fun Job<BenchResult>.benchmark(app: DemoApp, name: String, request: () -> BenchRequest) = start {
+    fun Job<BenchResult>.benchmark(screen: String, app: DemoApp, name: String, request: () -> BenchRequest) = start(screen) {
         val session = app.session
-        val bench = HeadBenchmark(session.bundle, app.phone, session::runtime, session::open)
-        val report = bench.run(request(), { tick { BenchResult(it, null, null) } }, ::cancelled)
-        BenchResult(null, summary(report), app.reports.write(name, report.write()))
+        val bench = HeadBenchmark(session.bundle, app.phone, session.runtimes, session.files::install)
+        val report = bench.run(request(), { tick { BenchResult(it) } }, ::cancelled)
+        BenchResult(summary = summary(report), file = app.reports.write(name, report.write()))
     }
 
     /** Replays the goldens, sends them to the tail where one is set, and writes the report as [name]. */
-    fun Job<ParityResult>.parity(app: DemoApp, name: String, heads: () -> List<Head>) = start {
+    fun Job<ParityResult>.parity(screen: String, app: DemoApp, name: String, heads: () -> List<Head>) = start(screen) {
         val session = app.session
-        val client = session.tailClient()
+        val client = session.exactTail()
         val exact = session.bundle.manifest.tail?.inputs?.firstOrNull { it.dtype == "float32" }
         val tail = if (client == null || exact == null) null else { smashed: FloatArray -> client.infer(smashed, exact).logits }
+        val options = HeadOptions(app.settings.threads)
         val rows = ArrayList<ReplayedRow>()
-        val replay = Replay(session.bundle, app.phone, session::runtime, { session.open(it, app.settings.threads) }, tail)
+        val replay = Replay(
+            bundle = session.bundle,
+            phone = app.phone,
+            source = { head, runner -> RowSource(head, session.runtimes.of(head), options, runner.ranOn) },
+            open = { session.runtimes.of(it).open(it, session.files.install(it), options) },
+            tail = tail,
+        )
         val report = replay.run(heads(), { row ->
             rows.add(row)
             tick { ParityResult(rows.toList(), null) }

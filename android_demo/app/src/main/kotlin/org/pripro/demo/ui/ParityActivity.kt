@@ -14,9 +14,9 @@ class ParityActivity : ScreenActivity<ParityResult>(R.layout.parity, R.id.tab_pa
         super.onCreate(saved)
         find<Button>(R.id.start).setOnClickListener {
             if (job.state.running) {
-                job.cancel(getString(R.string.stopped))
+                job.cancel(screen, getString(R.string.stopped))
             } else {
-                job.parity(app, "device-parity.json") { app.session.heads }
+                job.parity(screen, app, "device-parity.json") { app.session.heads }
             }
         }
         find<Button>(R.id.share).setOnClickListener { job.state.value?.file?.let { startActivity(app.reports.share(it)) } }

@@ -3,7 +3,7 @@ package org.pripro.demo.ui
 import android.content.ClipData
 import android.content.Context
 import android.content.Intent
-import org.pripro.demo.DemoException
+import org.pripro.splitkit.SplitKitException
 import java.io.File
 import java.io.IOException
 
@@ -13,7 +13,7 @@ class ReportFiles(private val context: Context) {
      * Writes aside, then renames: who waits for the file never sees half of it.
      *
      * @param name letters, digits, '.', '_' and '-'.
-     * @return /sdcard/Android/data/org.pripro.demo/files/reports/NAME, or the app's own folder without such storage.
+     * @return /sdcard/Android/data/APPLICATION_ID/files/reports/NAME, or the app's own folder without such storage.
      */
     fun write(name: String, text: String): File {
         val target = File(folder(), name)
@@ -22,7 +22,7 @@ class ReportFiles(private val context: Context) {
             aside.writeText(text)
             if (!aside.renameTo(target)) throw IOException("it cannot be renamed")
         } catch (error: IOException) {
-            throw DemoException("$target cannot be written (${error.message}); free some space and try again.", error)
+            throw SplitKitException("$target cannot be written (${error.message}); free some space and try again.", error)
         }
         return target
     }
@@ -34,7 +34,7 @@ class ReportFiles(private val context: Context) {
     /** An intent that hands a copy of a report to an app that the person chooses. */
     fun share(report: File): Intent {
         report.copyTo(SharedFiles.file(context, report.name), overwrite = true)
-        val uri = SharedFiles.uri(report.name)
+        val uri = SharedFiles.uri(context, report.name)
         val send = Intent(Intent.ACTION_SEND).setType("application/json").putExtra(Intent.EXTRA_STREAM, uri)
         send.clipData = ClipData.newRawUri(report.name, uri)
         return Intent.createChooser(send.addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION), report.name)

@@ -15,6 +15,9 @@ abstract class ScreenActivity<T>(private val layout: Int, private val tab: Int) 
 
     protected abstract val job: Job<T>
 
+    /** This screen to its job: the same before and after a rotation. */
+    protected val screen: String = javaClass.name
+
     /** Draws a state; called again after every rotation. */
     protected abstract fun draw(state: Job.State<T>)
 
@@ -28,7 +31,7 @@ abstract class ScreenActivity<T>(private val layout: Int, private val tab: Int) 
 
     override fun onStart() {
         super.onStart()
-        job.attach { state ->
+        job.attach(screen) { state ->
             find<TextView>(R.id.error).apply {
                 text = state.error
                 visibility = if (state.error == null) View.GONE else View.VISIBLE
@@ -44,7 +47,7 @@ abstract class ScreenActivity<T>(private val layout: Int, private val tab: Int) 
     }
 
     override fun onStop() {
-        job.detach()
+        job.detach(screen)
         super.onStop()
     }
 

@@ -1,19 +1,25 @@
 package org.pripro.demo.ui
 
 import android.content.Context
+import org.pripro.splitkit.head.Accelerator
 import kotlin.reflect.KProperty
 
-/** What a person sets: where the tail listens, its token, the head in use. Private to this app and never backed up. */
+/** What a person sets: where the tail listens, the head in use. Private to this app; backups and device transfers leave it out. */
 class Settings(context: Context) {
     private val store = context.getSharedPreferences("settings", Context.MODE_PRIVATE)
 
     var url: String by text("")
-    var token: String by text("")
     var head: String by text("")
     var encoding: String by text("uint8")
     var threads: Int
         get() = store.getInt("threads", 2)
         set(value) = store.edit().putInt("threads", value).apply()
+
+    /** In memory only: what is never written cannot be copied off the phone. */
+    @Volatile var token: String = ""
+
+    /** In memory only, too: an accelerator is used for photos once its goldens have passed since the app started. */
+    @Volatile var accelerator: Accelerator = Accelerator.CPU
 
     private fun text(otherwise: String) = object {
         operator fun getValue(owner: Settings, property: KProperty<*>): String =

@@ -47,10 +47,10 @@ class SharedFiles : ContentProvider() {
 
     companion object {
         const val PHOTO = "photo.jpg"
-        private const val AUTHORITY = "org.pripro.demo.shared"
         private val NAME = Regex("[A-Za-z0-9][A-Za-z0-9._-]*")
 
-        fun uri(name: String): Uri = Uri.parse("content://$AUTHORITY/$name")
+        /** Under the authority that the manifest gives this app, whatever its applicationId is. */
+        fun uri(context: Context, name: String): Uri = Uri.parse("content://${context.packageName}.shared/$name")
 
         /** In the cache: the system may remove it when space runs out. */
         fun file(context: Context, name: String): File = File(File(context.cacheDir, "shared").apply { mkdirs() }, name)

@@ -5,8 +5,8 @@ import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
-import org.pripro.demo.BundleRefused
-import org.pripro.demo.bench.Cancelled
+import org.pripro.splitkit.BundleRefused
+import org.pripro.splitkit.bench.Cancelled
 import java.util.ArrayDeque
 
 /** Work that outlives a screen: what each screen sees, and that no failure gets away. */
@@ -31,19 +31,19 @@ class JobTest {
 
     @Test
     fun aRotatedScreenSeesTheRunningWorkAndItsEnd() {
-        job.attach(::look)
-        assertTrue(job.start { show("half"); "whole" })
-        job.detach()
+        job.attach("screen", ::look)
+        assertTrue(job.start("screen") { show("half"); "whole" })
+        job.detach("screen")
         finish()
-        job.attach(::look)
+        job.attach("screen", ::look)
         assertEquals(listOf("rest null null", "running null null", "rest whole null"), seen)
     }
 
     @Test
     fun partialResultsAreShownAndASecondStartIsNot() {
-        job.attach(::look)
-        job.start { show("half"); "whole" }
-        assertFalse(job.start { "other" })
+        job.attach("screen", ::look)
+        job.start("screen") { show("half"); "whole" }
+        assertFalse(job.start("screen") { "other" })
         finish()
         assertEquals(listOf("rest null null", "running null null", "running half null", "rest whole null"), seen)
     }
@@ -57,12 +57,12 @@ class JobTest {
             { throw IllegalStateException("odd") } to "Something unexpected happened (IllegalStateException: odd).",
         )
         for ((work, sentence) in failures) {
-            job.start { work() }
+            job.start("screen") { work() }
             finish()
             assertTrue("${job.state.error} has no $sentence", sentence in job.state.error!!)
             assertFalse(job.state.running)
         }
-        job.start { "again" }
+        job.start("screen") { "again" }
         finish()
         assertEquals("again", job.state.value)
         assertNull(job.state.error)
@@ -70,14 +70,29 @@ class JobTest {
 
     @Test
     fun aCancelledRunKeepsWhatItHadAndSaysWhy() {
-        job.start {
+        job.start("screen") {
             show("half")
             if (cancelled()) throw Cancelled()
             "whole"
         }
-        job.cancel("You left the screen.")
+        job.cancel("screen", "You left the screen.")
         finish()
         assertEquals("half", job.state.value)
         assertEquals("You left the screen.", job.state.error)
+    }
+
+    /** adb's run starts on top of the Benchmark screen, which then leaves: it must not take the other's job with it. */
+    @Test
+    fun aScreenThatLeavesStopsAndBlindsNobodyElse() {
+        job.attach("benchmark") {}
+        job.start("adb") {
+            if (cancelled()) throw Cancelled()
+            "whole"
+        }
+        job.attach("adb", ::look)
+        job.cancel("benchmark", "You left the screen.")
+        job.detach("benchmark")
+        finish()
+        assertEquals(listOf("running null null", "rest whole null"), seen)
     }
 }

@@ -1,0 +1,150 @@
+package org.pripro.splitkit
+
+import org.pripro.splitkit.bundle.Bundle
+import org.pripro.splitkit.bundle.Head
+import org.pripro.splitkit.bundle.TensorSpec
+import org.pripro.splitkit.head.HeadFiles
+import org.pripro.splitkit.head.HeadOptions
+import org.pripro.splitkit.head.HeadRunner
+import org.pripro.splitkit.head.Runtimes
+import org.pripro.splitkit.noise.EpsSource
+import org.pripro.splitkit.photo.Photo
+import org.pripro.splitkit.photo.Preprocessor
+import org.pripro.splitkit.tail.Answer
+import org.pripro.splitkit.tail.Patience
+import org.pripro.splitkit.tail.TailAddress
+import org.pripro.splitkit.tail.TailClient
+import org.pripro.splitkit.tail.Wire
+import java.io.Closeable
+import java.io.File
+import javax.net.ssl.SSLSocketFactory
+
+/**
+ * What an app may choose; everything has a default that works.
+ *
+ * @param head a head's title or the beginning of it, such as "executorch fp32"; null takes the preferred runtime's first.
+ * @param encoding how features cross: float32, float16 or uint8; another one that the tail takes where it does not take this.
+ * @param token bearer token; keep it in memory or in the Keystore.
+ * @param cleartextHosts private hosts that may be spoken to over http; see [TailAddress].
+ * @param trust for a tail behind a certificate authority of your own; see [org.pripro.splitkit.tail.OwnAuthority].
+ */
+public class SplitOptions(
+    public val head: String? = null,
+    public val headOptions: HeadOptions = HeadOptions(),
+    public val encoding: String = "uint8",
+    public val token: String? = null,
+    public val cleartextHosts: Set<String> = emptySet(),
+    public val trust: SSLSocketFactory? = null,
+    public val patience: Patience = Patience(),
+)
+
+/** What leaves the phone of one photo: features [c,h,w] under noise that was drawn for them alone. */
+public class Protected(public val smashed: FloatArray, public val head: Head, public val headMs: Double, public val bytes: Int)
+
+/** The tail's answer to one photo. [tailMs] is the tail's own share of [roundTripMs], null where it does not tell. */
+public class Classified(
+    public val top: List<Answer.Ranked>,
+    public val logits: FloatArray,
+    public val headMs: Double,
+    public val roundTripMs: Double,
+    public val tailMs: Double?,
+    public val bytesSent: Int,
+)
+
+/**
+ * A split network as one thing: photo -> head with fresh noise, here -> features -> tail -> answer.
+ *
+ * Blocking, so call it off the main thread; calls from several threads wait for one another. The head is opened with the first
+ * photo and stays open until [close].
+ *
+ * @param bundle the bundle whose head runs here.
+ * @param tailUrl where its tail listens, such as `https://tail.example.org`; null for a client that only protects.
+ * @param folder a private folder of the app's, where the head's file may lie.
+ */
+public class SplitClient(
+    private val bundle: Bundle,
+    tailUrl: String?,
+    folder: File,
+    private val options: SplitOptions = SplitOptions(),
+    private val runtimes: Runtimes = Runtimes(),
+) : Closeable {
+    private val files = HeadFiles(bundle, folder)
+    private val preprocessor = Preprocessor(bundle.manifest.preprocess)
+    private val noise = bundle.manifest.protection?.eps?.let { EpsSource(it.values) }
+    private val tail: TailClient? = tailUrl?.let(::client)
+    private var opened: HeadRunner? = null
+
+    /** The head that runs. */
+    public val head: Head by lazy {
+        val heads = runtimes.heads(bundle)
+        options.head?.let { Runtimes.matching(heads, it).first() } ?: heads.first()
+    }
+
+    /** What the head really ran on, where its runtime says so; null before the first photo. */
+    public val ranOn: String? @Synchronized get() = opened?.ranOn
+
+    /**
+     * The whole way of one photo.
+     *
+     * @throws SplitKitException one sentence for the screen.
+     */
+    public fun classify(photo: Photo): Classified = ask(protect(photo))
+
+    /**
+     * The phone's half of it: what may leave the phone.
+     *
+     * @throws SplitKitException one sentence for the screen.
+     */
+    @Synchronized
+    public fun protect(photo: Photo): Protected {
+        val image = preprocessor.apply(photo)
+        val runner = opened ?: runtimes.of(head).open(head, files.install(head), options.headOptions).also { opened = it }
+        val start = System.nanoTime()
+        val smashed = try {
+            runner.run(image, noise?.draw())
+        } finally {
+            noise?.forget()
+        }
+        val headMs = (System.nanoTime() - start) / 1e6
+        return Protected(smashed, head, headMs, bytes = encoding().let { it.values * BYTES.getValue(it.dtype) })
+    }
+
+    /**
+     * The cloud's half of it.
+     *
+     * @throws SplitKitException one sentence for the screen.
+     */
+    public fun ask(features: Protected): Classified {
+        val client = tail ?: throw SplitKitException("No tail is set; give its address to get an answer.")
+        val answer = client.infer(features.smashed, encoding())
+        val top = Answer.top(answer.logits, bundle.manifest.labels, TOP)
+        return Classified(top, answer.logits, features.headMs, answer.roundTripMs, answer.tailMs, answer.bytesSent)
+    }
+
+    @Synchronized
+    override fun close() {
+        opened?.close()
+        opened = null
+    }
+
+    private fun client(url: String): TailClient {
+        val tail = bundle.tail
+        if (tail.wireVersion != Wire.VERSION) {
+            throw BundleRefused("The tail speaks wire version ${tail.wireVersion}, this app ${Wire.VERSION}; use the app of that pripro.")
+        }
+        val address = TailAddress.resolve(url, tail.route, options.cleartextHosts)
+        return TailClient(address, bundle.manifest.bundleId, options.token, options.trust, options.patience)
+    }
+
+    /** How features cross: the chosen encoding if the tail takes it, else the first that this app speaks. */
+    private fun encoding(): TensorSpec {
+        val offered = bundle.tail.inputs.filter(Wire::speaks)
+        return offered.firstOrNull { it.dtype == options.encoding } ?: offered.firstOrNull()
+            ?: throw BundleRefused("The tail takes no encoding that this app speaks; make the bundle anew.")
+    }
+
+    private companion object {
+        const val TOP = 5
+        val BYTES = mapOf("uint8" to 1, "float16" to 2, "float32" to 4)
+    }
+}

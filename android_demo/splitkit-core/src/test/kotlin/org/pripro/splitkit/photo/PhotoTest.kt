@@ -1,0 +1,75 @@
+package org.pripro.splitkit.photo
+
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.pripro.splitkit.Contract
+import org.pripro.splitkit.bundle.Preprocess
+import org.pripro.splitkit.bundle.TensorSpec
+import org.pripro.splitkit.number
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.util.Base64
+
+class PhotoTest {
+    /** One grey level is the contract's allowance, for the order of Pillow's two passes; most photos agree to the bit. */
+    @Test
+    fun preparedPhotosAreThoseOfPython() {
+        var exact = 0
+        val cases = Contract.rows("preprocess.json")
+        for (case in cases) {
+            val rgb = Base64.getDecoder().decode(case["rgb"] as String)
+            val argb = IntArray(rgb.size / 3) { 0xff shl 24 or (byte(rgb, 3 * it) shl 16) or (byte(rgb, 3 * it + 1) shl 8) or byte(rgb, 3 * it + 2) }
+            val photo = Pixels(case["width"].number().toInt(), case["height"].number().toInt(), argb)
+            val image = Base64.getDecoder().decode(case["image"] as String)
+            val expected = FloatArray(image.size / 4).also { ByteBuffer.wrap(image).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(it) }
+            val how = how(case["preprocess"] as Map<*, *>)
+            val got = Preprocessor(how).apply(photo)
+            assertArrayEquals(case["name"] as String, expected, got, (1.0 / 255 / how.std.min()).toFloat() * 1.0001f)
+            if (got.contentEquals(expected)) exact++
+        }
+        assertTrue("$exact of ${cases.size} agree to the bit", exact > cases.size / 2)
+    }
+
+    @Test
+    fun everyOrientationOfACameraIsTurnedUprightAsPillowDoes() {
+        for (case in Contract.rows("phone/orientations.json")) {
+            val orientation = Orientation.of(case["orientation"].number().toInt())
+            val (wide, high, stored) = picture(case["stored"])
+            val (width, height, upright) = picture(case["upright"])
+            assertEquals("$orientation", listOf(width, height), listOf(orientation.width(wide, high), orientation.height(wide, high)))
+            val found = (0 until width * height).map {
+                val (x, y) = it % width to it / width
+                stored[orientation.storedY(x, y, high) * wide + orientation.storedX(x, y, wide)]
+            }
+            assertEquals("$orientation", upright, found)
+        }
+    }
+
+    private fun picture(raw: Any?): Triple<Int, Int, List<Int>> {
+        val of = raw as Map<*, *>
+        return Triple(of["width"].number().toInt(), of["height"].number().toInt(), (of["pixels"] as List<*>).map { it.number().toInt() })
+    }
+
+    @Test
+    fun theSmashedPictureShowsEveryChannelFromBlackToWhite() {
+        val spec = TensorSpec("smashed", "float32", listOf(1, 3, 1, 2))
+        val picture = SmashedPicture.draw(floatArrayOf(-5f, 5f, 1f, 0f, 7f, 7f), spec)
+        assertEquals(listOf(4, 2), listOf(picture.width, picture.height))
+        val grey = picture.argb.map { it and 255 }
+        assertEquals(listOf(0, 255, 255, 0, 0, 0, 0, 0), grey)
+    }
+
+    private fun byte(data: ByteArray, at: Int) = data[at].toInt() and 255
+
+    private fun how(raw: Map<*, *>) = Preprocess(
+        channels = raw["channels"].number().toInt(),
+        height = raw["height"].number().toInt(),
+        width = raw["width"].number().toInt(),
+        resize = raw["resize"] as String,
+        interpolation = raw["interpolation"] as String,
+        mean = (raw["mean"] as List<*>).map { it.number() },
+        std = (raw["std"] as List<*>).map { it.number() },
+    )
+}
