@@ -51,7 +51,7 @@ def planted(tmp_path: Path, file: str, right: str, wrong: str) -> subprocess.Com
         # a method that LiteRT does not have
         (LITERT, "answer.readInt8()", "answer.readUInt8()", "unresolved reference"),
         # an Android class in the library that has none
-        (f"{CORE}/Errors.kt", "class PhotoFailed(", "class X(x: android.net.Uri)\n\npublic class PhotoFailed(", "android"),
+        (f"{CORE}/Errors.kt", "class PhotoFailed(", "class X(x: android.net.Uri)\n\nclass PhotoFailed(", "android"),
         # something public that nobody decided to be public
         (f"{CORE}/Errors.kt", "public class PhotoFailed", "class PhotoFailed", "explicit API mode"),
     ],
