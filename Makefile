@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 comma := ,
 
-.PHONY: demo test test-all unit lint setup clean
+.PHONY: demo test test-all unit docs lint setup clean
 
 setup: $(STAMP)
 
@@ -47,6 +47,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# the pages under docs/ as a site in build/site; a broken link or reference is an error
+docs: $(STAMP)
+	$(BIN)/mkdocs build --quiet
 
 clean:
 	rm -rf build .venv
