@@ -50,7 +50,7 @@ lint: $(STAMP)
 
 # the pages under docs/ as a site in build/site; a broken link or reference is an error
 docs: $(STAMP)
-	$(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 clean:
 	rm -rf build .venv
