@@ -19,6 +19,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -29,16 +30,22 @@ from .signature import Signature
 
 MODEL, INT8_MODEL = "tail.onnx", "tail-int8.onnx"
 _MANIFEST, _SUMS, _SIGNATURE, _CONFIG = "MAR-INF/MANIFEST.json", "SHA256SUMS", "signature.json", "model-config.yaml"
+_HANDLER = "pripro_handler.py"
 _CODE = {
-    "pripro_handler.py": "handler.py",
+    _HANDLER: "handler.py",
     "pripro_tail/__init__.py": "__init__.py",
     "pripro_tail/errors.py": "errors.py",
+    "pripro_tail/coding.py": "coding.py",
+    "pripro_tail/coder.py": "coder.py",
     "pripro_tail/signature.py": "signature.py",
     "pripro_tail/wire.py": "wire.py",
     "pripro_tail/server_codec.py": "server_codec.py",
+    "pripro_tail/messages.py": "messages.py",
     "pripro_tail/calls.py": "calls.py",
 }
-_REQUIRED = (_MANIFEST, _SUMS, _SIGNATURE, _CONFIG, MODEL, *_CODE)
+_REQUIRED = (_MANIFEST, _SUMS, _SIGNATURE, _CONFIG, MODEL, _HANDLER)
+#: an archive made by another version has other modules for TorchServe; our servers do not run them
+_MODULE = re.compile(r"pripro_tail/[a-z_][a-z0-9_]{0,30}\.py")
 _MAX_BYTES = 2 << 30
 _SMALL = 1 << 20
 _TORCHSERVE_CONFIG = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 8\nmaxBatchDelay: 2\nresponseTimeout: 60\n"
@@ -81,7 +88,7 @@ def write_archive(out: Path, *, signature: Signature, model: Path, int8_model: P
             "model": {
                 "modelName": signature.name,
                 "serializedFile": MODEL,
-                "handler": "pripro_handler.py",
+                "handler": _HANDLER,
                 "modelVersion": signature.version,
                 "configFile": _CONFIG,
             },
@@ -160,7 +167,7 @@ def _check_member(info: zipfile.ZipInfo, archive_bytes: int, path: Path) -> None
         raise ArchiveError(f"{path} has a member that would leave its folder ({name[:80]!r}); do not use this file.")
     if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
         raise ArchiveError(f"{path} contains a link or special file ({name[:80]!r}); do not use this file.")
-    if name not in _REQUIRED and name != INT8_MODEL:
+    if name not in _REQUIRED and name != INT8_MODEL and not _MODULE.fullmatch(name):
         raise ArchiveError(
             f"{path} contains an unknown member ({name[:80]!r}); it is not an archive made by pripro package."
         )
@@ -180,7 +187,7 @@ def _check_manifest(data: bytes, signature: Signature, path: Path) -> None:
         raise ArchiveError(
             f"{path}: MAR-INF/MANIFEST.json is not TorchServe's; pack it again with pripro package."
         ) from None
-    if named != (signature.name, signature.version, "pripro_handler.py"):
+    if named != (signature.name, signature.version, _HANDLER):
         raise ArchiveError(f"{path}: MANIFEST.json and signature.json disagree on name or version; pack it again.")
 
 

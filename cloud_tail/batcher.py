@@ -9,9 +9,11 @@ import queue
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from .errors import WireError
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .wire import Floats
 
-    Done = Callable[["Floats | None"], None]
+    Answer = Floats | WireError | None
+    Done = Callable[[Answer], None]
 
 
 class Batcher:
@@ -65,7 +68,9 @@ class Batcher:
         return self.pending + items <= self._limit or self.pending == 0
 
     def submit(self, call: Call, done: Done) -> bool:
-        """Queue a call, or return False if the queue is full. `done` gets logits, or None if the engine failed.
+        """Queue a call, or return False if the queue is full.
+
+        `done` gets logits, the error if the features cannot be decoded, or None if the engine failed.
 
         Must be called on the event loop's thread, on which `done` is called too.
         """
@@ -112,27 +117,31 @@ class Batcher:
 
     def _run(self, jobs: list[tuple[Call, Done]], items: int) -> None:
         started = time.perf_counter()
-        try:
-            logits = self._forward([call for call, _ in jobs])
-        except Exception:  # whatever an engine throws, its callers get an answer
-            logits = None
-        answers: list[tuple[Done, Any]] = []
-        first = 0
+        answers: list[tuple[Done, Answer]] = []
+        parts, waiting = [], []
         for call, done in jobs:
-            last = first + len(call.array)
-            answers.append((done, None if logits is None else logits[first:last]))
-            first = last
+            try:
+                parts.append(call.features())
+                waiting.append(done)
+            except WireError as error:  # its messages cannot be decoded; the others are not concerned
+                answers.append((done, error))
+        if parts:
+            try:
+                logits = self._forward(parts)
+                ends = np.cumsum([len(part) for part in parts])[:-1]
+                answers += zip(waiting, np.split(logits, ends), strict=True)
+            except Exception:  # whatever an engine throws, its callers get an answer
+                answers += [(done, None) for done in waiting]
         self._loop.call_soon_threadsafe(self._deliver, answers, items, time.perf_counter() - started)
 
-    def _forward(self, calls: list[Call]) -> Floats:
-        features = [call.features() for call in calls]
-        batch = features[0] if len(features) == 1 else np.concatenate(features)
+    def _forward(self, parts: list[Floats]) -> Floats:
+        batch = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if len(batch) <= self._max_batch:
             return self._engine.run(batch)
-        parts = range(0, len(batch), self._max_batch)
-        return np.concatenate([self._engine.run(batch[part : part + self._max_batch]) for part in parts])
+        pieces = range(0, len(batch), self._max_batch)
+        return np.concatenate([self._engine.run(batch[piece : piece + self._max_batch]) for piece in pieces])
 
-    def _deliver(self, answers: list[tuple[Done, Any]], items: int, seconds: float) -> None:
+    def _deliver(self, answers: list[tuple[Done, Answer]], items: int, seconds: float) -> None:
         self.pending -= items
         self._observe(items, seconds)
         for done, logits in answers:

@@ -7,8 +7,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from .errors import BundleMismatch, WireError
-from .server_codec import Request, encode_response, from_bytes, parse_request, request_of, tensor_of
-from .wire import BUNDLE_HEADER, HEADER_LENGTH, all_finite, canonical, check_bundle_id, dequantise, parse_length
+from .messages import Messages, messages_of
+from .server_codec import (
+    Request,
+    encode_response,
+    from_bytes,
+    parse_request,
+    request_of,
+    tensor_of,
+)
+from .signature import CODED
+from .wire import (
+    BUNDLE_HEADER,
+    HEADER_LENGTH,
+    TABLE_HEADER,
+    all_finite,
+    canonical,
+    check_bundle_id,
+    dequantise,
+    parse_length,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,29 +40,39 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T", bound="_Tail")
-_LENGTH, _BUNDLE = HEADER_LENGTH.lower(), BUNDLE_HEADER.lower()
+_LENGTH, _BUNDLE, _TABLE = HEADER_LENGTH.lower(), BUNDLE_HEADER.lower(), TABLE_HEADER.lower()
 
 
 class Call(NamedTuple):
     """A checked call.
 
     Attributes:
-        array: the features in their own encoding, [n,C,h,w].
-        spec: that encoding.
+        array: the features in their own encoding, [n,C,h,w], or messages that are still to be decoded.
+        spec: that encoding; for messages, that of their codes.
         signature: the tail that answers.
         request: the v2 request, or None if the body was the raw tensor.
     """
 
-    array: Array
+    array: Array | Messages
     spec: TensorSpec
     signature: Signature
     request: Request | None
 
     def features(self) -> Floats:
-        """The features as float32 in C order, aligned (in a body the tensor starts where its JSON header ends)."""
+        """The features as float32 in C order, aligned (in a body the tensor starts where its JSON header ends).
+
+        Raises:
+            WireError: they are entropy-coded and one of the messages is not valid.
+        """
+        array = self.array.decode() if isinstance(self.array, Messages) else self.array
         if self.spec.dtype == "uint8":
-            return dequantise(self.array, self.spec)
-        return np.require(self.array, np.float32, ["C", "A"])
+            return dequantise(array, self.spec)
+        return np.require(array, np.float32, ["C", "A"])
+
+    @property
+    def encoding(self) -> str:
+        """The encoding's name, as in `Signature.encodings`."""
+        return CODED if isinstance(self.array, Messages) else self.spec.dtype
 
     def answer(self, logits: Floats) -> tuple[dict[str, str], bytes]:
         """Write logits [n,K] in the form that the caller asked for.
@@ -125,7 +153,7 @@ def read_call(
     length = parse_length(headers.get(_LENGTH))
     if raw and length is None and not isinstance(body, dict) and "json" not in headers.get("content-type", ""):
         tail = pick(tails, claimed)
-        return _raw_call(body, tail.signature), tail
+        return _raw_call(body, headers.get(_TABLE), tail.signature), tail
     request = request_of(body, None) if isinstance(body, dict) else parse_request(body, length)
     if None not in (claimed, request.bundle_id) and claimed != request.bundle_id:
         raise WireError(f"{BUNDLE_HEADER} and parameters.bundle_id name different bundles.")
@@ -134,7 +162,10 @@ def read_call(
     return Call(array, spec, tail.signature, request), tail
 
 
-def _raw_call(body: Buffer, signature: Signature) -> Call:
+def _raw_call(body: Buffer, table_id: str | None, signature: Signature) -> Call:
+    if table_id is not None:
+        messages, codes = messages_of([bytes(body)], (1,), table_id, signature)
+        return Call(messages, codes, signature, None)
     for spec in signature.inputs:
         if len(body) == spec.item_bytes:
             return Call(from_bytes(body, 1, spec), spec, signature, None)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from .errors import BundleMismatch, TailError, WireError
-from .signature import Signature, TensorSpec
-from .wire import decode_response, encode_request
+from .signature import CODED, Signature, TensorSpec
+from .wire import decode_response, encode_coded_request, encode_request
 
 if TYPE_CHECKING:
     from .wire import Array, Floats
@@ -87,10 +87,18 @@ class TailClient:
     def infer(self, smashed: Array, encoding: str = "float32") -> Floats:
         """Send features [n,C,h,w] in one encoding; return logits [n,K].
 
-        With uint8, float features are quantised here, and uint8 codes from the head are sent as they are.
+        Args:
+            smashed: float32; or the head's own uint8 codes, for "uint8" and "coded".
+            encoding: float32, float16, uint8 (affine codes) or coded (entropy-coded, for a tail behind a waist).
+
+        Raises:
+            WireError: the tail does not accept this encoding, or the features do not fit it.
+            TailError: see the class.
         """
-        spec = self._spec(encoding)
-        headers, body = encode_request(smashed, spec, self._bundle_id)
+        if encoding == CODED:
+            headers, body = encode_coded_request(smashed, self.signature(), self._bundle_id)
+        else:
+            headers, body = encode_request(smashed, self._spec(encoding), self._bundle_id)
         path = f"/predictions/{self._model}"  # TorchServe has this path too
         answered, answer = self._send("POST", path, headers, body)
         return decode_response(answered, answer)
@@ -99,7 +107,7 @@ class TailClient:
         signature = self.signature()
         spec = signature.encoding(encoding)
         if spec is None:
-            offered = ", ".join(item.dtype for item in signature.inputs)
+            offered = ", ".join(signature.encodings)
             raise WireError(f"This tail accepts {offered}, not {encoding}.")
         return spec
 

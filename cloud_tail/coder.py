@@ -103,6 +103,13 @@ class Coder:
             stream = self._stream(plain[:kept] + self._likely[kept:])
         return stream + bytes(length - len(stream))
 
+    def clip(self, codes: Codes) -> Codes:
+        """Limit codes [n,C,h,w] to their channel's levels."""
+        along = [1] * codes.ndim
+        along[self._axis + 1] = -1
+        highest = np.asarray(self.coding.levels) - 1
+        return np.minimum(codes, highest.astype(np.uint8).reshape(along))
+
     def decode(self, message: bytes) -> Codes:
         """Turn a message into one photo's codes uint8 [C,h,w].
 

@@ -13,16 +13,16 @@ from .guard import token_fits
 from .oip_messages import MESSAGES, SERVICE
 from .rest import SERVER, VERSION, metadata
 from .server_codec import Request, tensor_of
-from .wire import V2_NAMES, check_bundle_id
+from .wire import CODED_NAME, V2_NAMES, check_bundle_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
+    from .batcher import Answer
     from .guard import RateLimit
     from .metrics import Metrics
     from .registry import Registry
-    from .wire import Floats
 
     Context: TypeAlias = Any  # grpc.aio.ServicerContext, which ships no types
 
@@ -124,9 +124,9 @@ class Service:
         served = pick(tails, parsed.bundle_id)
         array, spec = tensor_of(parsed, served.signature)
         call = Call(array, spec, served.signature, parsed)
-        answered: asyncio.Future[Floats | None] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-        def done(logits: Floats | None) -> None:
+        def done(logits: Answer) -> None:
             if not answered.done():
                 answered.set_result(logits)
 
@@ -136,8 +136,10 @@ class Service:
         logits = await answered
         if logits is None:
             return await self._refuse(context, 503, "The engine failed on this batch.")
+        if isinstance(logits, WireError):
+            raise logits
         call.need_finite(logits)
-        self._metrics.answered(served.signature.name, spec.dtype, asyncio.get_running_loop().time() - started)
+        self._metrics.answered(served.signature.name, call.encoding, asyncio.get_running_loop().time() - started)
         return MESSAGES["ModelInferResponse"](
             model_name=served.signature.name,
             model_version=served.signature.version,
@@ -161,8 +163,8 @@ def parse(request: Any) -> Request:  # noqa: ANN401
         raise WireError("classification is not supported; request the logits.")
     tensor = request.inputs[0]
     shape = tuple(tensor.shape)
-    if tensor.datatype not in V2_NAMES.values():
-        raise WireError(f"The datatype must be one of {', '.join(V2_NAMES.values())}.")
+    if tensor.datatype not in (*V2_NAMES.values(), CODED_NAME):
+        raise WireError(f"The datatype must be one of {', '.join(V2_NAMES.values())}, {CODED_NAME}.")
     if not (0 < len(shape) <= 8 and all(0 < size < 1 << 31 for size in shape)):
         raise WireError("The shape must be a list of positive integers.")
     raw = list(request.raw_input_contents)
@@ -173,6 +175,8 @@ def parse(request: Any) -> Request:  # noqa: ANN401
         payload = list(tensor.contents.fp32_contents)
     elif not raw and tensor.datatype == "UINT8":
         payload = list(tensor.contents.uint_contents)
+    elif not raw and tensor.datatype == CODED_NAME:
+        payload = list(tensor.contents.bytes_contents)
     else:
         raise WireError("The input needs one raw_input_contents, or the contents of its datatype.")
     bundle = request.parameters["bundle_id"].string_param if "bundle_id" in request.parameters else None
@@ -183,6 +187,7 @@ def parse(request: Any) -> Request:  # noqa: ANN401
         shape=shape,
         payload=payload,
         binary=True,
+        table_id=tensor.parameters["table_id"].string_param if "table_id" in tensor.parameters else None,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pripro_tail.calls import bundle_of, read_call, refusal
+from pripro_tail.calls import Call, bundle_of, read_call, refusal
 from pripro_tail.errors import WireError
 from pripro_tail.signature import Signature
 
@@ -45,18 +45,20 @@ def handle(rows: list[dict[str, Any]] | None, context: Any) -> list[bytes] | Non
     if rows is None:
         return None
     answers: list[bytes] = [b""] * len(rows)
-    calls = {}
+    calls: dict[int, Call] = {}
+    parts = []
     for index, row in enumerate(rows):
         headers = {name.lower(): value for name, value in context.get_all_request_header(index).items()}
         body = row.get("body", row.get("data", b""))
         try:
             bundle_of(headers)
-            calls[index], _ = read_call(headers, body.encode() if isinstance(body, str) else body, [_tail], raw=True)
+            call, _ = read_call(headers, body.encode() if isinstance(body, str) else body, [_tail], raw=True)
+            parts.append(call.features())
+            calls[index] = call
         except WireError as error:
             answers[index] = _refuse(context, index, error)
     if calls:
-        batch = np.concatenate([call.features() for call in calls.values()])
-        logits = np.split(_tail.forward(batch), np.cumsum([len(call.array) for call in calls.values()])[:-1])
+        logits = np.split(_tail.forward(np.concatenate(parts)), np.cumsum([len(part) for part in parts])[:-1])
         for (index, call), part in zip(calls.items(), logits, strict=True):
             try:
                 headers, answers[index] = call.answer(part)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SINGLE = frozenset(
     {
         "host", "content-length", "transfer-encoding", "content-encoding", "content-type",
-        "authorization", "inference-header-content-length", "pripro-bundle-id",
+        "authorization", "inference-header-content-length", "pripro-bundle-id", "pripro-table-id",
     }
 )  # fmt: skip
 

@@ -67,6 +67,13 @@ def document(signatures: list[Signature], version: str, *, token: bool) -> dict[
         "description": "length of the JSON header in bytes, if the body is JSON followed by the tensor's bytes",
         "schema": {"type": "integer", "minimum": 1},
     }
+    table = {
+        "name": "Pripro-Table-Id",
+        "in": "header",
+        "required": False,
+        "description": "the body is one entropy-coded item and nothing else, coded with these tables",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+    }
     anything, listed = {"type": "object"}, {"type": "array", "items": {"type": "object"}}
     answer = {
         **_json(anything),
@@ -75,7 +82,7 @@ def document(signatures: list[Signature], version: str, *, token: bool) -> dict[
     body = {"required": True, "content": {**_json(_request(signatures)), "application/octet-stream": {}}}
     infer = {
         "post": {
-            "summary": "Logits for smashed features, v2 JSON or v2 binary",
+            "summary": "Logits for smashed features, v2 JSON or v2 binary (entropy-coded ones: binary BYTES)",
             "parameters": [name, bundle, length],
             "requestBody": body,
             "responses": _responses("The logits, in the form that the request asked for.", answer),
@@ -84,6 +91,7 @@ def document(signatures: list[Signature], version: str, *, token: bool) -> dict[
     predict = {
         "post": {
             **infer["post"],
+            "parameters": [name, bundle, length, table],
             "summary": "Like v2; or the tensor's bytes alone, answered with label, logits and probabilities",
         }
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 import zlib
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .calls import bundle_of, infer_target, pick, read_call, refusal
@@ -14,16 +13,17 @@ from .guard import token_fits
 from .http1 import Connection
 from .http_parts import Limits, Reply
 from .log import log
+from .messages import datatypes
 from .openapi import document
 from .wire import V2_NAMES, canonical
 
 if TYPE_CHECKING:
+    from .batcher import Answer
     from .calls import Call
     from .guard import RateLimit
     from .http_headers import RequestHeaders
     from .metrics import Metrics
     from .registry import Registry, Served
-    from .wire import Floats
 
 SERVER, VERSION = "pripro-tail", "0.1.0"
 _WORTH_COMPRESSING = 1024
@@ -125,24 +125,24 @@ class Rest:
         except _TooLarge:
             return _error(413, f"The body inflates to more than {self.limits.body_bytes} bytes.")
 
-        def done(logits: Floats | None) -> None:
+        def done(logits: Answer) -> None:
             connection.reply(self._answer(connection, call, served, logits, arrived))
 
         if not served.batcher.submit(call, done):
             return self._busy()
         return None
 
-    def _answer(
-        self, connection: Connection, call: Call, served: Served, logits: Floats | None, arrived: float
-    ) -> Reply:
+    def _answer(self, connection: Connection, call: Call, served: Served, logits: Answer, arrived: float) -> Reply:
         if logits is None:
             return _error(503, "The engine failed on this batch.", Retry_After="1")
+        if isinstance(logits, WireError):
+            return Reply(*refusal(logits))
         try:
             headers, body = call.answer(logits)
         except WireError as error:
             return Reply(*refusal(error))
         now = time.perf_counter()
-        self._metrics.answered(served.signature.name, call.spec.dtype, now - connection.started)
+        self._metrics.answered(served.signature.name, call.encoding, now - connection.started)
         # from the complete request to the answer, so that a phone can separate network time from server time
         headers["Server-Timing"] = f"tail;dur={(now - arrived) * 1e3:.3f}"
         return _deflate(Reply(200, body, headers), connection.headers.fields.get("accept-encoding"))
@@ -169,10 +169,10 @@ class Rest:
                 signatures = [served.signature for served in self._registry]
                 return _json(200, document(signatures, VERSION, token=self._token is not None))
             case ("signatures",):
-                return _json(200, [asdict(served.signature) for served in self._registry])
+                return _json(200, [served.signature.to_dict() for served in self._registry])
             case ("signatures", name):
                 return (
-                    _json(200, [asdict(served.signature) for served in self._registry.find(name)])
+                    _json(200, [served.signature.to_dict() for served in self._registry.find(name)])
                     if self._registry.find(name)
                     else None
                 )
@@ -244,8 +244,9 @@ def metadata(served: Served) -> dict[str, Any]:
         "outputs": [{"name": logits.name, "datatype": V2_NAMES[logits.dtype], "shape": list(logits.shape)}],
         "parameters": {
             "bundle_id": signature.bundle_id,
-            "encodings": [V2_NAMES[spec.dtype] for spec in signature.inputs],
+            "encodings": datatypes(signature),
             "archive_sha256": served.digest,
+            **({} if signature.coding is None else {"table_id": signature.coding.table_id}),
         },
     }
 

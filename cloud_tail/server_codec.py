@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .errors import BundleMismatch, WireError
-from .wire import DTYPES, HEADER_LENGTH, V2_NAMES, canonical, check_bundle_id, json_object, need_finite, parameters_of
+from .messages import Messages, datatypes, messages_of
+from .wire import (
+    CODED_NAME,
+    DTYPES,
+    HEADER_LENGTH,
+    V2_NAMES,
+    canonical,
+    check_bundle_id,
+    json_object,
+    need_finite,
+    parameters_of,
+)
 
 if TYPE_CHECKING:
     from .signature import Signature, TensorSpec
@@ -30,7 +41,8 @@ class Request(NamedTuple):
         bundle_id: the sender's bundle, or None from a standard client.
         id: the sender's own name for this request, returned with the answer.
         datatype, shape: as the sender states them, e.g. UINT8 and (1, 128, 28, 28).
-        payload: the tensor's bytes, or the JSON list in their place.
+        payload: the tensor's bytes, or the JSON list in their place; gRPC's list of messages.
+        table_id: the tables of entropy-coded features, as the sender states them.
         binary: whether the sender wants the answer as bytes rather than as JSON numbers.
     """
 
@@ -40,6 +52,7 @@ class Request(NamedTuple):
     shape: tuple[int, ...]
     payload: Buffer | list[Any]
     binary: bool
+    table_id: object = None
 
 
 def parse_request(body: Buffer, header_length: int | None) -> Request:
@@ -87,8 +100,8 @@ def request_of(raw: dict[str, Any], behind: int | None) -> Request:
     if tensor.get("name") != "smashed":
         raise WireError("The input must be named smashed.")
     datatype, shape = tensor.get("datatype"), tensor.get("shape")
-    if not isinstance(datatype, str) or datatype not in DTYPES:
-        raise WireError(f"The datatype must be one of {', '.join(DTYPES)}.")
+    if not isinstance(datatype, str) or (datatype not in DTYPES and datatype != CODED_NAME):
+        raise WireError(f"The datatype must be one of {', '.join(DTYPES)}, {CODED_NAME}.")
     if not (
         isinstance(shape, list)
         and 0 < len(shape) <= 8
@@ -103,6 +116,7 @@ def request_of(raw: dict[str, Any], behind: int | None) -> Request:
         shape=tuple(shape),
         payload=_payload(tensor, behind),
         binary=_wants_binary(raw),
+        table_id=parameters_of(tensor).get("table_id"),
     )
 
 
@@ -154,11 +168,11 @@ def _flag(parameters: dict[str, Any], key: str, *, otherwise: bool) -> bool:
     return value
 
 
-def tensor_of(request: Request, signature: Signature) -> tuple[Array, TensorSpec]:
+def tensor_of(request: Request, signature: Signature) -> tuple[Array | Messages, TensorSpec]:
     """Check a request against the signature and return its tensor, a view of the bytes if it came as bytes.
 
     Returns:
-        The array in its own encoding, [n,C,h,w], and that encoding.
+        The array in its own encoding, [n,C,h,w], or messages that are still to be decoded; and that encoding.
 
     Raises:
         WireError: dtype, shape or size differ from the signature's, or a value is not finite.
@@ -166,9 +180,11 @@ def tensor_of(request: Request, signature: Signature) -> tuple[Array, TensorSpec
     """
     if request.bundle_id is not None and request.bundle_id != signature.bundle_id:
         raise BundleMismatch(signature.bundle_id, request.bundle_id)
-    spec = signature.encoding(_NUMPY_NAMES[request.datatype])
+    if request.datatype == CODED_NAME and signature.coding is not None:
+        return messages_of(request.payload, request.shape, request.table_id, signature)
+    spec = signature.encoding(_NUMPY_NAMES.get(request.datatype, CODED_NAME))
     if spec is None:
-        offered = ", ".join(V2_NAMES[item.dtype] for item in signature.inputs)
+        offered = ", ".join(datatypes(signature))
         raise WireError(f"This tail takes {offered}, not {request.datatype}.")
     if len(request.shape) != len(spec.shape) or request.shape[1:] != spec.shape[1:]:
         raise WireError(f"The shape is {list(request.shape)}, this tail takes {list(spec.shape)}.")

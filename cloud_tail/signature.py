@@ -3,7 +3,8 @@
     {"schema_version":1,"name":...,"version":...,"bundle_id":<64 hex>,"wire_version":1,
      "labels":[...],"inputs":[TensorSpec,...],"outputs":[TensorSpec]}
 
-This module needs only the standard library: it also runs inside TorchServe.
+A tail behind a waist has schema_version 2, wire_version 2 and the further key "coding" (see `coding.py`); without
+one both stay 1, so that whoever reads version 1 can go on reading it.
 """
 
 from __future__ import annotations
@@ -12,20 +13,27 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
+from .coder import Coder
+from .coding import Coding
 from .errors import ArchiveError
 
-SCHEMA_VERSION = 1
-WIRE_VERSION = 1
+PLAIN_VERSION: Literal[1] = 1
+CODED_VERSION: Literal[2] = 2
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,31}")
 BUNDLE_ID = re.compile(r"[0-9a-f]{64}")
 
+#: the encoding of entropy-coded features beside the dtypes
+CODED = "coded"
 #: bytes per value of each dtype on the wire
 ITEM_BYTES = {"float32": 4, "float16": 2, "uint8": 1}
 _MAX_VALUES = 1 << 28
+_MAX_CODED_VALUES = 1 << 20
+_KEYS = ("schema_version", "name", "version", "bundle_id", "wire_version", "labels", "inputs", "outputs")
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,11 @@ class TensorSpec:
         return math.prod(self.shape[1:])
 
     @property
+    def channels(self) -> int:
+        """How many channels it has: the second dimension of NCHW and NC, the last of other layouts."""
+        return self.shape[1 if self.layout in ("NCHW", "NC") else -1]
+
+    @property
     def item_bytes(self) -> int:
         """How many bytes one item of the batch takes on the wire."""
         return self.values * ITEM_BYTES[self.dtype]
@@ -70,6 +83,7 @@ class Signature:
         labels: class names, one per logit, or empty.
         inputs: every accepted encoding of `smashed`, float32 first.
         outputs: `logits`, float32 [-1, K].
+        coding: how entropy-coded features are decoded; None: this tail does not accept them.
     """
 
     name: str
@@ -78,8 +92,7 @@ class Signature:
     labels: tuple[str, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    schema_version: int = SCHEMA_VERSION
-    wire_version: int = WIRE_VERSION
+    coding: Coding | None = None
 
     def __post_init__(self) -> None:
         """Refuse a signature that no tail can serve."""
@@ -94,11 +107,39 @@ class Signature:
         """Return the accepted encoding of that dtype, or None."""
         return next((spec for spec in self.inputs if spec.dtype == dtype), None)
 
+    @property
+    def wire_version(self) -> Literal[1, 2]:
+        """2 where entropy-coded features are accepted, else 1; the schema's version is the same."""
+        return PLAIN_VERSION if self.coding is None else CODED_VERSION
+
+    @cached_property
+    def coder(self) -> Coder | None:
+        """The coder of one item's codes, or None if this tail does not accept entropy-coded features."""
+        first = self.inputs[0]
+        return None if self.coding is None else Coder(self.coding, first.shape[1:], first.layout)
+
+    @cached_property
+    def codes(self) -> TensorSpec | None:
+        """The affine codes that are entropy-coded, or None as for `coder`."""
+        if self.coding is None:
+            return None
+        first = self.inputs[0]
+        return TensorSpec(first.name, "uint8", first.shape, first.layout, self.coding.scale, self.coding.zero_point)
+
+    @property
+    def encodings(self) -> list[str]:
+        """The names of all accepted encodings, as `TailClient.infer` takes them."""
+        return [*(spec.dtype for spec in self.inputs), *([] if self.coding is None else [CODED])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object, keys in the documented order."""
+        fields = asdict(self) | {"schema_version": self.wire_version, "wire_version": self.wire_version}
+        told = {key: fields[key] for key in _KEYS}
+        return told if self.coding is None else {**told, "coding": self.coding.to_dict()}
+
     def to_json(self) -> bytes:
-        """Write signature.json, the same bytes for the same content."""
-        order = ("schema_version", "name", "version", "bundle_id", "wire_version", "labels", "inputs", "outputs")
-        fields = asdict(self)
-        return json.dumps({key: fields[key] for key in order}, indent=1).encode() + b"\n"
+        """Write signature.json; equal content gives equal bytes."""
+        return json.dumps(self.to_dict(), indent=1).encode() + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Signature:
@@ -112,9 +153,11 @@ class Signature:
         except (ValueError, RecursionError) as error:
             raise ArchiveError(f"signature.json is not JSON ({error}); pack the archive again.") from None
         _need(isinstance(raw, dict), "it must be an object")
-        _need(raw.get("schema_version") == SCHEMA_VERSION, f"schema_version must be {SCHEMA_VERSION}")
-        known = {"schema_version", "name", "version", "bundle_id", "wire_version", "labels", "inputs", "outputs"}
+        version = raw.get("schema_version")
+        _need(version in (PLAIN_VERSION, CODED_VERSION), f"schema_version must be {PLAIN_VERSION} or {CODED_VERSION}")
+        known = {*_KEYS} if version == PLAIN_VERSION else {*_KEYS, "coding"}
         _need(set(raw) == known, f"its keys must be {', '.join(sorted(known))}")
+        _need(raw["wire_version"] == version, f"wire_version must be {version} as the schema_version is")
         _need(_all(raw["labels"], str), "labels must be a list of strings")
         return cls(
             name=raw["name"],
@@ -123,7 +166,7 @@ class Signature:
             labels=tuple(raw["labels"]),
             inputs=_specs(raw["inputs"]),
             outputs=_specs(raw["outputs"]),
-            wire_version=raw["wire_version"],
+            coding=None if version == PLAIN_VERSION else Coding.from_dict(raw["coding"]),
         )
 
 
@@ -173,7 +216,6 @@ def _check(signature: Signature) -> None:
         (signature.bundle_id, BUNDLE_ID, "bundle_id must be 64 lower-case hex digits"),
     ):
         _need(isinstance(value, str) and pattern.fullmatch(value) is not None, what)
-    _need(signature.wire_version == WIRE_VERSION, f"wire_version must be {WIRE_VERSION}, the only one this tail speaks")
     _need(bool(signature.inputs), "it lists no input")
     _need(len(signature.outputs) == 1, "it must list exactly one output")
     output = signature.outputs[0]
@@ -185,6 +227,10 @@ def _check(signature: Signature) -> None:
     for spec in (*signature.inputs, output):
         _check_spec(spec)
     _need(all(spec.name == "smashed" for spec in signature.inputs), "every input must be named smashed")
+    if signature.coding is not None:
+        small = signature.inputs[0].values <= _MAX_CODED_VALUES
+        _need(small, f"entropy-coded features may have at most {_MAX_CODED_VALUES} values")
+        _need(signature.coder is not None, "its coding must fit its inputs")  # made here, so that it fails here
 
 
 def _check_spec(spec: TensorSpec) -> None:
@@ -198,7 +244,7 @@ def _check_spec(spec: TensorSpec) -> None:
     _need(spec.scale is not None and spec.zero_point is not None, "uint8 needs a scale and a zero_point")
     scale, zero = spec.scale or (), spec.zero_point or ()
     _need(
-        len(scale) in (1, spec.shape[1]) and len(zero) == len(scale),
+        len(scale) in (1, spec.channels) and len(zero) == len(scale),
         "one scale and zero_point per channel, or one for all",
     )
     _need(all(math.isfinite(step) and 1e-30 < step < 1e30 for step in scale), "a scale must be a positive number")

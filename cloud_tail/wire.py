@@ -8,6 +8,12 @@ The HTTP header `Inference-Header-Content-Length` says where the JSON ends. A re
 
 in this order of keys and without any space (the line break above is only for reading): phones build it by
 hand, and tests/contract/wire has the bytes that each of them must produce.
+
+Version 2 of the wire adds entropy-coded features: the datatype is BYTES, the shape [n] and the parameters name the
+tables; each of the n messages (see `coder.py`) comes behind its length as a 32-bit little-endian integer, which is
+the protocol's own form of BYTES. UINT8 would have been ambiguous, it stands for the affine codes in the tensor's
+shape; and BYTES lets standard clients send messages of different lengths in one batch.
+
 Nothing that arrives is trusted: lengths, shapes and dtypes are checked before a value is read.
 """
 
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .signature import TensorSpec
+    from .signature import Signature, TensorSpec
 
     Floats = NDArray[np.float32]
     Array = NDArray[Any]
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 BUNDLE_HEADER = "Pripro-Bundle-Id"
+TABLE_HEADER = "Pripro-Table-Id"
+CODED_NAME = "BYTES"
 
 V2_NAMES = {"float32": "FP32", "float16": "FP16", "uint8": "UINT8"}
 DTYPES: dict[str, np.dtype[Any]] = {"FP32": np.dtype("<f4"), "FP16": np.dtype("<f2"), "UINT8": np.dtype("u1")}
@@ -67,7 +75,10 @@ def dequantise(codes: NDArray[np.uint8], spec: TensorSpec) -> Floats:
 
 
 def _affine(spec: TensorSpec) -> tuple[Floats, Floats]:
-    per_channel = (1, -1) + (1,) * (len(spec.shape) - 2)
+    if spec.layout in ("NCHW", "NC"):
+        per_channel = (1, -1) + (1,) * (len(spec.shape) - 2)
+    else:
+        per_channel = (1,) * (len(spec.shape) - 1) + (-1,)
     scale = np.asarray(spec.scale, np.float32).reshape(per_channel)
     return scale, np.asarray(spec.zero_point, np.float32).reshape(per_channel)
 
@@ -86,8 +97,7 @@ def encode_request(smashed: Array, spec: TensorSpec, bundle_id: str | None) -> t
     Raises:
         WireError: the shape is not `spec`'s, or a value is not finite in this encoding.
     """
-    if smashed.ndim != len(spec.shape) or smashed.shape[0] < 1 or smashed.shape[1:] != spec.shape[1:]:
-        raise WireError(f"The features have the shape {list(smashed.shape)}; this tail takes {list(spec.shape)}.")
+    _need_shape(smashed, spec)
     if spec.dtype == "uint8":
         if smashed.dtype != np.uint8:
             need_finite(smashed)
@@ -97,13 +107,56 @@ def encode_request(smashed: Array, spec: TensorSpec, bundle_id: str | None) -> t
             smashed = smashed.astype(DTYPES[V2_NAMES[spec.dtype]], copy=False)
         need_finite(smashed)
     payload = np.ascontiguousarray(smashed).tobytes()
+    return _request(spec.name, V2_NAMES[spec.dtype], smashed.shape, {}, payload, bundle_id)
+
+
+def encode_coded_request(smashed: Array, signature: Signature, bundle_id: str | None) -> tuple[dict[str, str], bytes]:
+    """Write one request with entropy-coded features.
+
+    Args:
+        smashed: float32 [n,C,h,w], quantised here; or the head's own uint8 codes.
+        signature: of the tail, with its coding.
+        bundle_id: the head's bundle, or None to let any tail answer.
+
+    Returns:
+        HTTP headers and the body.
+
+    Raises:
+        WireError: the tail does not accept coded features, or the features do not fit its coding.
+    """
+    coder, spec = signature.coder, signature.codes
+    if coder is None or spec is None:
+        raise WireError(f"This tail accepts {', '.join(signature.encodings)}, not entropy-coded features.")
+    _need_shape(smashed, spec)
+    if smashed.dtype != np.uint8:
+        need_finite(smashed)
+        smashed = coder.clip(quantise(smashed.astype(np.float32, copy=False), spec))
+    messages = [coder.encode(codes) for codes in smashed]
+    payload = b"".join(len(message).to_bytes(4, "little") + message for message in messages)
+    table = {"table_id": coder.coding.table_id}
+    return _request(spec.name, CODED_NAME, (len(messages),), table, payload, bundle_id)
+
+
+def _need_shape(smashed: Array, spec: TensorSpec) -> None:
+    if smashed.ndim != len(spec.shape) or smashed.shape[0] < 1 or smashed.shape[1:] != spec.shape[1:]:
+        raise WireError(f"The features have the shape {list(smashed.shape)}; this tail takes {list(spec.shape)}.")
+
+
+def _request(
+    name: str,
+    datatype: str,
+    shape: tuple[int, ...],
+    parameters: dict[str, str],
+    payload: bytes,
+    bundle_id: str | None,
+) -> tuple[dict[str, str], bytes]:
     header: dict[str, Any] = {} if bundle_id is None else {"parameters": {"bundle_id": bundle_id}}
     header["inputs"] = [
         {
-            "name": spec.name,
-            "datatype": V2_NAMES[spec.dtype],
-            "shape": list(smashed.shape),
-            "parameters": {"binary_data_size": len(payload)},
+            "name": name,
+            "datatype": datatype,
+            "shape": list(shape),
+            "parameters": {**parameters, "binary_data_size": len(payload)},
         }
     ]
     header["outputs"] = [{"name": "logits", "parameters": {"binary_data": True}}]

@@ -62,7 +62,7 @@ def test_importing_everything_loads_no_torch():
 
 def test_packed_files_need_numpy_alone():
     allowed = {"numpy", "onnxruntime", "pripro_tail"} | set(sys.stdlib_module_names)
-    for name in ("errors", "signature", "wire", "server_codec", "calls", "handler"):
+    for name in ("errors", "signature", "wire", "messages", "server_codec", "calls", "handler"):
         assert set(imported(HOME / f"{name}.py")) <= allowed
 
 

@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 
 from cloud_tail.calls import read_call
+from cloud_tail.coding import Coding
 from cloud_tail.errors import WireError
 from cloud_tail.signature import Signature, TensorSpec
-from cloud_tail.wire import decode_response, dequantise, encode_request, quantise
+from cloud_tail.wire import decode_response, dequantise, encode_coded_request, encode_request, quantise
 
 HERE = Path(__file__).parents[1] / "contract" / "wire"
 CASES = json.loads((HERE / "cases.json").read_text())
+CODED = json.loads((HERE / "coded.json").read_text())
 
 
-def by_name(kind):
-    return pytest.mark.parametrize("case", CASES[kind], ids=lambda case: case["name"])
+def by_name(kind, cases=CASES):
+    return pytest.mark.parametrize("case", cases[kind], ids=lambda case: case["name"])
 
 
 def spec_of(raw):
@@ -66,6 +68,48 @@ def test_a_request_that_must_not_be_sent(case):
         encode_request(values_of(case), spec_of(case["spec"]), None)
 
 
+def coded_signature(case):
+    spec = TensorSpec("smashed", "float32", tuple(case["coded_shape"]), case["layout"])
+    logits = TensorSpec("logits", "float32", (-1, 2), "NC")
+    return Signature("tail", "1.0", "0123456789abcdef" * 4, (), (spec,), (logits,), Coding.from_dict(case["coding"]))
+
+
+@by_name("requests", CODED)
+def test_coded_request_bytes(case):
+    headers, body = encode_coded_request(values_of(case), coded_signature(case), case["bundle_id"])
+    assert headers == case["headers"]
+    assert body == (HERE / case["body"]).read_bytes()
+    assert headers["Inference-Header-Content-Length"] == str(case["header_length"])
+
+
+@by_name("requests", CODED)
+def test_the_server_decodes_what_was_meant(case):
+    signature = coded_signature(case)
+    headers = {name.lower(): value for name, value in case["headers"].items()}
+    call, _ = read_call(headers, (HERE / case["body"]).read_bytes(), [_Tail(signature)], raw=False)
+    assert call.encoding == "coded"
+    assert len(call.array) == case["shape"][0]
+    sent, coding = values_of(case), signature.coding
+    axis = 1 if case["layout"] == "NCHW" else sent.ndim - 1
+    along = [1] * sent.ndim
+    along[axis] = -1
+    scale, zero, levels = (
+        np.reshape(part, along) for part in (np.float32(coding.scale), coding.zero_point, coding.levels)
+    )
+    codes = sent
+    if sent.dtype != np.uint8:
+        with np.errstate(over="ignore"):
+            codes = np.clip(np.rint(sent / scale) + zero.astype(np.float32), 0, levels - 1).astype(np.uint8)
+    np.testing.assert_array_equal(call.array.decode(), codes)
+    np.testing.assert_array_equal(call.features(), (codes.astype(np.float32) - zero) * scale)
+
+
+@by_name("refused_requests", CODED)
+def test_a_coded_request_that_must_not_be_sent(case):
+    with pytest.raises(WireError):
+        encode_coded_request(values_of(case), coded_signature(case), None)
+
+
 @by_name("responses")
 def test_response(case):
     logits = decode_response(case["headers"], (HERE / case["body"]).read_bytes())
@@ -90,7 +134,7 @@ def test_rounding_is_in_float32():
 def test_every_file_is_listed():
     listed = {
         case[key]
-        for kind in CASES.values()
+        for kind in (*CASES.values(), *CODED.values())
         if isinstance(kind, list)
         for case in kind
         for key in ("values", "body", "logits")

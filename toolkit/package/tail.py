@@ -88,7 +88,7 @@ def package(
             name=settings.name,
             archive=archive,
             route=f"/predictions/{settings.name}",
-            wire_version=1,
+            wire_version=signature.wire_version,
             inputs=wire,
             outputs=[old.split.logits],
         )

@@ -12,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
+from cloud_tail.coding import Coding, frequencies, table_id
 from cloud_tail.server_codec import Request, encode_response
 from cloud_tail.signature import Signature, TensorSpec
-from cloud_tail.wire import encode_request
+from cloud_tail.wire import encode_coded_request, encode_request
 
 HERE = Path(__file__).parent
 BUNDLE = "0123456789abcdef" * 4
 
 
 def main() -> None:
-    """Write every fixture file and cases.json."""
+    """Write every fixture file, cases.json (version 1) and coded.json (what version 2 adds)."""
     for old in (*HERE.glob("*.bin"), *HERE.glob("*.f32"), *HERE.glob("*.u8")):
         old.unlink()
     cases = {
@@ -32,6 +33,8 @@ def main() -> None:
         "refused_responses": _refused_responses(),
     }
     (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
+    coded = {"schema_version": 1, "requests": _coded_requests(), "refused_requests": _refused_coded_requests()}
+    (HERE / "coded.json").write_text(json.dumps(coded, indent=1) + "\n")
 
 
 def _spec(dtype: str, shape: tuple[int, ...], scale: tuple[float, ...] = (), zero: tuple[int, ...] = ()) -> TensorSpec:
@@ -135,6 +138,102 @@ def _refused_requests() -> list[dict[str, object]]:
         {"name": name, "values": _keep(name, values), "shape": list(values.shape), "spec": asdict(spec), "why": why}
         for name, values, spec, why in rows
     ]
+
+
+def _coding(tables: list[tuple[int, ...]], scale: float, pad: int | None = None) -> Coding:
+    levels = tuple(len(table) for table in tables)
+    zero = tuple(count // 2 for count in levels)
+    return Coding(table_id(tables), levels, (scale,) * len(tables), zero, tuple(tables), pad)
+
+
+def _coded(shape: tuple[int, ...], coding: Coding, layout: str = "NCHW") -> Signature:
+    plain = TensorSpec("smashed", "float32", (-1, *shape), layout)
+    return Signature("tail", "1.0", BUNDLE, (), (plain,), (TensorSpec("logits", "float32", (-1, 10), "NC"),), coding)
+
+
+_BELL = frequencies([1, 8, 60, 300, 900, 1400, 900, 300, 60, 8, 1])
+_THREE = frequencies([1, 6, 1])
+
+
+def _coded_requests() -> list[dict[str, object]]:
+    """Version 2: the values are quantised to the coding's levels, coded, and sent as BYTES."""
+    rng = np.random.default_rng(20261127)
+    two = [_BELL, _THREE]
+    plain = rng.standard_normal((1, 2, 4, 4)).astype(np.float32)
+    edges = np.array([[-99, 99, -0.75, 0.75, -0.25, 0.25, 0.0, -0.0], [3e38, -3e38, 0.25, -0.25, 0.75, -0.75, 1, -1]])
+    edges = edges.astype(np.float32).reshape(1, 2, 2, 4)
+    rows = [
+        ("coded", plain, _coded((2, 4, 4), _coding(two, 0.5)), BUNDLE),
+        ("coded-any-bundle", plain, _coded((2, 4, 4), _coding(two, 0.5)), None),
+        ("coded-clipped-and-halves-to-even", edges, _coded((2, 2, 4), _coding(two, 0.5)), BUNDLE),
+        (
+            "coded-batch-3",
+            rng.standard_normal((3, 2, 4, 4)).astype(np.float32),
+            _coded((2, 4, 4), _coding(two, 0.5)),
+            BUNDLE,
+        ),
+        ("coded-padded", plain, _coded((2, 4, 4), _coding(two, 0.5, 40)), BUNDLE),
+        (
+            "coded-codes-of-the-head",
+            rng.integers(0, 3, (1, 2, 3, 3), dtype=np.uint8),
+            _coded((2, 3, 3), _coding(two, 0.5)),
+            BUNDLE,
+        ),
+        (
+            "coded-tokens",
+            rng.standard_normal((1, 5, 2)).astype(np.float32),
+            _coded((5, 2), _coding(two, 0.5), "NTC"),
+            BUNDLE,
+        ),
+        (
+            "coded-real-size",
+            (2 * rng.standard_normal((1, 12, 8, 8))).astype(np.float32),
+            _coded((12, 8, 8), _coding([_BELL] * 12, 1.0)),
+            BUNDLE,
+        ),
+    ]
+    found = []
+    for name, values, signature, bundle in rows:
+        headers, body = encode_coded_request(values, signature, bundle)
+        (HERE / f"{name}.request.bin").write_bytes(body)
+        found.append(
+            {
+                **_coded_case(name, values, signature),
+                "bundle_id": bundle,
+                "headers": headers,
+                "header_length": int(headers["Inference-Header-Content-Length"]),
+                "body": f"{name}.request.bin",
+            }
+        )
+    return found
+
+
+def _coded_case(name: str, values: np.ndarray, signature: Signature) -> dict[str, object]:
+    coding = signature.coding
+    assert coding is not None
+    return {
+        "name": name,
+        "values": _keep(name, values),
+        "shape": list(values.shape),
+        "coded_shape": list(signature.inputs[0].shape),
+        "layout": signature.inputs[0].layout,
+        "coding": coding.to_dict(),
+    }
+
+
+def _refused_coded_requests() -> list[dict[str, object]]:
+    coding = _coding([_BELL, _THREE], 0.5)
+    good = np.zeros((1, 2, 2, 2), np.float32)
+    bad = good.copy()
+    bad[0, 1, 1, 1] = np.nan
+    codes = np.zeros((1, 2, 2, 2), np.uint8)
+    codes[0, 1, 0, 0] = 3
+    rows = [
+        ("refused-coded-nan", bad, (2, 2, 2), "a value is not finite"),
+        ("refused-coded-shape", good, (2, 2, 3), "the shape is not the coding's"),
+        ("refused-coded-code-too-large", codes, (2, 2, 2), "the second channel has the codes 0, 1 and 2"),
+    ]
+    return [{**_coded_case(name, values, _coded(shape, coding)), "why": why} for name, values, shape, why in rows]
 
 
 def _signature(classes: int) -> Signature:
