@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .http1 import Connection
     from .http_headers import RequestHeaders
 
 
@@ -32,6 +31,28 @@ class Reply(NamedTuple):
     body: bytes = b""
     headers: Mapping[str, str] = MappingProxyType({})
     close: bool = False
+
+
+class Connection(Protocol):
+    """One client, as the application sees it.
+
+    Attributes:
+        peer: the client's address, without its port.
+        headers, started: the current request's headers and when they were complete, on `time.perf_counter`.
+    """
+
+    peer: str
+    headers: RequestHeaders
+    started: float
+
+    def reply(self, reply: Reply) -> None:
+        """Send the answer to the current request."""
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is under way."""
+
+    def expire(self, now: float) -> None:
+        """Give up waiting if the deadline has passed; `now` on `time.monotonic`."""
 
 
 class Application(Protocol):

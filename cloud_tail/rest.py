@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import bundle_of, infer_target, pick, read_call, refusal
 from .errors import WireError
 from .guard import token_fits
-from .http1 import Connection
-from .http_parts import Limits, Reply
+from .http_parts import Connection, Limits, Reply
 from .log import log
 from .messages import datatypes
 from .openapi import document

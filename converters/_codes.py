@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from .base import TensorSpec
+    from ._tensors import TensorSpec
 
 
 class Codes(nn.Module):

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from ._tensors import TensorSpec as TensorSpec
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -23,27 +25,6 @@ if TYPE_CHECKING:
 
 class ConverterError(Exception):
     """A conversion that cannot be done: one sentence with what was expected and what to do."""
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """One input or output of a converted head.
-
-    Attributes:
-        name: the name a phone looks the tensor up by.
-        dtype: ``float32``, ``float16``, ``uint8`` or ``int8``.
-        shape: batch first; -1 stands for any batch size.
-        layout: ``NCHW`` unless the file says otherwise.
-        scale: per-channel (or one) step of an affine-quantised tensor, else None.
-        zero_point: the code that stands for 0.0, as many as ``scale``, else None.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    layout: str = "NCHW"
-    scale: tuple[float, ...] | None = None
-    zero_point: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

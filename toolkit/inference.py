@@ -6,13 +6,20 @@ Notation: N images, C x h x w smashed features, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from .protections.base import Protection
+
+class Noising(Protocol):
+    """What `smash` needs of a protection."""
+
+    def draw_eps(self, batch: int, generator: torch.Generator) -> Tensor | None:
+        """Draw noise for a batch, or None where the method takes none."""
+
+    def __call__(self, *inputs: Tensor) -> Any:  # noqa: ANN401 (as torch's modules are typed)
+        """Protect features."""
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -26,14 +33,14 @@ def in_batches(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, b
     return torch.cat([module(part) for part in inputs.split(batch_size)])
 
 
-def smash(protection: Protection, smashed: Tensor, generator: torch.Generator) -> Tensor:
+def smash(protection: Noising, smashed: Tensor, generator: torch.Generator) -> Tensor:
     """Protect features [N,C,h,w] with eps drawn from `generator`, if the method takes any."""
     eps = protection.draw_eps(len(smashed), generator)
     protected: Tensor = protection(smashed) if eps is None else protection(smashed, eps)
     return protected
 
 
-def smashing(protection: Protection, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+def smashing(protection: Noising, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
     """Return the protection as a function of the features alone, with fresh eps at each call."""
     return lambda smashed: smash(protection, smashed, generator)
 

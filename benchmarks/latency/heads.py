@@ -25,7 +25,8 @@ from safetensors.torch import save_file
 from converters.base import Converter, HeadProgram
 from converters.to_executorch import ToExecutorch
 from converters.to_onnx import ToOnnx
-from toolkit.measure.heads import HeadFile, time_heads
+from toolkit.measure.head_file import HeadFile
+from toolkit.measure.heads import time_heads
 from toolkit.measure.profile import slowest_operators
 from toolkit.measure.timing import Effort
 from toolkit.partition.network import load_network

@@ -23,7 +23,8 @@ from pathlib import Path
 from record import provenance, write
 
 from toolkit.bundle import Bundle
-from toolkit.measure.heads import HeadFile, Progress, choose_heads, time_heads, write_inputs
+from toolkit.measure.head_file import HeadFile
+from toolkit.measure.heads import Progress, choose_heads, time_heads, write_inputs
 from toolkit.measure.timing import Effort
 from toolkit.records.latency import LatencyRow
 

@@ -6,9 +6,9 @@ import contextlib
 import importlib.metadata
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -22,7 +22,9 @@ from ..errors import BundleError, InputError, MissingExtraError
 from ..records.bundle import TensorSpec
 from ..records.latency import LatencyReport, LatencyRow
 from ..records.machine import condition_now, this_host
+from .head_file import HeadFile
 from .process import HeadProcess
+from .profile import slowest_operators
 from .timing import Effort, Timed, interleave
 
 #: where a target's runtime version is read from
@@ -30,24 +32,6 @@ RUNTIMES = {"executorch": "executorch", "tflite": "ai-edge-litert", "onnx": "onn
 WARMUPS = 3
 
 Progress = Callable[[float, str], None]
-Part = Literal["head", "unprotected-head"]
-
-
-@dataclass(frozen=True)
-class HeadFile:
-    """One converted head on the disk, and what to call it."""
-
-    part: Part
-    target: str
-    precision: str
-    backend: str
-    entry: Path
-    takes_eps: bool
-
-    def label(self, threads: int) -> str:
-        """Name it in tables and messages."""
-        threads_text = "thread" if threads == 1 else "threads"
-        return f"{self.part} {self.target} {self.precision} {self.backend}, {threads} {threads_text}"
 
 
 def measure_bundle(
@@ -69,7 +53,7 @@ def measure_bundle(
         targets: only these, or None for all.
         precisions: only these, or None for all.
         effort: how long; 50 runs and 5 s per head by default.
-        unprotected: heads without the protection to time beside them, see `measurement.unprotected`.
+        unprotected: heads without the protection to time beside them, see `unprotected.py`.
         profile: also ask the runtimes which operators the time went to (a run of its own, after the timing).
         progress: called with (share done, text).
 
@@ -87,8 +71,6 @@ def measure_bundle(
         rows = time_heads(variants, inputs, effort or Effort(), progress)
         operators = []
         if profile:
-            from .profile import slowest_operators
-
             for head in heads[: len(heads) - len(unprotected)]:
                 progress(1.0, f"profile of {head.target} {head.precision}")
                 operators.extend(slowest_operators(head, inputs[head.takes_eps]))

@@ -15,7 +15,7 @@ from ..records.latency import OperatorRow
 from .process import HeadProcess
 
 if TYPE_CHECKING:
-    from .heads import HeadFile
+    from .head_file import HeadFile
 
 RUNS = 10
 SLOWEST = 10

@@ -16,7 +16,7 @@ from .. import plugins
 from ..bundle import Bundle
 
 if TYPE_CHECKING:
-    from .heads import HeadFile
+    from .head_file import HeadFile
 
 
 @contextlib.contextmanager

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.export import ExportedProgram
 
-    from .network import ImageShape
-
+ImageShape = tuple[int, int, int]
 _FORMS = ("NCHW float", "NHWC float", "NCHW uint8", "NHWC uint8")
 
 

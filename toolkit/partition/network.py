@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError, MissingExtraError, NetworkError
 from .answers import Answer, answers
 from .building import build
+from .exporting import ImageShape, second_input
 from .exporting import export as export
-from .exporting import second_input
 from .graph import to_graph
 from .program_file import load_program
 from .weights import apply_weights, read_weights
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
-ImageShape = tuple[int, int, int]
 #: largest change of a photo's answer, beside the answer's size, when another photo stands beside it
 _NEIGHBOUR = 1e-3
 
