@@ -2,7 +2,8 @@
 
     PriproError                 one sentence: what is wrong, what was expected, what to do; exit code 2
     |-- InputError              an argument, a file or a configuration that does not fit
-    |   `-- UnknownNameError    a name that is not among the known ones; lists them
+    |   |-- UnknownNameError    a name that is not among the known ones; lists them
+    |   `-- MovedDataError      the photos that a bundle names are gone, or are others now
     |-- MissingExtraError       an optional package is not installed; names the pip command
     |-- BundleError             a bundle folder that is missing, damaged or at the wrong stage
     |-- NetworkError            a network that cannot be exported, cut or run
@@ -39,6 +40,10 @@ class UnknownNameError(InputError):
         listed = f"choose one of: {', '.join(choices)}." if len(choices) <= _MOST_LISTED or not close else ""
         meant = f"did you mean {' or '.join(close)}?" if close else ""
         super().__init__(f"There is no {kind} named {name!r}; {' '.join(filter(None, (meant, listed)))}")
+
+
+class MovedDataError(InputError):
+    """The photos that a bundle was protected with are not where they were, or are others."""
 
 
 class MissingExtraError(PriproError):

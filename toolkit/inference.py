@@ -6,10 +6,13 @@ Notation: N images, C x h x w smashed features, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from .datasets._lazy import LazyImages
 
 
 class Noising(Protocol):
@@ -28,8 +31,10 @@ def seeded(seed: int) -> torch.Generator:
 
 
 @torch.no_grad()
-def in_batches(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 128) -> Tensor:
-    """Apply a module to many inputs [N,...] and return its outputs [N,...]."""
+def in_batches(
+    module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, batch_size: int = 128
+) -> Tensor:
+    """Apply a module to many inputs [N,...] and return its outputs [N,...]; lazy ones are decoded as needed."""
     return torch.cat([module(part) for part in inputs.split(batch_size)])
 
 
@@ -50,6 +55,6 @@ def right(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(1) == labels).float()
 
 
-def accuracy(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor) -> float:
+def accuracy(module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, labels: Tensor) -> float:
     """Share of inputs [N,...] about which a classifier is right."""
     return right(in_batches(module, inputs), labels).mean().item()

@@ -40,7 +40,7 @@ def finished(tmp_path_factory, weights) -> Path:
     root = tmp_path_factory.mktemp("finished") / "bundle"
     steps = (
         ["partition", "digits_resnet", *SMALL, "--cut", "layer1", "--weights", weights, "-o", root],
-        ["protect", root, "--method", "gaussian", "--data", "digits"],
+        ["protect", root, "--method", "gaussian", "--data", "digits", "--anyway"],
         ["convert", root, "--to", "onnx"],
         ["package", root],
     )
@@ -109,7 +109,7 @@ def test_before_there_is_a_bundle(capfd, tmp_path, monkeypatch, arguments, words
         (["convert", "--to", "onnx", "--precision", "fp64"], "fp32"),
         (["convert", "--to", "onnx", "--backend", "npu"], "cpu"),
         (["package", "--name", "../x"], "letters"),
-        (["package", "--goldens", "/nowhere"], "holds no photo"),
+        (["package", "--goldens", "/nowhere"], "There is no folder /nowhere"),
         (["verify", "--tail", "http://127.0.0.1:9"], "127.0.0.1:9"),
         (["verify", "--tail", "no url"], "URL"),
     ],
@@ -171,7 +171,7 @@ def mounted(place: Path, options: str):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["protect", "--method", "none", "--data", "digits"],
+        ["protect", "--method", "none", "--data", "digits", "--anyway"],
         ["package"],
         ["convert", "--to", "executorch"],
         ["convert", "--to", "coreml"],

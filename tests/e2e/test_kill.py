@@ -32,6 +32,7 @@ cut = "layer2"
 [protect]
 method = "pripro"
 data = "digits"
+anyway = true
 epochs = 1
 [convert.targets]
 onnx = ["fp32"]
@@ -46,7 +47,7 @@ def command(stage: str, folder: Path) -> list[str]:
     root = str(folder / "bundle")
     arguments = {
         "partition": ["digits_resnet", "--input", "1x28x28", "--cut", "layer2", "-o", root],
-        "protect": [root, "--data", "digits", "--epochs", "1", "--resume"],
+        "protect": [root, "--data", "digits", "--epochs", "1", "--resume", "--anyway"],
         "convert": [root, "--to", "onnx"],
         "package": [root, "--goldens-count", "2"],
         "run": [str(folder / "deploy.toml")],

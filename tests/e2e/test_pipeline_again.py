@@ -22,6 +22,7 @@ cut = "layer2"
 [protect]
 method = "gaussian"
 data = "digits"
+anyway = true
 [convert.targets]
 onnx = ["fp32"]
 [package]

@@ -21,6 +21,12 @@ WeightsOption = Annotated[
 ClassesOption = Annotated[
     int | None, typer.Option(help="Number of classes; default: what the weights say.", show_default=False)
 ]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the photos are now; default: where they were when the bundle was protected.", show_default=False
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

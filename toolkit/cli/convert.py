@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ._console import next_command, say, show_json, show_table, size
-from ._options import BundleArgument, JsonOption, names
+from ._options import BundleArgument, DataOption, JsonOption, names
 from ._progress import counted, share_bar
 
 ALL_TARGETS = "executorch,coreml,tflite,onnx"
@@ -25,6 +25,7 @@ def command(
     wire: Annotated[
         str, typer.Option(help="What the head hands out: float32 features, or uint8: the codes that cross the wire.")
     ] = "float32",
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Convert the protected head, batch 1, and add it to the bundle."""
@@ -35,7 +36,7 @@ def command(
     wanted = plan_heads(names(to), names(precision), backend, wire)
     say(f"converting the head of {bundle} ...")
     with share_bar("convert") as bar:
-        made = convert(opened, wanted, progress=counted(bar))
+        made = convert(opened, wanted, data=data, progress=counted(bar))
     if as_json:
         show_json({"heads": [head.model_dump() for head in made]})
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ._console import next_command, say, show_json, show_text, size
-from ._options import BundleArgument, JsonOption
+from ._options import BundleArgument, DataOption, JsonOption
 
 
 def command(
@@ -23,6 +23,7 @@ def command(
     max_tail_drop: Annotated[
         str, typer.Option(help="Accuracy that the int8 tail may lose on the validation images, such as 0.5%.")
     ] = "0.5%",
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the tail's .mar and the goldens into the bundle."""
@@ -36,6 +37,7 @@ def command(
         name=name,
         goldens=goldens_count,
         photos=goldens,
+        data=data,
         seed=seed,
         tail_precision=tail_precision,
         max_tail_drop=max_tail_drop,

@@ -21,7 +21,25 @@ def command(
     labels: Annotated[Path | None, typer.Option(help="Text file, one class name a line.", show_default=False)] = None,
     mean: Annotated[str | None, typer.Option(help="Per channel; default: ImageNet's, or 0.5 for grey.")] = None,
     std: Annotated[str | None, typer.Option(help="Per channel; default: ImageNet's, or 0.5 for grey.")] = None,
-    resize: Annotated[str, typer.Option(help="stretch or center-crop.")] = "stretch",
+    resize: Annotated[str, typer.Option(help="stretch, center-crop, shorter-side or pad.")] = "stretch",
+    shorter_side: Annotated[
+        int | None, typer.Option(help="Pixels, with --resize shorter-side, such as 256.", show_default=False)
+    ] = None,
+    interpolation: Annotated[str, typer.Option(help="bilinear, bicubic or nearest.")] = "bilinear",
+    antialias: Annotated[bool, typer.Option(help="Average over what a smaller photo leaves out.")] = True,
+    order: Annotated[str, typer.Option(help="Of the channels: RGB or BGR.")] = "RGB",
+    value_range: Annotated[int, typer.Option(help="1 (pixels from 0 to 1) or 255, before --mean.")] = 1,
+    preprocess: Annotated[
+        str | None,
+        typer.Option(help="torchvision:NAME or timm:NAME: all of this as the library does it.", show_default=False),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Measure the network on these labelled photos, such as folder:DIR.", show_default=False),
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Go on though it is right about them by chance only.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Cut a trained network in head and tail, exact to the bit, and start a bundle with it."""
@@ -40,6 +58,14 @@ def command(
         mean=numbers(mean),
         std=numbers(std),
         resize=resize,
+        shorter_side=shorter_side,
+        interpolation=interpolation,
+        antialias=antialias,
+        order=order,
+        value_range=value_range,
+        preprocess=preprocess,
+        data=data,
+        anyway=anyway,
     )
     say(f"exporting and cutting {network} at {cut} ...")
     bundle = start(settings, out)

@@ -15,7 +15,10 @@ def command(
     bundle: BundleArgument,
     method: Annotated[str, typer.Option(help="Protection method: pripro, gaussian, none, ...")] = "pripro",
     data: Annotated[
-        str | None, typer.Option(help="digits, folder:DIR, cifar10:DIR or cifar100:DIR.", show_default=False)
+        str | None,
+        typer.Option(
+            help="folder:DIR, csv:FILE, webdataset:PATTERN, hf:DIR, cifar10:DIR, digits, ...", show_default=False
+        ),
     ] = None,
     max_accuracy_drop: Annotated[
         str | None, typer.Option(help="Find the strongest noise that costs the user no more, such as 1%.")
@@ -27,6 +30,9 @@ def command(
     batch_size: Annotated[int, typer.Option(min=1, help="Images per training step.")] = 64,
     seed: Annotated[int, typer.Option(help="Seeds the training.")] = 0,
     option: Annotated[list[str] | None, typer.Option(help="A setting of the method, NAME=NUMBER; repeatable.")] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Go on though the network is right about the data by chance only.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,6 +54,7 @@ def command(
         batch_size=batch_size,
         seed=seed,
         options=parse_options(option or []),
+        anyway=anyway,
     )
     say(f"protecting {bundle} with {method} ...")
     with share_bar("protect") as bar:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._console import next_command, say, show_json
-from ._options import BundleArgument, JsonOption, names
+from ._options import BundleArgument, DataOption, JsonOption, names
 from ._parity_table import show, show_explanation
 from ._progress import counted, share_bar
 
@@ -33,6 +33,7 @@ def command(
     tflite_compat: Annotated[
         str | None, typer.Option(metavar="2.14", help="Also run .tflite heads on that old tflite-runtime.")
     ] = None,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay the goldens on every head's real runtime and through the tail; a failing row makes exit code 1."""
@@ -50,7 +51,7 @@ def command(
         with share_bar("verify") as bar:
             report = verify_bundle(
                 opened, tail, token, targets=None if to is None else names(to),
-                arm64=arm64, tflite_compat=tflite_compat, progress=counted(bar),
+                arm64=arm64, tflite_compat=tflite_compat, data=data, progress=counted(bar),
             )  # fmt: skip
     opened.add_report(report)
     show(report, as_json)

@@ -10,7 +10,7 @@ import converters
 from converters.base import Converter, HeadProgram, TensorSpec
 
 from .. import plugins
-from ..datasets._data import load_data
+from ..datasets._recorded import recorded_data
 from ..errors import BundleError, MissingExtraError, UnknownNameError
 from ..inference import seeded
 from ..protect.protected import load_protected
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..bundle import Bundle
 
 _CALIBRATION_IMAGES = 64
+#: precisions whose numbers depend on photos
+_CALIBRATED = ("int8",)
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,19 @@ def convert(
     bundle: Bundle,
     wanted: Sequence[Wanted],
     *,
+    data: str | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
     fingerprint: str = "",
 ) -> list[records.Head]:
     """Convert each wanted head; a head of the same target, precision and backend is replaced, whatever its wire.
 
+    Only int8 needs photos, to calibrate on: those that the bundle was protected with, or those that `data` names.
+
     Raises:
         BundleError: not protected yet, or not writable.
         ConverterError: a head cannot be expressed in a format; heads before it are kept.
     """
-    program = head_program(bundle)
+    program = head_program(bundle, photos=any(head.precision in _CALIBRATED for head in wanted), data=data)
     made = []
     for number, head in enumerate(wanted):
         progress(number, len(wanted), f"{head}")
@@ -107,18 +112,23 @@ def convert(
     return made
 
 
-def head_program(bundle: Bundle, wire: HeadWire = "float32") -> HeadProgram:
+def head_program(
+    bundle: Bundle, wire: HeadWire = "float32", *, photos: bool = True, data: str | None = None
+) -> HeadProgram:
     """What converters are given: the protected head with images to calibrate with.
 
     Args:
         bundle: a protected one.
         wire: how the head hands its features out.
+        photos: whether real ones are needed; noise of the input's shape does for tracing.
+        data: where the photos are now.
 
     Raises:
         BundleError: not protected yet.
+        MovedDataError: the photos are needed and not where they were.
     """
     found = load_protected(bundle)
-    images = _calibration(bundle)
+    images = _calibration(bundle, data) if photos else _noise(bundle)
     eps = found.protection.draw_eps(1, seeded(3))
     program = HeadProgram(found.split.head, found.protection, images[:1], eps, [image[None] for image in images])
     return _handing_out(program, bundle, wire)
@@ -128,15 +138,15 @@ def _handing_out(program: HeadProgram, bundle: Bundle, wire: HeadWire) -> HeadPr
     return replace(program, wire=None if wire == "float32" else _codes(bundle))
 
 
-def _calibration(bundle: Bundle) -> Tensor:
+def _calibration(bundle: Bundle, given: str | None) -> Tensor:
     """Real images for int8: victim-train ones; noise where the bundle was protected without data."""
+    data = recorded_data(bundle.manifest, given)
+    return _noise(bundle) if data is None else data.victim_train.photos[:_CALIBRATION_IMAGES]
+
+
+def _noise(bundle: Bundle) -> Tensor:
     import torch
 
-    record = bundle.manifest.protection
-    if record is not None and record.data is not None:
-        known = bundle.manifest
-        data = load_data(record.data.spec, known.preprocess, labels=known.labels)
-        return data.victim_train.photos[:_CALIBRATION_IMAGES]
     return torch.randn(8, *bundle.manifest.split.image.shape[1:], generator=seeded(0))
 
 

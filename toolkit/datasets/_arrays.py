@@ -12,6 +12,8 @@ from .base import TEST, TRAIN, UNSAID, Bytes, Dataset, Names, Table
 class Arrays(Dataset):
     """Pixels [N,H,W] or [N,H,W,3] with their labels; the first `train` ones are said to be for training."""
 
+    in_memory = True
+
     def __init__(self, pixels: Bytes, labels: Sequence[int], classes: tuple[str, ...], train: int | None) -> None:
         self._pixels = pixels
         count = len(pixels)

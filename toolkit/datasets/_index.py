@@ -55,7 +55,8 @@ def index_of(dataset: Dataset, spec: str, progress: Progress = lambda done, tota
     digests, readable = np.zeros((count, 32), np.uint8), np.zeros(count, bool)
     left_out, odd = dict(dataset.table.left_out), dict[str, tuple[int, str]]()
     done = 0
-    for chunk, looked in zip(chunks, mapped(_Look(dataset), chunks, worker_count(count)), strict=True):
+    workers = 0 if dataset.in_memory else worker_count(count)
+    for chunk, looked in zip(chunks, mapped(_Look(dataset), chunks, workers), strict=True):
         digests[chunk], readable[chunk] = looked.digests, looked.readable
         for place, reasons in ((left_out, looked.left_out), (odd, looked.odd)):
             for reason, (number, first) in reasons.items():

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..errors import InputError
 from ._augment import Augment
-from ._photo import NotAPhotoError, from_pixels, read_photo
-from ._preprocess import normalised, pixels
+from ._decode import Decode
+from ._preprocess import normalised
 from ._work import mapped, worker_count
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..records.bundle import Preprocess
-    from .base import Bytes, Chunk, Dataset
+    from .base import Chunk, Dataset
 
 #: photos per piece of work for one process
 _CHUNK = 32
@@ -69,36 +68,11 @@ class LazyImages:
         return chosen._decoded([self.photos[index.numpy()] for index in order])
 
     def _decoded(self, chunks: Sequence[Chunk]) -> Iterator[Tensor]:
-        task = _Decode(self.dataset, self.preprocess, self.augment)
-        for made in mapped(task, chunks, worker_count(sum(map(len, chunks)))):
+        task = Decode(self.dataset, self.preprocess, self.augment)
+        workers = 0 if self.dataset.in_memory else worker_count(sum(map(len, chunks)))
+        for made in mapped(task, chunks, workers):
             yield torch.from_numpy(normalised(made, self.preprocess))
 
 
 def _pieces(photos: Chunk) -> list[Chunk]:
     return np.split(photos, range(_CHUNK, len(photos), _CHUNK))
-
-
-@dataclass(frozen=True)
-class _Decode:
-    """Indices [B] -> 8-bit pixels [B,H,W,C]; runs in worker processes. Bytes travel, not floats: a quarter."""
-
-    dataset: Dataset
-    preprocess: Preprocess
-    augment: Augment | None
-
-    def __call__(self, chunk: Chunk) -> Bytes:
-        return np.stack([self._one(index) for index in chunk.tolist()])
-
-    def _one(self, index: int) -> Bytes:
-        try:
-            content = self.dataset.read(index)
-            photo = read_photo(content) if isinstance(content, bytes) else from_pixels(content)
-        except (NotAPhotoError, OSError) as error:
-            # it could be read when the data set was looked at
-            raise InputError(
-                f"{self.dataset.table.names[index]} was a photo a while ago and is none now ({error}); "
-                "leave the data alone while pripro reads it, and start again."
-            ) from None
-        if self.augment is not None:
-            return self.augment.apply(photo, self.preprocess, index)
-        return pixels(photo, self.preprocess)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..records.bundle import Preprocess
+from ..records.settings import chosen
 
 if TYPE_CHECKING:
     from typing import Any
@@ -63,7 +64,7 @@ def preprocess_for(
             f"There is no interpolation {more['interpolation']!r}; choose one of: {', '.join(INTERPOLATIONS)}."
         )
     fields = {"channels": channels, "height": height, "width": width, "mean": mean, "std": std, "resize": resize}
-    return Preprocess.model_validate(fields | more)
+    return chosen(Preprocess, **fields, **more)
 
 
 def apply(image: Image, how: Preprocess) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

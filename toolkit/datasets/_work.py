@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from torch.utils.data import DataLoader, Dataset
-
-from ..errors import PriproError
+from ..errors import InputError
 from .base import Chunk
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Made = TypeVar("Made")
 
@@ -18,7 +19,9 @@ Made = TypeVar("Made")
 _WORTH_IT = 1024
 _MOST_WORKERS = 16
 #: chunks under way per worker
-_AHEAD = 2
+_AHEAD = 3
+#: a worker's one task
+_task: Callable[[Chunk], Any] | None = None
 
 
 def worker_count(photos: int) -> int:
@@ -36,42 +39,49 @@ def worker_count(photos: int) -> int:
 def mapped(task: Callable[[Chunk], Made], chunks: Sequence[Chunk], workers: int) -> Iterator[Made]:
     """Yield task(chunk) for every chunk, in order.
 
+    Workers are started anew, not forked: this process has threads and perhaps a GPU. They import what the task's
+    module does, so tasks live in modules without torch.
+
     Args:
-        task: pickles; its results hold numpy arrays (sent through a pipe: /dev/shm is 64 MB in many containers).
+        task: pickles, as do its results.
         chunks: indices of photos.
         workers: processes; 0 works in this one.
+
+    Raises:
+        InputError: whatever sentence the task ends with, or a worker was killed.
     """
-    if workers == 0:
+    if workers == 0 or len(chunks) < 2:
         yield from map(task, chunks)
         return
-    loader = DataLoader(
-        _Chunks(task, chunks),
-        batch_size=None,
-        num_workers=min(workers, len(chunks)),
-        prefetch_factor=_AHEAD,
-        collate_fn=_as_it_is,
-        generator=torch.Generator(),  # else it draws a seed from the global one
+    from loky import ProcessPoolExecutor
+    from loky.process_executor import TerminatedWorkerError
+
+    pool = ProcessPoolExecutor(
+        max_workers=min(workers, len(chunks)), initializer=_begin, initargs=(task,), env={"OMP_NUM_THREADS": "1"}
     )
-    for made in loader:
-        if isinstance(made, PriproError):
-            raise made
-        yield made
+    waiting: deque[Future[Made]] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append(pool.submit(_work, chunk))
+            if len(waiting) >= workers * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except TerminatedWorkerError:
+        raise InputError(
+            "A process that decodes photos was ended from outside, most likely because memory ran out; "
+            "use fewer of them, such as PRIPRO_WORKERS=1."
+        ) from None
+    finally:
+        pool.shutdown(kill_workers=True)
 
 
-class _Chunks(Dataset[Made | PriproError]):
-    def __init__(self, task: Callable[[Chunk], Made], chunks: Sequence[Chunk]) -> None:
-        self._task = task
-        self._chunks = chunks
-
-    def __len__(self) -> int:
-        return len(self._chunks)
-
-    def __getitem__(self, index: int) -> Made | PriproError:
-        try:
-            return self._task(self._chunks[index])
-        except PriproError as error:  # a DataLoader would wrap its sentence in a worker's traceback
-            return error
+def _begin(task: Callable[[Chunk], Any]) -> None:
+    global _task  # a process of its own, where it is set once
+    _task = task
 
 
-def _as_it_is(made: Made) -> Made:
-    return made
+def _work(chunk: Chunk) -> Any:  # noqa: ANN401 (whatever the task makes)
+    if _task is None:
+        raise TypeError("a worker was given work before its task")
+    return _task(chunk)

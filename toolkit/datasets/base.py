@@ -76,6 +76,8 @@ class Dataset(ABC):
 
     #: how the place is written in a list of kinds; empty where the kind takes none
     place: ClassVar[str] = "DIR"
+    #: whether reading costs nothing, so that no worker process pays
+    in_memory: ClassVar[bool] = False
     #: the optional package that it needs -> the extra that brings it
     needs: ClassVar[Mapping[str, str]] = {}
 

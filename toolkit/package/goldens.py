@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
-from ..datasets._data import load_data, load_photos
+from ..datasets._data import load_photos
+from ..datasets._recorded import recorded_data
+from ..errors import MovedDataError
 from ..inference import seeded
 from ..protect.protected import Protected
 from .cases import ALTERNATING, BLACK, GREY, NO_NOISE, OTHER_DRAW, PHOTO, SATURATED, SPECKLE, SWINGING, WHITE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -32,15 +35,34 @@ VERSION = 2
 _SIX_SIGMA = 6.0
 
 
-def golden_images(bundle: Bundle, count: int, photos: Path | None) -> tuple[Tensor, Tensor]:
-    """Choose images [n,C,H,W] and labels [n] (-1 where unknown): photos given, test images, or noise without data."""
+def golden_images(
+    bundle: Bundle,
+    count: int,
+    photos: Path | None,
+    data: str | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> tuple[Tensor, Tensor]:
+    """Choose images [n,C,H,W] and labels [n] (-1 where unknown): photos given, test images, or noise without data.
+
+    Args:
+        bundle: protected.
+        count: how many.
+        photos: a folder to take them from.
+        data: where the photos are now that the bundle was protected with.
+        tell: hears it where those photos are gone and noise has to do.
+    """
     manifest = bundle.manifest
     if photos is not None:
         images = load_photos(photos, manifest.preprocess)[:count]
         return images, torch.full((len(images),), -1, dtype=torch.int64)
-    record = manifest.protection
-    if record is not None and record.data is not None:
-        test = load_data(record.data.spec, manifest.preprocess, labels=manifest.labels).test.first(count)
+    try:
+        found = recorded_data(manifest, data)
+    except MovedDataError as error:
+        # the tail itself needs no photo, and what the goldens compare is arithmetic
+        tell(f"{error} The goldens are made of noise; --goldens FOLDER makes them of photos.")
+        found = None
+    if found is not None:
+        test = found.test.first(count)
         return test.images, test.labels
     images = torch.randn(count, *manifest.split.image.shape[1:], generator=seeded(4))
     return images, torch.full((count,), -1, dtype=torch.int64)

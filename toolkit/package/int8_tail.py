@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..datasets._data import load_data
+from ..datasets._recorded import recorded_data
 from ..errors import InputError
 from ..inference import accuracy, seeded
 
@@ -37,7 +37,9 @@ class Gate:
         return f"the int8 tail is right about {self.int8:.2%} of {self.images} validation images, fp32 {self.fp32:.2%}"
 
 
-def int8_tail(found: Protected, manifest: Manifest, model: Path, out: Path, max_drop: float) -> Gate:
+def int8_tail(
+    found: Protected, manifest: Manifest, model: Path, out: Path, max_drop: float, data: str | None = None
+) -> Gate:
     """Quantise a tail, calibrated on protected features with their noise, and judge it on other such features.
 
     Args:
@@ -46,6 +48,7 @@ def int8_tail(found: Protected, manifest: Manifest, model: Path, out: Path, max_
         model: the tail as .onnx, float32.
         out: the int8 .onnx to write.
         max_drop: accuracy, as a share, that it may lose against `model`.
+        data: where the photos are now; None: where the manifest says.
 
     Raises:
         InputError: the bundle has no data to judge on, or the int8 tail loses more than `max_drop`.
@@ -53,17 +56,16 @@ def int8_tail(found: Protected, manifest: Manifest, model: Path, out: Path, max_
     """
     from converters.to_onnx import tail_to_int8
 
-    record = manifest.protection
-    if record is None or record.data is None:
+    photos = recorded_data(manifest, data)
+    if photos is None:
         raise InputError(
             "An int8 tail needs images to be calibrated and judged on, and this bundle was protected without any; "
             "protect it with --data, or package with --tail-precision fp32."
         )
-    data = load_data(record.data.spec, manifest.preprocess, labels=manifest.labels)
-    smashed = _protected(found, data.victim_train.photos[: _BATCHES * _BATCH], seed=5)
+    smashed = _protected(found, photos.victim_train.photos[: _BATCHES * _BATCH], seed=5)
     tail_to_int8(model, [part.numpy() for part in smashed.split(_BATCH)], out)
-    judged = _protected(found, data.victim_val.photos[:_MOST_JUDGED], seed=6)
-    gate = Gate(_accuracy(model, judged, data.victim_val), _accuracy(out, judged, data.victim_val), len(judged))
+    judged = _protected(found, photos.victim_val.photos[:_MOST_JUDGED], seed=6)
+    gate = Gate(_accuracy(model, judged, photos.victim_val), _accuracy(out, judged, photos.victim_val), len(judged))
     if gate.fp32 - gate.int8 > max_drop:
         raise InputError(
             f"The int8 tail was not packaged: {gate}, a loss of more than {max_drop:.2%}; "

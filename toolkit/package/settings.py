@@ -17,6 +17,7 @@ class PackageSettings(Settings):
         name: the tail's name in its URL.
         goldens: how many golden images.
         photos: take the goldens from this folder's photos instead of the data's test images.
+        data: where the photos are now that the bundle was protected with; None: where they were.
         seed: of the goldens' eps.
         tail_precision: fp32, or int8 for an int8 tail beside the fp32 one.
         max_tail_drop: accuracy, a share, that the int8 tail may lose against fp32 on the validation images.
@@ -25,6 +26,7 @@ class PackageSettings(Settings):
     name: str = "tail"
     goldens: Annotated[int, Field(ge=1)] = 16
     photos: Path | None = None
+    data: str | None = None
     seed: int = 7
     tail_precision: str = "fp32"
     max_tail_drop: Share = 0.005

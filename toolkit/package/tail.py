@@ -56,7 +56,7 @@ def package(
     if settings.tail_precision not in TAIL_PRECISIONS:
         raise UnknownNameError("tail precision", settings.tail_precision, TAIL_PRECISIONS)
     found = load_protected(bundle)
-    images, labels = golden_images(bundle, settings.goldens, settings.photos)
+    images, labels = golden_images(bundle, settings.goldens, settings.photos, settings.data, tell)
     old = bundle.manifest
     wire = accepted_inputs(old)
     with bundle.extending() as stage:
@@ -80,7 +80,7 @@ def package(
         int8_model = None
         if settings.tail_precision == "int8":
             int8_model = work / "tail-int8.onnx"
-            tell(str(int8_tail(found, old, model, int8_model, settings.max_tail_drop)))
+            tell(str(int8_tail(found, old, model, int8_model, settings.max_tail_drop, settings.data)))
         write_archive(made / f"{settings.name}.mar", signature=signature, model=model, int8_model=int8_model)
         (archive,) = stage.keep(made, "tail")
         expected, inputs = stage.keep(goldens, "golden")

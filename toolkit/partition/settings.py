@@ -19,7 +19,15 @@ class PartitionSettings(Settings):
         labels: text file, one class name a line, in the order of the network's outputs.
         mean: per channel, in units of the scaled pixel; None: ImageNet's, or 0.5 for grey.
         std: per channel; None: ImageNet's, or 0.5 for grey.
-        resize: stretch or center-crop.
+        resize: stretch, center-crop, shorter-side or pad.
+        shorter_side: pixels, with resize shorter-side.
+        interpolation: bilinear, bicubic or nearest.
+        antialias: whether a photo that is made smaller is averaged over (as Pillow, torchvision and timm do).
+        order: of the channels, RGB or BGR.
+        value_range: 1 (pixels from 0 to 1) or 255, before the mean is subtracted.
+        preprocess: torchvision:NAME or timm:NAME, instead of all of these.
+        data: labelled photos to measure the network on before it is cut, such as folder:DIR.
+        anyway: go on where it is right about them no more often than by chance.
     """
 
     source: str
@@ -31,3 +39,11 @@ class PartitionSettings(Settings):
     mean: list[float] | None = None
     std: list[float] | None = None
     resize: str = "stretch"
+    shorter_side: int | None = None
+    interpolation: str = "bilinear"
+    antialias: bool = True
+    order: str = "RGB"
+    value_range: int = 1
+    preprocess: str | None = None
+    data: str | None = None
+    anyway: bool = False

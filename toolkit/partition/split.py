@@ -9,7 +9,7 @@ import torch
 
 from ..bundle import Bundle, create, creating, now_utc, sha256_of
 from ..errors import InputError, NetworkError
-from ..records.bundle import Manifest, Model, Preprocess, TensorSpec
+from ..records.bundle import DataRef, Manifest, Model, Preprocess, TensorSpec
 from ..records.bundle import Split as SplitRecord
 from ..records.tools import tool_versions
 from .answers import served_nodes
@@ -108,8 +108,12 @@ def partition(
     labels: list[str] | None = None,
     weights: Path | None = None,
     fingerprint: str = "",
+    accuracy: float | None = None,
+    data: DataRef | None = None,
 ) -> Bundle:
     """Split a network and start a bundle with it. An older bundle in `out` is replaced as a whole.
+
+    `accuracy` is the network's own, a share, on the test part of `data`.
 
     Raises:
         InputError: no such cut point, or labels that do not fit the classes.
@@ -137,6 +141,8 @@ def partition(
                     parameters=cut.head_parameters + cut.tail_parameters,
                     weights_sha256=sha256_of(weights) if weights else None,
                     program=program,
+                    accuracy=accuracy,
+                    data=data,
                 ),
                 preprocess=preprocess,
                 labels=labels,

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from ..bundle import Bundle
+from ..datasets._chance import refuse_chance
+from ..datasets._data import load_data
+from ..datasets._library import preprocess_of
 from ..datasets._preprocess import preprocess_for
 from ..errors import InputError
-from .network import load_network, parse_shape
+from ..records.bundle import DataRef, Preprocess
+from .network import Network, load_network, parse_shape
 from .settings import PartitionSettings
 from .split import partition
 
+_PREPROCESS = ("mean", "std", "resize", "shorter_side", "interpolation", "antialias", "order", "value_range")
 
+
+@torch.no_grad()
 def start(settings: PartitionSettings, out: Path, *, fingerprint: str = "") -> Bundle:
     """Cut a trained network, exact to the bit, and start a bundle with it.
 
@@ -25,13 +34,46 @@ def start(settings: PartitionSettings, out: Path, *, fingerprint: str = "") -> B
         BundleError: the folder holds something else, or cannot be written.
     """
     shape = parse_shape(settings.input)
-    how = preprocess_for(shape, settings.mean, settings.std, settings.resize)
+    how = _preprocess(settings, shape)
     labels = read_labels(settings.labels)
     classes = settings.classes if settings.classes is not None or labels is None else len(labels)
     network = load_network(settings.source, shape, settings.weights, classes)
+    accuracy, data = None, None
+    if settings.data is not None:
+        names = labels or [str(index) for index in range(network.classes)]
+        accuracy, data = _measured(network, settings, how, names)
     return partition(
-        network, settings.cut, out, preprocess=how, labels=labels, weights=settings.weights, fingerprint=fingerprint
-    )
+        network, settings.cut, out, preprocess=how, labels=labels, weights=settings.weights, fingerprint=fingerprint,
+        accuracy=accuracy, data=data,
+    )  # fmt: skip
+
+
+def _preprocess(settings: PartitionSettings, shape: tuple[int, int, int]) -> Preprocess:
+    given = {name: getattr(settings, name) for name in _PREPROCESS}
+    own = {name: value for name, value in given.items() if value != PartitionSettings.model_fields[name].default}
+    if settings.preprocess is not None:
+        if own:
+            raise InputError(
+                f"--preprocess {settings.preprocess} says everything, and {', '.join(sorted(own))} was given too; "
+                "leave out one or the other."
+            )
+        return preprocess_of(settings.preprocess, shape)
+    return preprocess_for(shape, **own)
+
+
+def _measured(
+    network: Network, settings: PartitionSettings, how: Preprocess, labels: list[str]
+) -> tuple[float | None, DataRef | None]:
+    """The whole network's accuracy on the test part, and which photos they are."""
+    data = load_data(settings.data or "", how, labels=labels)
+    if not data.classes or (data.test.labels < 0).all():
+        raise InputError(f"{settings.data} has no labels to measure the network with; leave out --data.")
+    module = network.program.module(check_guards=False)
+    answers = torch.cat([module(part).argmax(1) for part in data.test.photos.split(64)])
+    share = (answers == data.test.labels)[data.test.labels >= 0].float().mean().item()
+    if not settings.anyway:
+        refuse_chance(answers, data.test.labels, settings.data or "")
+    return share, data.ref
 
 
 def read_labels(path: Path | None) -> list[str] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
+from ..datasets._chance import refuse_chance
 from ..datasets._data import DataSplits, load_data
 from ..errors import InputError
 from ..inference import accuracy, in_batches, seeded, smashing
@@ -66,6 +67,7 @@ def protect(
         progress,
         needs=kind.fit is not Protection.fit or settings.max_accuracy_drop is not None or settings.min_pi is not None,
     )
+    before = None if data is None else _unprotected(bundle, halves, data, settings)
     kept = Checkpoint(bundle, settings, protection.revision)
     with bundle.extending() as stage:
         head = halves.head
@@ -80,9 +82,6 @@ def protect(
                 measure = _needed(meter)(halves, fitted, data, bundle.manifest.preprocess, settings.seed)
                 _reach(settings, protection, measure, progress)
         found = Protected(replace(halves, head=head), protection.eval().requires_grad_(False))
-        before = None
-        if data is not None:
-            before = accuracy(halves.tail, in_batches(halves.head, data.test.images), data.test.labels)
         record = _record(found, settings, data, before, _sample(bundle, data))
         made = stage.scratch("protection")
         save_file(weights_of(head, protection), made / "weights.safetensors")
@@ -103,6 +102,18 @@ def protect(
         )
     kept.remove()
     return record
+
+
+def _unprotected(bundle: Bundle, halves: Split, data: DataSplits, settings: ProtectSettings) -> float:
+    """The network's accuracy on the test part, before anything is trained on data that may not be its own.
+
+    Raises:
+        InputError: it is near chance, or far below what the bundle records.
+    """
+    answers = in_batches(lambda images: halves.tail(halves.head(images)).argmax(1), data.test.photos)
+    if settings.anyway:
+        return (answers == data.test.labels).float().mean().item()
+    return refuse_chance(answers, data.test.labels, settings.data or "", bundle.manifest.model.accuracy)
 
 
 def _fitting(settings: ProtectSettings) -> Fitting:

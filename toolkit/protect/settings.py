@@ -21,6 +21,7 @@ class ProtectSettings(Settings):
         batch_size: images per training step.
         seed: seeds training and search.
         options: the method's own settings.
+        anyway: go on where the unprotected network is right about the data no more often than by chance.
     """
 
     method: str = "pripro"
@@ -31,6 +32,7 @@ class ProtectSettings(Settings):
     batch_size: Annotated[int, Field(ge=1)] = 64
     seed: int = 0
     options: dict[str, float] = Field(default_factory=dict)
+    anyway: bool = False
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:

@@ -56,18 +56,22 @@ class TaskImages:
         return np.concatenate([run(feed) for feed in feeds])
 
 
-def load_task(bundle: Bundle) -> TaskImages | None:
-    """Take test images of the data that the bundle was protected with, or None where it was none."""
+def load_task(bundle: Bundle, data: str | None = None) -> TaskImages | None:
+    """Take test images of the data that the bundle was protected with, or None where it was none.
+
+    Raises:
+        MovedDataError: they are not where they were, and `data` does not say where they are.
+    """
     import torch
 
-    from ..datasets._data import load_data
+    from ..datasets._recorded import recorded_data
     from ..inference import seeded
     from ..protect.protected import load_protected
 
-    record = bundle.manifest.protection
-    if record is None or record.data is None:
+    photos = recorded_data(bundle.manifest, data)
+    if photos is None:
         return None
-    test = load_data(record.data.spec, bundle.manifest.preprocess, labels=bundle.manifest.labels).test
+    test = photos.test
     count = int(min(_MOST_IMAGES, max(_LEAST_IMAGES, _MOST_MACS / max(bundle.manifest.split.head_macs, 1))))
     images, labels = test.photos[:count], test.labels[:count]
     found = load_protected(bundle)
