@@ -16,6 +16,7 @@ killed anywhere leaves the old manifest with all of its files.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -26,7 +27,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from .errors import BundleError
@@ -121,8 +121,18 @@ class Bundle:
         return cls(root, parse_manifest(path.read_bytes(), str(path)))
 
     def path(self, ref: FileRef) -> Path:
-        """Return where a file of the manifest lies."""
-        return self.root / ref.path
+        """Return where a file of the manifest lies.
+
+        Raises:
+            BundleError: it is not there.
+        """
+        path = self.root / ref.path
+        if not path.is_file():
+            raise BundleError(
+                f"{path} is missing although the manifest names it; if another pripro has just replaced it, run this "
+                "command again, else run the stage that makes it."
+            )
+        return path
 
     def check_files(self) -> None:
         """Compare every file with its hash.
@@ -132,10 +142,6 @@ class Bundle:
         """
         for ref in self.manifest.files():
             path = self.path(ref)
-            if not path.is_file():
-                raise BundleError(
-                    f"{path} is missing although the manifest names it; run the stage that makes it again."
-                )
             if sha256_of(path) != ref.sha256:
                 raise BundleError(
                     f"{path} was changed after it was made (its SHA-256 differs); run the stage that makes it again."
@@ -176,9 +182,24 @@ class Bundle:
 
     @contextlib.contextmanager
     def extending(self) -> Iterator[Stage]:
-        """Give a stage a place to write; call `commit` inside to make it count."""
+        """Give a stage a place to write; call `commit` inside to make it count.
+
+        Raises:
+            BundleError: another process is writing, or has written since this bundle was read: what the stage would
+                build on is no longer there.
+        """
         with _staging(self.root) as stage:
+            if Bundle.open(self.root).manifest != self.manifest:
+                raise BundleError(
+                    f"Another pripro changed {self.root} after this command had read it; nothing was written, "
+                    "run the command again."
+                )
             yield stage
+
+    def can_report(self) -> bool:
+        """Whether `add_report` may write; a result can be shown all the same."""
+        folder = self.root / "reports"
+        return os.access(folder if folder.is_dir() else self.root, os.W_OK | os.X_OK)
 
     def commit(self, manifest: Manifest) -> None:
         """Swap the manifest, then sweep files that it no longer names."""
@@ -229,7 +250,7 @@ def creating(root: Path) -> Iterator[Stage]:
     if (
         root.exists()
         and not (root / MANIFEST).exists()
-        and any(p.name != _STAGING for p in root.iterdir() if p.name not in _OWNED)
+        and any(p.name not in (_STAGING, *_OWNED) for p in root.iterdir())
     ):
         raise BundleError(f"{root} is not empty and is not a bundle; name a new folder with -o.")
     try:
@@ -254,10 +275,9 @@ def _write_manifest(root: Path, manifest: Manifest) -> None:
 @contextlib.contextmanager
 def _staging(root: Path) -> Iterator[Stage]:
     try:
+        lock = _lock(root)
         (root / _STAGING).mkdir(exist_ok=True)
-        lock = FileLock(root / _STAGING / "lock", timeout=0)
-        lock.acquire()
-    except Timeout:
+    except BlockingIOError:
         raise BundleError(f"Another pripro is writing to {root}; wait for it to end, then try again.") from None
     except OSError as error:
         raise BundleError(
@@ -279,7 +299,24 @@ def _staging(root: Path) -> Iterator[Stage]:
         ) from error
     finally:
         shutil.rmtree(root / _STAGING, ignore_errors=True)
-        lock.release()
+        os.close(lock)
+
+
+def _lock(root: Path) -> int:
+    """Lock the folder itself until the descriptor is closed; a process that dies lets go.
+
+    A lock file would stay behind, or be removed and made anew, so that two processes hold two locks of one name.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
 
 
 def _sweep_unnamed(root: Path) -> None:

@@ -24,9 +24,10 @@ from record import provenance, write
 
 from toolkit.bundle import Bundle
 from toolkit.measure.head_file import HeadFile
-from toolkit.measure.heads import Progress, choose_heads, time_heads, write_inputs
+from toolkit.measure.heads import choose_heads, time_heads, write_inputs
 from toolkit.measure.timing import Effort
 from toolkit.records.latency import LatencyRow
+from toolkit.records.progress import Progress, quiet
 
 HOG = [sys.executable, "-c", "while True: pass"]
 
@@ -46,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         inputs = write_inputs(bundle, Path(folder))
 
-        def timed(*heads: HeadFile, progress: Progress = lambda share, text: None) -> list[LatencyRow]:
+        def timed(*heads: HeadFile, progress: Progress = quiet) -> list[LatencyRow]:
             return time_heads([(head, 1) for head in heads], inputs, effort, progress)
 
         def repeated(neighbours: int) -> dict[str, object]:
@@ -114,8 +115,8 @@ def half_way(stack: contextlib.ExitStack, count: int) -> Progress:
     """Start the hogs once half of the runs are done; they end with the stack."""
     started = []
 
-    def progress(share: float, text: str) -> None:
-        if share >= 0.5 and not started:
+    def progress(done: float, total: float, text: str) -> None:
+        if done >= 0.5 * total and not started:
             started.append(stack.enter_context(hogs(count)))
 
     return progress

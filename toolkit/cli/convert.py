@@ -8,7 +8,7 @@ import typer
 
 from ._console import next_command, say, show_json, show_table, size
 from ._options import BundleArgument, DataOption, JsonOption, names
-from ._progress import counted, share_bar
+from ._progress import share_bar
 
 ALL_TARGETS = "executorch,coreml,tflite,onnx"
 
@@ -36,7 +36,7 @@ def command(
     wanted = plan_heads(names(to), names(precision), backend, wire)
     say(f"converting the head of {bundle} ...")
     with share_bar("convert") as bar:
-        made = convert(opened, wanted, data=data, progress=counted(bar))
+        made = convert(opened, wanted, data=data, progress=bar)
     if as_json:
         show_json({"heads": [head.model_dump() for head in made]})
     else:

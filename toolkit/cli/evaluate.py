@@ -59,8 +59,8 @@ def command(
         seed=seed,
         wire=known_wire(wire),
     )
-    with share_bar("evaluate") as progress:
-        report = evaluate(opened, settings, progress=progress)
+    with share_bar("evaluate") as bar:
+        report = evaluate(opened, settings, progress=lambda share, text: bar(share, 1, text))
     page = render(opened)
     if as_json:
         show_json(report.model_dump(mode="json"))

@@ -8,7 +8,7 @@ import typer
 
 from ._console import next_command, say, show_json, show_table
 from ._options import BundleArgument, JsonOption
-from ._progress import counted, share_bar
+from ._progress import share_bar
 
 
 def command(
@@ -58,7 +58,7 @@ def command(
     )
     say(f"protecting {bundle} with {method} ...")
     with share_bar("protect") as bar:
-        record = protect(opened, settings, progress=counted(bar), resume=resume, meter=pi_meter)
+        record = protect(opened, settings, progress=bar, resume=resume, meter=pi_meter)
     if as_json:
         show_json(record.model_dump())
     else:

@@ -22,7 +22,7 @@ def command(
 
     wanted = read_config(config)
     with share_bar("run") as bar:
-        built = run(wanted, lambda stage, share, text: bar(share, f"{stage} {text}"))
+        built = run(wanted, bar)
     parity, latency = built.parity, built.latency
     if as_json:
         bundle_id = built.bundle.manifest.bundle_id

@@ -9,7 +9,7 @@ import typer
 
 from ._console import next_command, say, show_json, show_table
 from ._options import JsonOption
-from ._progress import counted, share_bar
+from ._progress import share_bar
 
 
 def command(
@@ -33,7 +33,7 @@ def command(
         say(f"{len(results)} of {len(list_cells(wanted))} cells are finished")
     else:
         with share_bar("sweep") as bar:
-            results = run_sweep(wanted, out, jobs=jobs, ray=ray, progress=counted(bar))
+            results = run_sweep(wanted, out, jobs=jobs, ray=ray, progress=bar)
     rows = as_rows(results)
     if as_json:
         show_json({"rows": rows})

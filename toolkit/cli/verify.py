@@ -10,7 +10,7 @@ import typer
 from ._console import next_command, say, show_json
 from ._options import BundleArgument, DataOption, JsonOption, names
 from ._parity_table import show, show_explanation
-from ._progress import counted, share_bar
+from ._progress import share_bar
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
@@ -51,7 +51,7 @@ def command(
         with share_bar("verify") as bar:
             report = verify_bundle(
                 opened, tail, token, targets=None if to is None else names(to),
-                arm64=arm64, tflite_compat=tflite_compat, data=data, progress=counted(bar),
+                arm64=arm64, tflite_compat=tflite_compat, data=data, progress=bar,
             )  # fmt: skip
     opened.add_report(report)
     show(report, as_json)

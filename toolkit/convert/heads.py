@@ -15,10 +15,11 @@ from ..errors import BundleError, MissingExtraError, UnknownNameError
 from ..inference import seeded
 from ..protect.protected import load_protected
 from ..records import bundle as records
+from ..records.progress import Progress, quiet
 from ..records.wire import WIRES, HeadWire, known_wire, wire_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -92,7 +93,7 @@ def convert(
     wanted: Sequence[Wanted],
     *,
     data: str | None = None,
-    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
+    progress: Progress = quiet,
     fingerprint: str = "",
 ) -> list[records.Head]:
     """Convert each wanted head; a head of the same target, precision and backend is replaced, whatever its wire.

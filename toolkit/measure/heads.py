@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ..errors import BundleError, InputError, MissingExtraError
 from ..records.bundle import TensorSpec
 from ..records.latency import LatencyReport, LatencyRow
 from ..records.machine import condition_now, this_host
+from ..records.progress import Progress, quiet
 from .head_file import HeadFile
 from .process import HeadProcess
 from .profile import slowest_operators
@@ -30,8 +31,6 @@ from .timing import Effort, Timed, interleave
 #: where a target's runtime version is read from
 RUNTIMES = {"executorch": "executorch", "tflite": "ai-edge-litert", "onnx": "onnxruntime", "coreml": "coremltools"}
 WARMUPS = 3
-
-Progress = Callable[[float, str], None]
 
 
 def measure_bundle(
@@ -43,7 +42,7 @@ def measure_bundle(
     effort: Effort | None = None,
     unprotected: Sequence[HeadFile] = (),
     profile: bool = False,
-    progress: Progress = lambda share, text: None,
+    progress: Progress = quiet,
 ) -> LatencyReport:
     """Time every head of a bundle that this machine can run, against each other.
 
@@ -55,7 +54,7 @@ def measure_bundle(
         effort: how long; 50 runs and 5 s per head by default.
         unprotected: heads without the protection to time beside them, see `unprotected.py`.
         profile: also ask the runtimes which operators the time went to (a run of its own, after the timing).
-        progress: called with (share done, text).
+        progress: called with (done, total, text).
 
     Raises:
         BundleError: no head that can run here.
@@ -72,7 +71,7 @@ def measure_bundle(
         operators = []
         if profile:
             for head in heads[: len(heads) - len(unprotected)]:
-                progress(1.0, f"profile of {head.target} {head.precision}")
+                progress(1, 1, f"profile of {head.target} {head.precision}")
                 operators.extend(slowest_operators(head, inputs[head.takes_eps]))
     return LatencyReport(
         bundle_id=bundle.manifest.bundle_id,
@@ -159,13 +158,13 @@ def time_heads(
             process = HeadProcess(head.label(count), head.target, head.entry, count)
             processes.append(stack.enter_context(process))
             process.begin(inputs[head.takes_eps])
-        progress(0.0, f"starting {len(processes)} runtimes")
+        progress(0, 1, f"starting {len(processes)} runtimes")
         for process in processes:
             process.ready()
         opened = []
         for process in processes:
             # one at a time: loading and first run are figures too
-            progress(0.0, f"opening {process.label}")
+            progress(0, 1, f"opening {process.label}")
             opened.append(process.open(WARMUPS))
         # a runtime that merely imitates its vendor's has no latency worth a row
         real = [index for index, info in enumerate(opened) if info["real_runtime"]]

@@ -6,7 +6,7 @@ import re
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ..errors import BundleError
 from ..records.bundle import Head
 from ..records.latency import LatencyReport, LatencyRow
 from ..records.machine import Condition, Device
+from ..records.progress import Progress
 from .adb import Adb
 from .runners import BOUNDS, Reading, command, parse, target_of
 from .statistics import Summary, change_point, summarise
@@ -38,7 +39,7 @@ def measure_on_phone(
     targets: Sequence[str] | None,
     precisions: Sequence[str] | None,
     samples: int,
-    progress: Callable[[float, str], None],
+    progress: Progress,
 ) -> LatencyReport:
     """Time the bundle's heads on a phone: three repeats, all heads in each, cooled down before each launch.
 
@@ -71,9 +72,9 @@ def measure_on_phone(
             adb.push(bundle.root / head.entry, f"{folder}/head{index}")
         for step in range(REPEATS * len(variants)):
             index, count = variants[step % len(variants)]
-            progress(step / (REPEATS * len(variants)), f"{heads[index].precision}, {count} threads: cooling down")
+            progress(step, REPEATS * len(variants), f"{heads[index].precision}, {count} threads: cooling down")
             _cool_down(adb, start)
-            progress(step / (REPEATS * len(variants)), f"{heads[index].precision}, {count} threads: running")
+            progress(step, REPEATS * len(variants), f"{heads[index].precision}, {count} threads: running")
             adb.shell(["ln", "-sf", f"{folder}/head{index}", f"{folder}/head"])
             feed = [inputs[spec.name] for spec in heads[index].inputs]
             arguments = command(target, folder, feed, count, WARMUPS, max(1, samples // REPEATS))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..records.progress import Progress, quiet
 from .load import LoadMeter, RoundLoad
 from .statistics import Summary, change_point, summarise
 
@@ -101,7 +102,7 @@ def _satisfies(turns: Sequence[Turn], effort: Effort) -> bool:
 def interleave(
     subjects: Sequence[Subject],
     effort: Effort,
-    progress: Callable[[float, str], None] = lambda share, text: None,
+    progress: Progress = quiet,
     *,
     run_ms: Sequence[float],
     meter: LoadMeter | None = None,
@@ -111,7 +112,7 @@ def interleave(
     Args:
         subjects: what to time; the first is what ratios refer to.
         effort: when to stop.
-        progress: called with (share done, text).
+        progress: called with (done, total, text).
         run_ms: about how long one run of each subject takes, to size the turns.
         meter: where foreign load is read from; /proc/stat by default.
     """
@@ -132,7 +133,7 @@ def interleave(
         for series in all_series:
             series.calm.append(load.calm and _held_the_processor(series.subject, series.turns[-1]))
         least = min(_share(series, effort) for series in all_series)
-        progress(least, f"round {len(loads)}")
+        progress(least, 1, f"round {len(loads)}")
     return [_result(series, all_series[0], loads) for series in all_series]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +14,14 @@ from converters.base import Converter, HeadProgram
 
 from .. import plugins
 from ..bundle import Bundle
+from ..records.progress import Progress
 
 if TYPE_CHECKING:
     from .head_file import HeadFile
 
 
 @contextlib.contextmanager
-def convert_unprotected(
-    bundle: Bundle, heads: Sequence[HeadFile], progress: Callable[[float, str], None]
-) -> Iterator[list[HeadFile]]:
+def convert_unprotected(bundle: Bundle, heads: Sequence[HeadFile], progress: Progress) -> Iterator[list[HeadFile]]:
     """Convert the bundle's bare head once per (target, precision, backend) of `heads` into a temporary folder."""
     import torch
     from safetensors.torch import load_file
@@ -39,7 +38,7 @@ def convert_unprotected(
     with tempfile.TemporaryDirectory() as folder:
         made = []
         for index, head in enumerate(heads):
-            progress(0.0, f"converting the unprotected head for {head.target} {head.precision}")
+            progress(0, 1, f"converting the unprotected head for {head.target} {head.precision}")
             converter = plugins.load(converters, "target", head.target, Converter, prefix="to_")()  # type: ignore[type-abstract]
             out = Path(folder) / str(index)
             out.mkdir()

@@ -25,14 +25,13 @@ from ..protect.fuse import protect
 from ..protect.protected import protection_class
 from ..records.latency import LatencyReport
 from ..records.parity import ParityReport
+from ..records.progress import Progress
 from ..verify.report import verify_bundle
 from .fingerprint import content_of, files_of, fingerprint
 
 if TYPE_CHECKING:
     from .config import Deploy
 
-#: called with (stage, share done in [0, 1], text)
-Progress = Callable[[str, float, str], None]
 Report = TypeVar("Report", ParityReport, LatencyReport)
 
 
@@ -52,16 +51,16 @@ def run(config: Deploy, progress: Progress) -> Built:
         bundle, "verify", ParityReport, fingerprint(files_of(bundle)),
         lambda: verify_bundle(bundle, progress=_part(progress, "verify"))
     )  # fmt: skip
-    progress("verify", 1.0, "")
+    progress(1, 1, "verify")
     timed = config.measure
     latency = _reported(
         bundle, "measure", LatencyReport, fingerprint(files_of(bundle), timed),
         lambda: measure_bundle(
             bundle, threads=timed.threads, effort=effort_of(quick=timed.quick),
-            progress=lambda share, text: progress("measure", share, text),
+            progress=_part(progress, "measure"),
         ),
     )  # fmt: skip
-    progress("measure", 1.0, "")
+    progress(1, 1, "measure")
     return Built(bundle, parity, latency)
 
 
@@ -73,9 +72,9 @@ def build(config: Deploy, progress: Progress) -> Bundle:
     stamp = fingerprint(net, content_of(net.weights), content_of(net.labels), __version__)
     bundle = Bundle.open(root) if (root / MANIFEST).is_file() else None
     if bundle is None or not _done(bundle, "partition", stamp):
-        progress("partition", 0.0, f"{net.source} at {net.cut}")
+        progress(0, 1, f"partition {net.source} at {net.cut}")
         bundle = start(net, root, fingerprint=stamp)
-    progress("partition", 1.0, "")
+    progress(1, 1, "partition")
 
     stamp = fingerprint(stamp, config.protect, protection_class(config.protect.method).revision)
     if not _done(bundle, "protect", stamp):
@@ -87,18 +86,18 @@ def build(config: Deploy, progress: Progress) -> Bundle:
             fingerprint=stamp,
             meter=pi_meter,
         )
-    progress("protect", 1.0, "")
+    progress(1, 1, "protect")
 
     missing = [head for head in wanted if not _done(bundle, f"convert {head}", stamp)]
     if missing:
         convert(bundle, missing, progress=_part(progress, "convert"), fingerprint=stamp)
-    progress("convert", 1.0, "")
+    progress(1, 1, "convert")
 
     stamp = fingerprint(stamp, config.package, content_of(config.package.photos), goldens.VERSION)
     if not _done(bundle, "package", stamp):
-        progress("package", 0.0, "tail and goldens")
+        progress(0, 1, "package tail and goldens")
         package(bundle, config.package, fingerprint=stamp)
-    progress("package", 1.0, "")
+    progress(1, 1, "package")
     return bundle
 
 
@@ -117,5 +116,5 @@ def _reported(bundle: Bundle, stage: str, kind: type[Report], stamp: str, make: 
     return report
 
 
-def _part(progress: Progress, stage: str) -> Callable[[int, int, str], None]:
-    return lambda done, total, text: progress(stage, done / max(total, 1), text)
+def _part(progress: Progress, stage: str) -> Progress:
+    return lambda done, total, text: progress(done, total, f"{stage} {text}")

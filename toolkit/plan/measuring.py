@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,13 @@ from converters.base import Converter, HeadProgram
 from .. import plugins
 from ..measure.process import HeadProcess
 from ..measure.timing import Effort, interleave
+from ..records.progress import Progress
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 WARMUPS = 3
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)

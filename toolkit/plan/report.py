@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +19,7 @@ from ..partition.split import split, whole
 from ..protect.protected import features_of, protection_class
 from ..records.machine import this_host
 from ..records.plan import Encoding, PlanReport
+from ..records.progress import Progress, part_of, quiet
 from .costs import costs_at_cuts, costs_of_block
 from .measuring import Piece, PieceTime, convert_piece, spread, time_pieces
 from .model import LatencyModel, fit
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from .costs import Counts
     from .photos import Upload
 
-Progress = Callable[[float, str], None]
 Side = Literal["head", "tail"]
 EDGE_ONLY, CLOUD = "edge-only", "cloud-only"
 TAIL_TARGET = "onnx"
@@ -53,7 +53,7 @@ class Setting:
         effort: how long to measure.
         trace: bandwidth over time, or None.
         power: the phone's watts, or None.
-        device_factor: phone ms / host ms of a head, see `planning.device`.
+        device_factor: phone ms / host ms of a head, see `known.device_factor`.
         server_factor: server ms / host ms of a tail.
         privacy: {cut: (PI, accuracy drop)} where evaluations are known.
         exposure: {cut: distance correlation} of the quick estimate.
@@ -92,7 +92,7 @@ class Prediction:
     model: LatencyModel
 
 
-def plan_network(network: Network, setting: Setting, progress: Progress = lambda share, text: None) -> PlanReport:
+def plan_network(network: Network, setting: Setting, progress: Progress = quiet) -> PlanReport:
     """Measure a few cuts, predict the others, and price all options."""
     prediction = predict(network, setting, progress)
     return report_of(network, setting, prediction)
@@ -109,9 +109,9 @@ def predict(network: Network, setting: Setting, progress: Progress) -> Predictio
     with tempfile.TemporaryDirectory() as folder:
         made = []
         for index, piece in enumerate(pieces.values()):
-            progress(index / len(pieces) / 2, f"converting {piece.name}")
+            progress(index, 2 * len(pieces), f"converting {piece.name}")
             made.append(convert_piece(piece, Path(folder) / str(index)))
-        times = time_pieces(made, setting.threads, setting.effort, lambda share, text: progress(0.5 + share / 2, text))
+        times = time_pieces(made, setting.threads, setting.effort, part_of(progress, 0.5, 1.0))
     return predicted_from(network, setting, cuts, dict(zip(pieces, times, strict=True)))
 
 

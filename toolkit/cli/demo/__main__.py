@@ -9,7 +9,7 @@ import typer
 
 from ...pipeline.config import read_config
 from .._console import say
-from .._progress import counted, share_bar
+from .._progress import share_bar
 from ..main import app, guarded
 
 CONFIG = Path(__file__).parent / "deploy.toml"
@@ -28,7 +28,7 @@ def _demo() -> None:
         weights.parent.mkdir(parents=True, exist_ok=True)
         say("training a small ResNet on the digits ...")
         with share_bar("train") as bar:
-            accuracy = train(weights, progress=counted(bar))
+            accuracy = train(weights, progress=bar)
         say(f"trained: {accuracy:.2%} of the test digits are right")
     for arguments in (["run", str(CONFIG)], ["evaluate", str(config.bundle), *_LOOK]):
         code = app(arguments, standalone_mode=False)
