@@ -42,8 +42,7 @@ def _lines(title: str, console: Console) -> Progress:
         nonlocal last
         if time.monotonic() - last >= _SECONDS_A_LINE:
             last = time.monotonic()
-            console.print(
-                f"{title} {done / max(total, 1e-9):.0%} {text}", markup=False, highlight=False, soft_wrap=True
-            )
+            share = done / max(total, 1e-9)
+            console.print(f"{title} {share:.0%} {text}", markup=False, highlight=False, soft_wrap=True)
 
     return tell
