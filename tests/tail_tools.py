@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from cloud_tail.archive import write_archive
+from cloud_tail.coding import Coding, frequencies, table_id
 from cloud_tail.signature import Signature, TensorSpec
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +49,16 @@ def tiny_onnx(path: Path, seed: int = 0, *, layers: int = 1, width: int = 64) ->
     return path
 
 
-def tiny_signature(bundle_id: str = BUNDLE_A, version: str = "1.0") -> Signature:
+def tiny_coding(pad: int | None = None) -> Coding:
+    """Four channels with 16, 5, 2 and 40 codes."""
+    tables = tuple(
+        frequencies(np.exp(-0.5 * ((np.arange(levels) - levels / 2) / (levels / 5)) ** 2).tolist())
+        for levels in (16, 5, 2, 40)
+    )
+    return Coding(table_id(tables), (16, 5, 2, 40), (0.3, 0.8, 1.5, 0.12), (8, 2, 1, 20), tables, pad)
+
+
+def tiny_signature(bundle_id: str = BUNDLE_A, version: str = "1.0", coding: Coding | None = None) -> Signature:
     shape = (-1, *SHAPE)
     codes = TensorSpec("smashed", "uint8", shape, "NCHW", (0.02, 0.03, 0.025, 0.04), (128, 120, 100, 128))
     return Signature(
@@ -58,14 +68,29 @@ def tiny_signature(bundle_id: str = BUNDLE_A, version: str = "1.0") -> Signature
         labels=tuple(f"class {n}" for n in range(CLASSES)),
         inputs=(TensorSpec("smashed", "float32", shape), TensorSpec("smashed", "float16", shape), codes),
         outputs=(TensorSpec("logits", "float32", (-1, CLASSES), "NC"),),
+        coding=coding,
     )
 
 
+def coded_features(features: np.ndarray, coding: Coding) -> np.ndarray:
+    """What arrives when features are entropy-coded: rounded to the coding's codes."""
+    scale = np.float32(coding.scale).reshape(-1, 1, 1)
+    zero, top = (np.float32(part).reshape(-1, 1, 1) for part in (coding.zero_point, np.subtract(coding.levels, 1)))
+    return (np.clip(np.rint(features / scale) + zero, 0, top) - zero) * scale
+
+
 def tiny_archive(
-    folder: Path, name: str = "tail.mar", *, bundle_id: str = BUNDLE_A, version: str = "1.0", seed: int = 0, **kind: int
+    folder: Path,
+    name: str = "tail.mar",
+    *,
+    bundle_id: str = BUNDLE_A,
+    version: str = "1.0",
+    seed: int = 0,
+    coding: Coding | None = None,
+    **kind: int,
 ) -> Path:
     model = tiny_onnx(folder / f"{name}.onnx", seed, **kind)
-    write_archive(folder / name, signature=tiny_signature(bundle_id, version), model=model)
+    write_archive(folder / name, signature=tiny_signature(bundle_id, version, coding), model=model)
     return folder / name
 
 

@@ -39,9 +39,13 @@ def main():
     url = f"http://127.0.0.1:{port}"
     with TailClient(url, signature=signatures[0]) as client:
         seen["logits"] = {
-            encoding: client.infer(features, encoding).tolist() for encoding in ("float32", "float16", "uint8")
+            encoding: client.infer(features, encoding).tolist() for encoding in ("float32", "float16", "uint8", "coded")
         }
-    seen["refused"] = {"body": post(port, b"short"), "model": post(port, b"", "/predictions/none")}
+    seen["refused"] = {
+        "body": post(port, b"short"),
+        "message": post(port, b"\xff" * 30, **{"Pripro-Table-Id": signatures[0].coding.table_id}),
+        "model": post(port, b"", "/predictions/none"),
+    }
     with TailClient(url, signature=signatures[1]) as client:
         try:
             client.infer(features)
@@ -54,9 +58,9 @@ def main():
     ray.shutdown()
 
 
-def post(port, body, path="/predictions/tail"):
+def post(port, body, path="/predictions/tail", **headers):
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    link.request("POST", path, body, {"Content-Type": "application/octet-stream"})
+    link.request("POST", path, body, {"Content-Type": "application/octet-stream", **headers})
     status = link.getresponse().status
     link.close()
     return status

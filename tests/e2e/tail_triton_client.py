@@ -1,10 +1,11 @@
 """Run by tests/e2e/test_tail_clients.py in the environment of the real tritonclient; prints what it saw as JSON.
 
-python tail_triton_client.py HTTP_PORT GRPC_PORT FEATURES.npy CODES.npy BUNDLE OTHER_BUNDLE [TOKEN]
+python tail_triton_client.py HTTP_PORT GRPC_PORT FEATURES.npy CODES.npy MESSAGES.json BUNDLE OTHER_BUNDLE [TOKEN]
 """
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import tritonclient.grpc as over_grpc
@@ -13,14 +14,15 @@ from tritonclient.utils import InferenceServerException
 
 
 def main():
-    http_port, grpc_port, features, codes, bundle, other = sys.argv[1:7]
-    headers = {"authorization": f"Bearer {sys.argv[7]}"} if len(sys.argv) > 7 else None
+    http_port, grpc_port, features, codes, coded, bundle, other = sys.argv[1:8]
+    headers = {"authorization": f"Bearer {sys.argv[8]}"} if len(sys.argv) > 8 else None
     arrays = {"FP32": np.load(features), "UINT8": np.load(codes)}
     arrays["FP16"] = arrays["FP32"].astype(np.float16)
     seen = {}
     for name, kind, port in (("http", over_http, http_port), ("grpc", over_grpc, grpc_port)):
         client = kind.InferenceServerClient(f"127.0.0.1:{port}")
         seen[name] = exercise(kind, client, arrays, bundle, other, headers)
+        seen[name]["coded"] = infer_coded(kind, client, json.loads(Path(coded).read_text()), headers)
         client.close()
     seen["http"]["extra"] = http_only(over_http.InferenceServerClient(f"127.0.0.1:{http_port}"), arrays, headers)
     print(json.dumps(seen))
@@ -31,6 +33,18 @@ def tensor(kind, array, **how):
     made = kind.InferInput("smashed", list(array.shape), names[str(array.dtype)])
     made.set_data_from_numpy(array, **how)
     return made
+
+
+def infer_coded(kind, client, coded, headers):
+    """Entropy-coded messages as the protocol's BYTES; the tables' name is a parameter of the input."""
+    messages = np.array([bytes.fromhex(message) for message in coded["messages"]], dtype=np.object_)
+    made = kind.InferInput("smashed", [len(messages)], "BYTES")
+    made.set_data_from_numpy(messages)
+    if kind is over_http:
+        made._parameters["table_id"] = coded["table_id"]
+    else:
+        made._input.parameters["table_id"].string_param = coded["table_id"]
+    return client.infer("tail", [made], headers=copied(headers)).as_numpy("logits").tolist()
 
 
 def copied(headers):

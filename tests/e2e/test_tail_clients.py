@@ -10,8 +10,10 @@ from tail_tools import (
     BUNDLE_A,
     BUNDLE_B,
     TailServer,
+    coded_features,
     expected_logits,
     tiny_archive,
+    tiny_coding,
     tiny_features,
     tiny_signature,
     venv_python,
@@ -26,11 +28,16 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 @pytest.mark.parametrize("token", [None, TOKEN], ids=["open", "token"])
 def test_tritonclient(tmp_path, token):
     python = venv_python("clients")
-    archive = tiny_archive(tmp_path)
+    coding = tiny_coding()
+    archive = tiny_archive(tmp_path, coding=coding)
     features, spec = tiny_features(3), tiny_signature().encoding("uint8")
     codes = quantise(features, spec)
     np.save(tmp_path / "features.npy", features)
     np.save(tmp_path / "codes.npy", codes)
+    signature = tiny_signature(coding=coding)
+    sent = signature.coder.clip(quantise(features, signature.codes))
+    messages = [signature.coder.encode(item).hex() for item in sent]
+    (tmp_path / "coded.json").write_text(json.dumps({"messages": messages, "table_id": coding.table_id}))
     options = ["--grpc-port", 0]
     if token:
         (tmp_path / "token").write_text(token)
@@ -45,6 +52,7 @@ def test_tritonclient(tmp_path, token):
                 str(server.grpc_port),
                 tmp_path / "features.npy",
                 tmp_path / "codes.npy",
+                tmp_path / "coded.json",
                 BUNDLE_A,
                 BUNDLE_B,
                 *([token] if token else []),
@@ -73,6 +81,7 @@ def test_tritonclient(tmp_path, token):
         np.testing.assert_allclose(
             told["logits"]["UINT8"], expected_logits(archive, dequantise(codes, spec)), atol=1e-5
         )
+        np.testing.assert_allclose(told["coded"], expected_logits(archive, coded_features(features, coding)), atol=1e-5)
         np.testing.assert_allclose(told["named_output"], plain, atol=1e-5)
         np.testing.assert_allclose(told["with_bundle"], plain, atol=1e-5)
         errors = told["errors"]

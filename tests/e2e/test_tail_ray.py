@@ -12,8 +12,10 @@ from tail_tools import (
     BUNDLE_A,
     BUNDLE_B,
     ROOT,
+    coded_features,
     expected_logits,
     tiny_archive,
+    tiny_coding,
     tiny_features,
     tiny_signature,
     venv_python,
@@ -26,7 +28,8 @@ pytestmark = pytest.mark.slow
 
 def test_ray_serve(tmp_path):
     python = venv_python("ray")
-    old = tiny_archive(tmp_path, "old.mar")
+    coding = tiny_coding()
+    old = tiny_archive(tmp_path, "old.mar", coding=coding)
     new = tiny_archive(tmp_path, "new.mar", bundle_id=BUNDLE_B, version="2.0", seed=5)
     features = tiny_features(2)
     np.save(tmp_path / "features.npy", features)
@@ -52,9 +55,10 @@ def test_ray_serve(tmp_path):
         ("float32", features),
         ("float16", half),
         ("uint8", dequantise(quantise(features, spec), spec)),
+        ("coded", coded_features(features, coding)),
     ):
         np.testing.assert_allclose(seen["logits"][encoding], expected_logits(old, arrived), atol=1e-5)
-    assert seen["refused"] == {"body": 400, "model": 404}
+    assert seen["refused"] == {"body": 400, "message": 400, "model": 404}
     assert seen["mismatch"] == [BUNDLE_A, BUNDLE_B]
     killed, updated = seen["kill"], seen["update"]
     assert killed["replicas"] == 2

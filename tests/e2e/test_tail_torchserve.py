@@ -12,13 +12,24 @@ import urllib.request
 import numpy as np
 import pytest
 from require import require_tool
-from tail_tools import BUNDLE_B, expected_logits, tiny_archive, tiny_features, tiny_signature, venv_python
+from tail_tools import (
+    BUNDLE_B,
+    coded_features,
+    expected_logits,
+    tiny_archive,
+    tiny_coding,
+    tiny_features,
+    tiny_signature,
+    venv_python,
+)
 
 from cloud_tail.client import TailClient
 from cloud_tail.errors import BundleMismatch, TailError
 from cloud_tail.wire import dequantise, quantise
 
 pytestmark = pytest.mark.slow
+CODING = tiny_coding()
+SIGNATURE = tiny_signature(coding=CODING)
 
 
 def free_ports(count):
@@ -40,7 +51,7 @@ def torchserve(tmp_path_factory):
     store, temporary = folder / "store", folder / "tmp"
     store.mkdir()
     temporary.mkdir()
-    archive = tiny_archive(store)
+    archive = tiny_archive(store, coding=CODING)
     http, management, metrics, grpc_port, grpc_management = free_ports(5)
     (folder / "config.properties").write_text(
         f"inference_address=http://127.0.0.1:{http}\nmanagement_address=http://127.0.0.1:{management}\n"
@@ -110,6 +121,26 @@ def test_same_logits(torchserve, encoding):
         told = json.loads(answer.read())
     np.testing.assert_allclose(told["logits"], expected_logits(archive, seen[:1])[0], atol=1e-5)
     assert told["label"].startswith("class ")
+
+
+def test_entropy_coded(torchserve):
+    url, archive = torchserve
+    features = tiny_features(3)
+    expected = expected_logits(archive, coded_features(features, CODING))
+    with TailClient(url, signature=SIGNATURE) as client:
+        np.testing.assert_allclose(client.infer(features, "coded"), expected, atol=1e-5)
+    message = SIGNATURE.coder.encode(SIGNATURE.coder.clip(quantise(features[:1], SIGNATURE.codes))[0])
+    headers = {"Content-Type": "application/octet-stream", "Pripro-Table-Id": CODING.table_id}
+    request = urllib.request.Request(f"{url}/predictions/tail", message, headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        np.testing.assert_allclose(json.loads(answer.read())["logits"], expected[0], atol=1e-5)
+    for hostile in (message[:-1], message + b"\x01", b"\xff" * 99, message[::-1]):
+        request = urllib.request.Request(f"{url}/predictions/tail", hostile, headers)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request, timeout=30)
+        with caught.value as answer:
+            assert answer.code == 400
+            assert json.loads(answer.read())["error"]
 
 
 def test_json(torchserve):
