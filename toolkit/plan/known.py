@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import statistics
 import time
@@ -73,28 +72,10 @@ def server_factor(url: str, bundles: Sequence[Bundle], tail_ms: Mapping[str, flo
     try:
         with TailClient(url, model=bundle.manifest.tail.name, bundle_id=bundle.manifest.bundle_id) as client:
             answered = _median_ms(lambda: client.infer(smashed), requests)
-        bare = _bare_ms(url, requests)
+            bare = _median_ms(client.alive, requests)  # the network between, and HTTP itself
     except TailError as error:
         raise ServerError(str(error)) from None
     return max(answered - bare, 0.01) / tail_ms[bundle.manifest.split.cut]
-
-
-def _bare_ms(url: str, requests: int) -> float:
-    """Median ms of a request that asks the server to compute nothing: the network between, and HTTP itself."""
-    parts = urllib.parse.urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.netloc, timeout=30)
-
-    def ask() -> None:
-        connection.request("GET", "/v2/health/live")
-        connection.getresponse().read()
-
-    try:
-        return _median_ms(ask, requests)
-    except (OSError, http.client.HTTPException) as error:
-        raise ServerError(f"The tail at {url} does not answer ({error}); start it with pripro serve.") from None
-    finally:
-        connection.close()
 
 
 def _median_ms(call: Callable[[], object], times: int) -> float:
