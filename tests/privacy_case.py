@@ -7,9 +7,12 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from toolkit.attacks.base import Budget
 from toolkit.datasets._data import DataSplits, load_data
-from toolkit.evaluate.attacking import Setting, to_unit
-from toolkit.evaluate.judge import Judge
+from toolkit.evaluate.attacking import Setting
+from toolkit.evaluate.judge import judge_of
+from toolkit.evaluate.tasks import Task, make_task
+from toolkit.evaluate.units import to_unit
 from toolkit.protections.base import Protection, Training
 from toolkit.records.bundle import Preprocess
 
@@ -57,14 +60,22 @@ def case() -> Case:
             loss.backward()
             optimizer.step()
     network.eval().requires_grad_(False)
-    judge = Judge(1, 10, 0)
-    judge.train(to_unit(data.victim_train.images, PREPROCESS), data.victim_train.labels, epochs=10)
     setting = Setting(
         attacker=data.attacker_train.images,
         test=data.test.images[:200],
         photos=to_unit(data.test.images[:200], PREPROCESS),
         labels=data.test.labels[:200],
-        judge=judge,
+        judge=judge_of(head, tail, PREPROCESS),
+        preprocess=PREPROCESS,
         seed=0,
+        budget=Budget(steps=150, rounds=1, rates=(3e-3,), width=16),
     )
     return Case(data, head, tail, setting)
+
+
+@cache
+def slant() -> Task:
+    """The slant of a digit: what the tests' attackers want to know."""
+    one = case()
+    photos = to_unit(one.setting.attacker, PREPROCESS), one.setting.photos
+    return make_task("slant", (photos[0], one.labels()[0]), (photos[1], one.setting.labels))

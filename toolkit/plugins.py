@@ -1,12 +1,15 @@
 """Extension folders: the file name is the registered name, one class per file, nothing to edit elsewhere."""
 
+import hashlib
 import importlib
 import inspect
 import pkgutil
+import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from .errors import UnknownNameError
+from .errors import InputError, UnknownNameError
 
 T = TypeVar("T")
 _NOT_PLUGINS = {"base"}
@@ -43,3 +46,31 @@ def load(package: ModuleType, kind: str, name: str, base: type[T], prefix: str =
     if len(classes) != 1:
         raise TypeError(f"{module.__name__} must define exactly one public {base.__name__}, found {len(classes)}")
     return classes[0]
+
+
+def load_foreign(kind: str, spec: str, base: type[T]) -> type[T]:
+    """Import module:Class from the folder that the user is in, or from what is installed.
+
+    Raises:
+        InputError: no such module or class, or a class of another kind.
+    """
+    place, _, name = spec.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = getattr(importlib.import_module(place), name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"The {kind} {spec} cannot be had ({error}); give module:Class of a file in this folder, or installed."
+        ) from None
+    if not (inspect.isclass(found) and issubclass(found, base)):
+        raise InputError(f"{spec} is no {base.__name__}; see CONTRIBUTING for what a {kind} must be.")
+    return found
+
+
+def source_digest(spec: str) -> str:
+    """SHA-256 of the file that module:Class comes from; empty for names of this project's own."""
+    if ":" not in spec:
+        return ""
+    path = importlib.import_module(spec.partition(":")[0]).__file__
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""

@@ -11,20 +11,19 @@ import time
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jsonschema
 import pytest
 import torch
 from require import require_tool
 from safetensors.torch import save_file
 
 from toolkit.families import cifar_alexnet
+from toolkit.records import schemas
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PRIPRO = (sys.executable, "-m", "toolkit.cli.main")
-SMALL = (
-    *("--attacker-images", "60", "--test-images", "60", "--compare", "", "--draws", "1"),
-    *("--observations", "1,3", "--json"),
-)
+SMALL = (*("--effort", "quick", "--attacker-images", "60", "--test-images", "60", "--observations", "3", "--json"),)
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
@@ -103,8 +102,22 @@ def test_the_page_shows_pictures_and_asks_nobody(whole):
     assert len(links.found) > 20
     assert all(link.startswith("data:image/png;base64,") for link in links.found)
     assert not re.search(r"<script|@import|url\(", page)
-    for part in ("What the attacker sees", "W_A", "PA against PI", "PI of single photos"):
+    for part in ("bytes</b> leave the phone", "the strongest learns", "What the attacker sees", "W_A"):
         assert part in page
+    assert page.index("leave the phone") < page.index("Every attack") < page.index("What the attacker sees")
+
+
+def test_the_report_is_what_its_schema_says(whole):
+    path = next((whole[0] / "reports").glob("privacy-*.json"))
+    schema = json.loads((schemas.FOLDER / "privacy.schema.json").read_text())
+    report = json.loads(path.read_text())
+    jsonschema.Draft202012Validator(schema).validate(report)
+    measures = [measure for row in report["rows"] for measure in row["measures"]]
+    found = [measure["pi"] for measure in measures if measure["pi"] is not None]
+    assert report["headline"] is None or report["headline"]["pi"] == min(found)
+    for measure in measures:
+        low, high = measure["interval"]
+        assert low <= measure["attacker"] <= high
 
 
 def test_the_page_opens_in_a_browser(whole, tmp_path):

@@ -26,8 +26,16 @@ test_images = 60
 [[attack]]
 name = "attribute"
 tasks = ["slant"]
-observations = [1, 2]
-options = { epochs = 1 }
+observations = [1]
+[[attack]]
+name = "averaging"
+tasks = ["slant"]
+observations = [2]
+[budget]
+steps = 20
+rounds = 1
+rates = [0.003]
+width = 16
 [[network]]
 name = "net"
 source = "cifar_alexnet"
@@ -56,6 +64,7 @@ def test_a_finished_cell_is_never_computed_again(tmp_path, monkeypatch):
     cells = list_cells(config)
     assert [cell.method for cell in cells] == ["none", "gaussian"]
     assert [row.observations for row in first[1].rows] == [1, 2]
+    assert [row.attack for row in first[0].rows] == ["attribute"]
 
     import toolkit.evaluate.cells as running
 

@@ -1,12 +1,18 @@
+import pytest
 import torch
 
-from toolkit.evaluate.attacking import Outcome
+from toolkit.attacks.base import Training
+from toolkit.evaluate.outcome import Outcome
 from toolkit.evaluate.outcome_cache import OutcomeCache
 
 
 def _outcome() -> Outcome:
     pictures = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
-    return Outcome(torch.tensor([0.1, 0.2, 0.3]), 1 / 3, 0.1, torch.tensor([0.5, 0.6, 0.7]), None, None, pictures)
+    return Outcome(
+        torch.tensor([0.1, 0.2, 0.3]), torch.tensor([1.0, 0.0, 0.0]), 0.1, torch.tensor([0.5, 0.6, 0.7]),
+        pictures=pictures,
+        trainings=(Training("decoder", 50, 1e-3, 20, True, (0.5, 0.25)),),
+    )  # fmt: skip
 
 
 def test_a_finished_attack_is_read_back_to_the_bit(tmp_path):
@@ -23,6 +29,7 @@ def test_a_finished_attack_is_read_back_to_the_bit(tmp_path):
     assert torch.equal(first.success, second.success)
     assert torch.equal(first.pictures, second.pictures)
     assert second.psnr is None
+    assert second.trainings == first.trainings
     cache.get({"seed": 1}, make)
     assert len(made) == 2
 
@@ -32,4 +39,4 @@ def test_a_damaged_file_is_made_anew(tmp_path):
     cache.get({}, _outcome)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:20])
-    assert cache.get({}, _outcome).accuracy == 1 / 3
+    assert cache.get({}, _outcome).accuracy == pytest.approx(1 / 3)

@@ -1,105 +1,70 @@
-"""What the averaging attacker makes of n observations, and a training loop for attackers that learn."""
+"""From messages to a network's arguments: several looks at one photo, and noise that the attacker can predict."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .base import Knowledge
+from .base import Knowledge, Messages
 
-#: with this many observations, another draw of the noise teaches nothing that the mean does not hold
-_SETTLED = 8
-
-
-def mean_of(smashed: Tensor) -> Tensor:
-    """Average n observations [B,n,C,h,w] -> [B,C,h,w]: independent noise shrinks by the root of n."""
-    return smashed.mean(1)
+#: photos on which the attacker tries whether its own phone's noise is the victim's
+_TRIED = 32
+#: relative error of a message computed from a right guess, at most: codes on the wire round
+_RIGHT = 0.1
 
 
-def averaged(knowledge: Knowledge) -> Tensor:
-    """Observe the attacker's own images as often as the victim's will be seen, and average: [N,C,h,w]."""
-    total = knowledge.observe(knowledge.images)
-    for _ in range(knowledge.observations - 1):
-        total = total + knowledge.observe(knowledge.images)
-    return total / knowledge.observations
+def averaged(messages: Messages) -> tuple[Tensor, ...]:
+    """Mean over the looks, [B,n,C,h,w] -> [B,C,h,w] each: independent noise shrinks by the root of n."""
+    return tuple(tensor.mean(1) for tensor in messages.tensors)
 
 
-def train_on(
-    knowledge: Knowledge,
-    model: nn.Module,
-    loss_of: Callable[[Tensor, Tensor], Tensor],
-    *,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    text: str,
-) -> None:
-    """Train on averaged observations, fresh ones in every epoch (for many observations: one set).
+def each_look(messages: Messages) -> tuple[Tensor, ...]:
+    """Every look on its own, [B,n,C,h,w] each: variants of a photo must not be averaged as they are."""
+    return messages.tensors
 
-    Args:
-        knowledge: of the attacker.
-        model: features [B,C,h,w] -> anything.
-        loss_of: (model output, index [B] into the attacker's images) -> scalar.
-        epochs: passes over the attacker's images.
-        batch_size: images per step.
-        learning_rate: of Adam, falling to 0 along a cosine.
-        text: for the progress line.
+
+def with_guess(messages: Messages) -> tuple[Tensor, ...]:
+    """What `averaged` gives, and the predicted noise of the first look beside it, each [B,C,h,w]."""
+    noise = (one if one.ndim == 4 else one.reshape(len(one), -1, 1, 1) for one in messages.guess)
+    return (*averaged(messages), *noise)
+
+
+def reader(knowledge: Knowledge) -> Callable[[Messages], tuple[Tensor, ...]]:
+    """How this attacker reads messages of the same photo: with the noise beside them if it can predict it."""
+    return with_guess if predicts_noise(knowledge) else averaged
+
+
+@torch.no_grad()
+def predicts_noise(knowledge: Knowledge) -> bool:
+    """Whether the noise that the attacker's own phone draws is the noise in another phone's message.
+
+    The attacker sends its own photos from one of its phones and computes, on another one, what the message would be
+    with the noise that this one has just drawn. Noise from a secret, or from a secure generator, fails this.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(knowledge.seed)  # dropout layers draw from the global generator
-        _train(knowledge, model, loss_of, epochs, batch_size, learning_rate, text)
+    if knowledge.head is None:
+        return False
+    index = torch.arange(min(_TRIED, len(knowledge.images)))
+    messages = knowledge.observe(index)
+    if not messages.guess:
+        return False
+    images = knowledge.images[index]
+    right = knowledge.head(images, messages.guess)
+    wrong = knowledge.head(images, tuple(-one.roll(1, 0) for one in messages.guess))
+    seen = [tensor[:, 0] for tensor in messages.tensors]
+    error = sum(_error(one, other) for one, other in zip(seen, right, strict=True))
+    blind = sum(_error(one, other) for one, other in zip(seen, wrong, strict=True))
+    return error < _RIGHT * blind
 
 
-def _train(
-    knowledge: Knowledge,
-    model: nn.Module,
-    loss_of: Callable[[Tensor, Tensor], Tensor],
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    text: str,
-) -> None:
-    generator = torch.Generator().manual_seed(knowledge.seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    count = len(knowledge.images)
-    steps = epochs * -(-count // batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    features = averaged(knowledge)
-    done = 0
-    for epoch in range(epochs):
-        if epoch > 0 and knowledge.observations < _SETTLED:
-            features = averaged(knowledge)
-        for index in torch.randperm(count, generator=generator).split(batch_size):
-            loss = loss_of(model(features[index]), index)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            done += 1
-            knowledge.progress(done, steps, f"{text}, loss {loss.item():.4f}")
+def _error(seen: Tensor, computed: Tensor) -> float:
+    return (seen - computed).square().mean().item()
 
 
-def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """Build a module whose initial weights depend on `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()
-
-
-class Standardise(nn.Module):
-    """(x - mean) / deviation per feature channel, measured once: noise may make features of any size."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, features: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("mean", features.mean((0, 2, 3), keepdim=True))
-        self.register_buffer("deviation", features.std((0, 2, 3), keepdim=True) + 1e-5)
-
-    def forward(self, smashed: Tensor) -> Tensor:
-        """Map [B,C,h,w] -> [B,C,h,w]."""
-        scaled: Tensor = (smashed - self.mean) / self.deviation
-        return scaled
+def examples(
+    knowledge: Knowledge, arguments: Callable[[Tensor], tuple[Tensor, ...]], count: int = 256
+) -> tuple[Tensor, ...]:
+    """A batch of a network's arguments, to shape it and to standardise by; looks of one photo stand one by one."""
+    seen = arguments(torch.arange(min(count, len(knowledge.images))))
+    return tuple(one.flatten(0, 1) if one.ndim == 5 else one for one in seen)

@@ -1,4 +1,4 @@
-"""Attribute inference: a classifier, retrained on protected features, for a task that is not the user's.
+"""Attribute inference: a small classifier, retrained on protected features, for a task that is not the user's.
 
 Source: the setting of PriPro's abstract (model_a); Song and Shmatikov, "Overlearning Reveals Sensitive
 Attributes", ICLR 2020. [ours] the classifier's form: two convolutions and two linear layers.
@@ -8,29 +8,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ._observing import Standardise, averaged, mean_of, seeded, train_on
-from .base import Attack, Knowledge
-
-#: shares of the learning rate: an attacker whose training came to nothing starts again more slowly [ours]
-_TRIES = (1.0, 0.1, 0.01)
-_MORE_THAN_A_GUESS = 0.03
+from ._networks import SmallClassifier
+from ._observing import examples, reader
+from ._scores import fit_classifier, scores
+from .base import Attack, Knowledge, Messages
 
 
 class AttributeInference(Attack):
-    """Scores for the attacker's task from averaged features."""
+    """Scores for the attacker's task from one message."""
 
-    yields: ClassVar = "attribute"
+    yields: ClassVar = frozenset({"attribute"})
+    work: ClassVar = {"small": 1.0}
 
-    def __init__(self, *, epochs: int = 12, width: int = 32, learning_rate: float = 2e-3, batch_size: int = 50) -> None:
-        self.epochs = epochs
-        self.width = width
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
+    def __init__(self) -> None:
         self._classifier: nn.Module | None = None
+        self._knowledge: Knowledge | None = None
 
     def train(self, knowledge: Knowledge) -> None:
         """Train the classifier from nothing.
@@ -38,47 +32,21 @@ class AttributeInference(Attack):
         Raises:
             ValueError: the knowledge holds no attribute.
         """
-        attribute = knowledge.attribute
-        if attribute is None:
-            raise ValueError("attribute inference needs the attribute of the attacker's images")
-        features = averaged(knowledge)
+        self._knowledge, self._read = knowledge, reader(knowledge)
 
-        def loss_of(scores: Tensor, index: Tensor) -> Tensor:
-            return functional.cross_entropy(scores, attribute[index])
+        def arguments(index: Tensor) -> tuple[Tensor, ...]:
+            return self._read(knowledge.observe(index))
 
-        for share in _TRIES:
-            model = seeded(lambda: self._build(features, knowledge.classes), knowledge.seed)
-            train_on(
-                knowledge,
-                model,
-                loss_of,
-                epochs=self.epochs,
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate * share,
-                text="attribute",
-            )
-            self._classifier = model.eval()
-            if self._learned(features, attribute):
-                return
+        shapes = examples(knowledge, arguments)
+        self._classifier = fit_classifier(
+            knowledge,
+            lambda: SmallClassifier(shapes, knowledge.classes, knowledge.budget.width // 2),
+            text="attribute",
+            arguments=arguments,
+        )
 
-    @torch.no_grad()
-    def run(self, smashed: Tensor) -> Tensor:
-        """Score [B,n,C,h,w] -> log-probabilities [B,classes]."""
-        if self._classifier is None:
+    def run(self, messages: Messages) -> Tensor:
+        """Score B photos' messages -> log-probabilities [B,classes]."""
+        if self._classifier is None or self._knowledge is None:
             raise RuntimeError("train() comes before run()")
-        return torch.log_softmax(self._classifier(mean_of(smashed)), dim=1)
-
-    def _learned(self, features: Tensor, attribute: Tensor) -> bool:
-        """Whether the attacker knows more about its own photos than their most frequent attribute."""
-        guessed = torch.bincount(attribute).max() / len(attribute)
-        right = (self.run(features.unsqueeze(1)).argmax(1) == attribute).float().mean()
-        return bool(right > guessed + _MORE_THAN_A_GUESS)
-
-    def _build(self, features: Tensor, classes: int) -> nn.Module:
-        channels, height, across = features.shape[1:]
-        layers: list[nn.Module] = [Standardise(features), nn.Dropout(0.1)]
-        while height * across > 64:
-            layers += [nn.Conv2d(channels, self.width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-            channels, height, across = self.width, height // 2, across // 2
-        layers += [nn.Flatten(), nn.Linear(channels * height * across, 2 * self.width), nn.ReLU(), nn.Dropout(0.2)]
-        return nn.Sequential(*layers, nn.Linear(2 * self.width, classes))
+        return scores(self._classifier, self._read(messages), self._knowledge.device)

@@ -1,8 +1,7 @@
-"""Inverse network: a decoder trained on protected features of the attacker's own photos. Black box.
+"""Inverse network: the small decoder of the literature, trained on mean squared error. Black box.
 
 Source: He et al., "Model inversion attacks against collaborative inference", ACSAC 2019; Titcombe et al.,
-arXiv 2104.05743. [ours] the decoder's form; it is trained on mean squared error with features of the same
-protection, averaged over as many observations as it will get.
+arXiv 2104.05743. [ours] the decoder's form. `residual_decoder` is stronger; this one is what papers report.
 """
 
 from __future__ import annotations
@@ -14,64 +13,65 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._observing import Standardise, averaged, mean_of, seeded, train_on
-from .base import Attack, Knowledge
+from ._fitting import fit
+from ._networks import Standardise
+from ._observing import averaged, examples
+from ._pictures import decode, mean_photo
+from .base import Attack, Knowledge, Messages
 
 
 class InverseNetwork(Attack):
     """Rebuild the photo from the features, in one pass through a decoder."""
 
-    yields: ClassVar = "images"
+    yields: ClassVar = frozenset({"images"})
+    work: ClassVar = {"decoder": 0.5}
 
-    def __init__(self, *, epochs: int = 15, width: int = 32, learning_rate: float = 3e-3, batch_size: int = 50) -> None:
-        self.epochs = epochs
+    def __init__(self, *, width: int = 32) -> None:
         self.width = width
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
         self._decoder: nn.Module | None = None
+        self._device = torch.device("cpu")
 
     def train(self, knowledge: Knowledge) -> None:
         """Train the decoder from nothing."""
-        features = averaged(knowledge)
-        shape = (features.shape[1], features.shape[2], features.shape[3])
-        image = (knowledge.images.shape[1], knowledge.images.shape[2], knowledge.images.shape[3])
-        body = seeded(lambda: _decoder(shape, image, self.width), knowledge.seed)
-        # the decoder predicts the difference to the mean photo, which is what it has to beat
-        model = _Around(nn.Sequential(Standardise(features), body), knowledge.images.mean(0, keepdim=True))
+        shapes = examples(knowledge, lambda index: averaged(knowledge.observe(index)))
+        centre = mean_photo(knowledge)
+        self._device = knowledge.device
 
         def loss_of(rebuilt: Tensor, index: Tensor) -> Tensor:
-            return functional.mse_loss(rebuilt, knowledge.images[index])
+            return functional.mse_loss(rebuilt, knowledge.images[index].to(knowledge.device))
 
-        train_on(
+        self._decoder = fit(
             knowledge,
-            model,
+            lambda: _Inverse(shapes, centre, self.width),
             loss_of,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
             text="inverse network",
+            arguments=lambda index: averaged(knowledge.observe(index)),
         )
-        self._decoder = model.eval()
 
-    @torch.no_grad()
-    def run(self, smashed: Tensor) -> Tensor:
-        """Decode [B,n,C,h,w] -> [B,channels,H,W]."""
+    def run(self, messages: Messages) -> Tensor:
+        """Decode B photos' messages -> [B,channels,H,W]."""
         if self._decoder is None:
             raise RuntimeError("train() comes before run()")
-        decoded: Tensor = self._decoder(mean_of(smashed))
-        return decoded
+        return decode(self._decoder, averaged(messages), self._device)
 
 
-class _Around(nn.Module):
+class _Inverse(nn.Module):
+    """One branch per crossing tensor; the sum predicts the difference to the mean photo, which it has to beat."""
+
     centre: Tensor
 
-    def __init__(self, body: nn.Module, centre: Tensor) -> None:
+    def __init__(self, shapes: tuple[Tensor, ...], centre: Tensor, width: int) -> None:
         super().__init__()
-        self.body = body
+        image = (centre.shape[1], centre.shape[2], centre.shape[3])
+        self.branches = nn.ModuleList(
+            nn.Sequential(Standardise(one), _decoder((one.shape[1], one.shape[2], one.shape[3]), image, width))
+            for one in shapes
+        )
         self.register_buffer("centre", centre)
 
-    def forward(self, features: Tensor) -> Tensor:
-        rebuilt: Tensor = self.body(features) + self.centre
+    def forward(self, *seen: Tensor) -> Tensor:
+        parts = [branch(one) for branch, one in zip(self.branches, seen, strict=True)]
+        rebuilt: Tensor = torch.stack(parts).sum(0).float() + self.centre
         return rebuilt
 
 

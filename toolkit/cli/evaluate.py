@@ -6,86 +6,124 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._console import next_command, say, show_json, show_table
+from ._console import next_command, say, show_json, show_table, size
 from ._options import BundleArgument, JsonOption, names
 from ._progress import share_bar
 
 if TYPE_CHECKING:
-    from ..records.privacy import PrivacyReport
+    from ..records.privacy import PrivacyReport, PrivacyRow
 
 
 def command(
     bundle: BundleArgument,
     data: Annotated[str | None, typer.Option(help="Data set; default: the one it was protected with.")] = None,
-    attack: Annotated[
-        str, typer.Option(help="Attacks: inverse_network, attribute, rmle.")
-    ] = "inverse_network,attribute",
-    observations: Annotated[
-        str, typer.Option(help="How often the attacker sees each photo, fresh noise each.")
-    ] = "1,10",
-    task: Annotated[str | None, typer.Option(help="Attribute: slant, stroke, brightness or label.")] = None,
-    compare: Annotated[
-        str, typer.Option(help="Methods whose PA-PI curves are drawn too; '' for none.")
-    ] = "gaussian,dropout",
-    draws: Annotated[int, typer.Option(min=1, help="Attacks on each test image.")] = 2,
-    attacker_images: Annotated[int, typer.Option(min=20, help="At most so many images for the attacker.")] = 1000,
-    test_images: Annotated[int, typer.Option(min=20, help="At most so many test images.")] = 500,
+    effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
+    attack: Annotated[str, typer.Option(help="Attacks, by name; default: what the effort says.")] = "",
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What an attacker wants to know: slant, stroke, brightness, label, a label column of the data, "
+            "FILE.csv:COLUMN or class-of:FOLDER. May be given several times."
+        ),
+    ] = None,
+    observations: Annotated[str, typer.Option(help="How often the averaging attacker sees each photo.")] = "10",
+    compare: Annotated[str, typer.Option(help="Methods whose PA-PI curves are drawn beside the bundle's.")] = "",
+    attacker_images: Annotated[int | None, typer.Option(help="At most so many photos for the attacker.")] = None,
+    test_images: Annotated[int | None, typer.Option(help="At most so many test photos.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
     wire: Annotated[str, typer.Option(help="What crosses: float32, or the bundle's uint8 codes.")] = "float32",
+    device: Annotated[str, typer.Option(help="Where attackers are trained: auto, cpu or cuda.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Attack the bundle with attackers retrained against it; killed and started again, it goes on where it was."""
     from ..bundle import Bundle
-    from ..errors import InputError
-    from ..evaluate.report import EvaluateSettings, evaluate
+    from ..evaluate.report import evaluate
+    from ..evaluate.settings import EvaluateSettings
     from ..page.page import render
+    from ..records.settings import chosen
     from ..records.wire import known_wire
 
-    counts = names(observations)
-    if not counts or not all(count.isdigit() and int(count) > 0 for count in counts):
-        raise InputError(
-            f"--observations {observations!r} does not fit; give whole numbers of at least 1, such as 1,10."
-        )
     opened = Bundle.open(bundle)
-    settings = EvaluateSettings(
+    settings = chosen(
+        EvaluateSettings,
         data=data,
+        effort=effort,
         attacks=tuple(names(attack)),
-        observations=tuple(sorted({int(count) for count in counts})),
-        task=task,
+        observations=tuple(sorted(set(names(observations)))),
+        attributes=tuple(attribute or ()),
         compare=tuple(names(compare)),
-        draws=draws,
         attacker_images=attacker_images,
         test_images=test_images,
         seed=seed,
         wire=known_wire(wire),
+        device=device,
     )
     with share_bar("evaluate") as bar:
-        report = evaluate(opened, settings, progress=lambda share, text: bar(share, 1, text))
+        report = evaluate(opened, settings, progress=lambda share, text: bar(share, 1, text), told=_tell)
     page = render(opened)
     if as_json:
         show_json(report.model_dump(mode="json"))
     else:
         _show(report)
     say(f"written: {page}")
-    next_command(f"open {page}, or compare methods with: pripro sweep benchmarks/privacy/sweep.toml")
+    next_command(f"open {page}, or compare methods with: pripro bench --help")
+
+
+def _tell(seconds: float) -> None:
+    say(f"evaluate: about {_time(seconds)}; what is finished is kept if you stop it")
+
+
+def _time(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 90
+        else f"{seconds / 60:.0f} min"
+        if seconds < 5400
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 def _show(report: PrivacyReport) -> None:
-    show_table(
-        ["attack", "task", ">looks", ">PA", ">PI", ">PI worst 5%", ">attacker", ">unprotected", ">chance", ">SSIM"],
+    columns = [
+        "attack", "task", ">messages", "measure", ">attacker", ">unprotected", ">chance", ">by answer", ">PI", "95 %",
+        ">SSIM",
+    ]  # fmt: skip
+    show_table(columns, [cells for row in report.rows for cells in _lines(row)])
+    first = report.rows[0]
+    say(
+        f"PA {first.pa:.3f}: what is left of the user's accuracy "
+        f"({first.accuracy:.1%} of {first.accuracy_unprotected:.1%})."
+    )
+    found = report.headline
+    if found is None:
+        say("PI: no attacker beats chance even without protection.")
+    else:
+        say(
+            f"PI {found.pi:.3f} ({_range(found.interval)}): the strongest attacker is {found.attack} on {found.task}, "
+            f"{found.measure}. 0 = not hindered, 1 = reduced to chance."
+        )
+    say(
+        f"A message has {size(report.message.mean)}; the photo as JPEG {size(report.message.jpeg)}. "
+        f"The judge recognises {report.judge_accuracy:.1%} of the real photos."
+    )
+
+
+def _lines(row: PrivacyRow) -> list[list[object]]:
+    """One line per measure; the picture's likeness stands in the first one."""
+    return [
         [
-            [
-                row.attack, row.task, row.observations, f"{row.pa:.3f}", _share(row.pi), _share(row.pi_worst5),
-                f"{row.attacker:.3f}", f"{row.attacker_unprotected:.3f}", f"{row.chance:.3f}",
-                "" if row.ssim is None else f"{row.ssim:.3f} (was {row.ssim_unprotected:.3f})",
-            ]
-            for row in report.rows
-        ],
-    )  # fmt: skip
-    floor = report.floors[-1]
-    say("PA: what is left of the user's accuracy. PI: 0 = attacker not hindered, 1 = reduced to chance.")
-    say(f"SSIM of the class's mean photo, which the user's answer alone gives away: {floor.ssim:.3f}.")
+            row.attack, row.task, row.observations, measure.name, f"{measure.attacker:.3f}",
+            f"{measure.unprotected:.3f}", f"{measure.chance:.3f}", _share(measure.floor), _share(measure.pi),
+            _range(measure.pi_interval),
+            "" if row.ssim is None or number else f"{row.ssim:.3f} (was {row.ssim_unprotected:.3f})",
+        ]
+        for number, measure in enumerate(row.measures)
+    ]  # fmt: skip
 
 
 def _share(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:.2f}-{interval[1]:.2f}"

@@ -39,6 +39,7 @@ COMMANDS = (
     "evaluate",
     "plan",
     "sweep",
+    "bench",
     "run",
     "report",
     "demo-app",

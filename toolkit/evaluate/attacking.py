@@ -1,22 +1,26 @@
 """One attack on one victim, from the attacker's own data to its success on every test image.
 
-Notation: N test images; n observations of one photo.
+Notation: N test images; n messages of one photo.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import attacks, plugins
-from ..attacks.base import Attack, Knowledge
+from ..attacks.base import Attack, Budget, Knowledge, Messages, Training
 from ..records.bundle import Preprocess
 from .judge import Judge
 from .metrics import likeness
+from .metrics.reidentification import closer_than_the_true_one, top1_among
+from .outcome import AMONG, Outcome
 from .tasks import Task
+from .units import from_unit, to_unit
+from .variants import near_duplicates
 from .victim import Victim
 
 #: white-box attacks are optimised per photo: a part of the test images has to do
@@ -32,8 +36,11 @@ class Setting:
         test: the test images [N,channels,H,W], preprocessed.
         photos: the test images in [0, 1].
         labels: [N] class indices of the test images.
-        judge: the evaluator's classifier.
+        judge: the user's unprotected network.
+        preprocess: to compare reconstructions with photos in [0, 1].
         seed: of the attacks.
+        budget: how hard attackers try.
+        device: where they are trained.
     """
 
     attacker: Tensor
@@ -41,41 +48,19 @@ class Setting:
     photos: Tensor
     labels: Tensor
     judge: Judge
+    preprocess: Preprocess
     seed: int
+    budget: Budget = field(default_factory=Budget)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What an attack achieved. Shares are in [0, 1].
+def attack_class(name: str) -> type[Attack]:
+    """Find an attack by its name.
 
-    Attributes:
-        success: [N] per test image: mean probability, over draws, of the truth.
-        accuracy: share of right answers: the attribute, or the class that the judge recognises.
-        chance: accuracy without looking.
-        ssim, psnr, mse: [N] mean over draws; None for attributes.
-        pictures: [N,channels,H,W] in [0, 1], reconstructions of the first draw; None for attributes.
-        images: N.
+    Raises:
+        UnknownNameError: no such attack.
     """
-
-    success: Tensor
-    accuracy: float
-    chance: float
-    ssim: Tensor | None
-    psnr: Tensor | None
-    mse: Tensor | None
-    pictures: Tensor | None
-
-    @property
-    def images(self) -> int:
-        """How many test images were attacked."""
-        return len(self.success)
-
-
-def to_unit(images: Tensor, preprocess: Preprocess) -> Tensor:
-    """Undo the normalisation: preprocessed images [N,C,H,W] -> [0, 1]."""
-    mean = torch.tensor(preprocess.mean).view(1, -1, 1, 1)
-    std = torch.tensor(preprocess.std).view(1, -1, 1, 1)
-    return (images * std + mean).clamp(0.0, 1.0)
+    return plugins.load(attacks, "attack", name, Attack)  # type: ignore[type-abstract]
 
 
 def build_attack(name: str, options: Mapping[str, float] | None = None) -> Attack:
@@ -84,7 +69,7 @@ def build_attack(name: str, options: Mapping[str, float] | None = None) -> Attac
     Raises:
         UnknownNameError: no such attack.
     """
-    kind: Callable[..., Attack] = plugins.load(attacks, "attack", name, Attack)  # type: ignore[type-abstract]
+    kind: Callable[..., Attack] = attack_class(name)
     # counts come as floats from TOML and JSON
     return kind(**{key: int(value) if float(value).is_integer() else value for key, value in (options or {}).items()})
 
@@ -93,11 +78,11 @@ def attack_victim(
     attack: Attack,
     victim: Victim,
     setting: Setting,
-    preprocess: Preprocess,
     *,
     task: Task | None,
-    observations: int,
-    draws: int,
+    looks: int = 1,
+    draws: int = 1,
+    shared: dict[str, nn.Module] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> Outcome:
     """Train an attack against this victim, then run it on every test image.
@@ -106,78 +91,109 @@ def attack_victim(
         attack: fresh.
         victim: as protected.
         setting: data and judge.
-        preprocess: to compare reconstructions with photos in [0, 1].
         task: the attacker's task; None for reconstruction.
-        observations: n, how often the attacker sees each photo, fresh eps each.
+        looks: n, how often the attacker sees each photo, or versions of it.
         draws: how often each test image is attacked; 1 where nothing is random.
+        shared: what earlier attacks on this victim with the same photos left for others.
         progress: called with (steps done, steps in all, one line of text).
     """
     generator = torch.Generator().manual_seed(setting.seed + 1)
-    n = observations if victim.is_random else 1
+    n = looks if attack.sees == "variants" or (attack.sees == "again" and victim.is_random) else 1
+
+    def send(images: Tensor, index: Tensor, source: torch.Generator) -> Messages:
+        if attack.sees != "variants":
+            return victim.messages(images, index, n, source)
+        versions = near_duplicates(to_unit(images[index], setting.preprocess), n, source)
+        flat = from_unit(versions.flatten(0, 1), setting.preprocess)
+        return victim.messages_of(flat.unflatten(0, (len(index), n)), source)
+
+    log: list[Training] = []
     attack.train(
         Knowledge(
             images=setting.attacker,
             attribute=None if task is None else task.train,
             classes=0 if task is None else task.classes,
-            observe=lambda images: victim.observe(images, generator),
-            head=victim.mean_head(),
+            observe=lambda index: send(setting.attacker, index, generator),
+            head=victim.white_box,
             seed=setting.seed,
-            observations=n,
+            budget=setting.budget,
+            device=setting.device,
+            shared={} if shared is None else shared,
+            log=log,
             progress=progress,
         )
     )
     count = min(len(setting.test), _OPTIMISED_PHOTOS) if attack.optimises else len(setting.test)
-    smashed = victim.smashed(setting.test)[:count]
     fresh = torch.Generator().manual_seed(setting.seed + 2)
     answers = [
-        torch.cat([attack.run(victim.observe_many(part, n, fresh)) for part in smashed.split(victim.rows_for(n))])
+        torch.cat(
+            [attack.run(send(setting.test, rows, fresh)) for rows in torch.arange(count).split(victim.rows_for(n))]
+        )
         for _ in range(draws if victim.is_random else 1)
     ]
     if task is not None:
-        return _attribute(answers, task)
-    return _images([to_unit(answer, preprocess) for answer in answers], setting, count)
+        return _attribute(answers, task, tuple(log))
+    return judged([to_unit(answer, setting.preprocess) for answer in answers], setting, tuple(log))
 
 
-def _attribute(answers: list[Tensor], task: Task) -> Outcome:
+def _attribute(answers: list[Tensor], task: Task, trainings: tuple[Training, ...]) -> Outcome:
     index = torch.arange(len(task.test))
     success = torch.stack([scores.exp()[index, task.test] for scores in answers]).mean(0)
-    right = torch.stack([(scores.argmax(1) == task.test).float() for scores in answers])
-    return Outcome(success, right.mean().item(), task.chance, None, None, None, None)
+    right = torch.stack([(scores.argmax(1) == task.test).float() for scores in answers]).mean(0)
+    return Outcome(success, right, task.chance, trainings=trainings)
 
 
-def _images(answers: list[Tensor], setting: Setting, count: int) -> Outcome:
-    photos, labels = setting.photos[:count], setting.labels[:count]
-    index = torch.arange(count)
-    judged = [setting.judge.probabilities(rebuilt) for rebuilt in answers]
-    success = torch.stack([scores[index, labels] for scores in judged]).mean(0)
-    right = torch.stack([(scores.argmax(1) == labels).float() for scores in judged])
-    chance = torch.bincount(setting.labels).max().item() / len(setting.labels)
+def judged(answers: list[Tensor], setting: Setting, trainings: tuple[Training, ...] = ()) -> Outcome:
+    """Judge reconstructions [N,channels,H,W] in [0, 1] of the first N test images, one set per draw."""
+    count = len(answers[0])
+    photos, labels, index = setting.photos[:count], setting.labels[:count], torch.arange(count)
+    truth = setting.judge.look(setting.photos)[1]
+    looks = [setting.judge.look(rebuilt) for rebuilt in answers]
+    among = [number for number in AMONG if number <= len(setting.photos)] or [len(setting.photos)]
+    identified = []
+    for _, features in looks:
+        closer = closer_than_the_true_one(features, truth)
+        identified.append(torch.stack([top1_among(closer, len(truth), number) for number in among], 1))
+    apart = (truth[index] - truth[index].roll(1, 0)).square().sum(1).sqrt().mean().clamp(min=1e-9)
     return Outcome(
-        success,
-        right.mean().item(),
-        chance,
-        torch.stack([likeness.ssim(rebuilt, photos) for rebuilt in answers]).mean(0),
-        torch.stack([likeness.psnr(rebuilt, photos) for rebuilt in answers]).mean(0),
-        torch.stack([likeness.mse(rebuilt, photos) for rebuilt in answers]).mean(0),
-        answers[0],
+        success=torch.stack([scores[index, labels] for scores, _ in looks]).mean(0),
+        right=torch.stack([(scores.argmax(1) == labels).float() for scores, _ in looks]).mean(0),
+        chance=torch.bincount(setting.labels).max().item() / len(setting.labels),
+        ssim=torch.stack([likeness.ssim(rebuilt, photos) for rebuilt in answers]).mean(0),
+        psnr=torch.stack([likeness.psnr(rebuilt, photos) for rebuilt in answers]).mean(0),
+        mse=torch.stack([likeness.mse(rebuilt, photos) for rebuilt in answers]).mean(0),
+        distance=torch.stack([(features - truth[index]).square().sum(1).sqrt() / apart for _, features in looks]).mean(
+            0
+        ),
+        identified=torch.stack(identified).mean(0),
+        pictures=answers[0],
+        trainings=trainings,
     )
 
 
-def without_looking(setting: Setting, preprocess: Preprocess) -> Outcome:
+def without_looking(setting: Setting) -> Outcome:
     """Score the mean of the attacker's photos as if it were a reconstruction: what every attack has to beat."""
     mean = setting.attacker.mean(0, keepdim=True).expand(len(setting.test), -1, -1, -1)
-    return _images([to_unit(mean, preprocess)], setting, len(setting.test))
+    return judged([to_unit(mean, setting.preprocess)], setting)
 
 
-def from_label_alone(setting: Setting, preprocess: Preprocess, attacker_labels: Tensor) -> Outcome:
-    """Score the mean photo of the right class: what anyone can draw who knows the user's answer.
+def from_answer_alone(setting: Setting, attacker_labels: Tensor, answers: Tensor) -> Outcome:
+    """Score the mean photo of the class that the user is told: what anyone can draw who sees the user's answer.
 
     Whatever keeps the user's accuracy gives at least this much away. An attacker that scores less made less of
     the features than that, which may be the attacker's weakness.
+
+    Args:
+        setting: data and judge.
+        attacker_labels: [M] classes of the attacker's photos.
+        answers: [N] the tail's answer for each test image.
     """
     overall = setting.attacker.mean(0)
-    known = [label in attacker_labels.tolist() for label in range(int(setting.labels.max()) + 1)]
+    classes = int(max(answers.max(), attacker_labels.max())) + 1
     means = torch.stack(
-        [setting.attacker[attacker_labels == label].mean(0) if there else overall for label, there in enumerate(known)]
+        [
+            setting.attacker[attacker_labels == label].mean(0) if (attacker_labels == label).any() else overall
+            for label in range(classes)
+        ]
     )
-    return _images([to_unit(means[setting.labels], preprocess)], setting, len(setting.test))
+    return judged([to_unit(means[answers], setting.preprocess)], setting)

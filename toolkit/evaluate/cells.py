@@ -12,19 +12,25 @@ from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..attacks.base import Budget
 from ..datasets._data import DataSplits, load_data
 from ..inference import accuracy, in_batches
 from ..partition.network import load_network
 from ..partition.split import Split, split
 from ..protect.fitting import Fitting, fit_and_calibrate
 from ..records.bundle import Preprocess, Record
+from ..records.machine import Device, this_host
 from ..records.privacy import PrivacyRow
-from .attacking import Outcome, Setting, attack_victim, build_attack, to_unit
-from .judge import Judge
-from .scoring import score
-from .tasks import Task, make_task
+from ..records.tools import tool_versions
+from .attacking import Setting, attack_class, attack_victim, build_attack
+from .attributes import attribute_task
+from .judge import judge_of
+from .outcome import AMONG, Outcome
+from .scoring import score, strongest
+from .tasks import Task
+from .units import to_unit
 from .victim import Victim
 
 
@@ -69,6 +75,11 @@ class Cell(Record):
     max_accuracy_drop: float
     attacker_images: int
     test_images: int
+    budget: Budget = Budget()
+    #: of the benchmark; 0: a sweep of one's own
+    protocol: int = 0
+    #: of the file that a foreign method comes from; empty for this project's own
+    method_sha256: str = ""
 
 
 class CellResult(Record):
@@ -77,6 +88,10 @@ class CellResult(Record):
     cell: Cell
     rows: list[PrivacyRow]
     met: bool
+    #: mean over the test photos
+    message_bytes: float
+    device: Device
+    tools: dict[str, str]
     statistics: dict[str, float]
     seconds: float
     success: dict[str, list[float]] = Field(repr=False)
@@ -95,14 +110,6 @@ def _split(network: str, cut: str) -> Split:
     return split(load_network(plan.source, shape, Path(plan.weights) if plan.weights else None, classes), cut)
 
 
-@cache
-def _judge(spec: str, preprocess: str, seed: int) -> Judge:
-    data, how = _data(spec, preprocess), Preprocess.model_validate_json(preprocess)
-    judge = Judge(how.channels, len(data.classes), seed)
-    judge.train(to_unit(data.victim_train.images, how), data.victim_train.labels)
-    return judge
-
-
 def run_cell(cell: Cell, baseline: CellResult | None) -> CellResult:
     """Fit, calibrate and attack.
 
@@ -111,45 +118,45 @@ def run_cell(cell: Cell, baseline: CellResult | None) -> CellResult:
         baseline: the finished cell of the same network, cut and seed without protection; None for that one itself.
     """
     started = time.monotonic()
-    how = cell.network.preprocess.model_dump_json()
-    data = _data(cell.data, how)
-    halves = _split(cell.network.model_dump_json(), cell.cut)
+    how = cell.network.preprocess
+    data, halves = _data(cell.data, how.model_dump_json()), _split(cell.network.model_dump_json(), cell.cut)
     victim, met = protected_victim(cell, halves, data)
-    photos = to_unit(data.test.images, cell.network.preprocess)[: cell.test_images]
+    test, attacker = data.test.first(cell.test_images), data.attacker_train.first(cell.attacker_images)
     setting = Setting(
-        attacker=data.attacker_train.images[: cell.attacker_images],
-        test=data.test.images[: cell.test_images],
-        photos=photos,
-        labels=data.test.labels[: cell.test_images],
-        judge=_judge(cell.data, how, 0),
+        attacker=attacker.images,
+        test=test.images,
+        photos=to_unit(test.images, how),
+        labels=_user(cell, test.labels),
+        judge=judge_of(halves.head, halves.tail, how),
+        preprocess=how,
         seed=cell.seed,
+        budget=cell.budget,
     )
-    truth = _user(cell, data.test.labels)
-    unprotected = accuracy(halves.tail, in_batches(halves.head, data.test.images), truth)
-    user = victim.user_side(data.test.images, truth, unprotected, max(cell.draws, 4), cell.seed)
-    strength = victim.protection.strength.item()
+    unprotected = accuracy(halves.tail, in_batches(halves.head, test.images), setting.labels)
+    user = victim.user_side(test.images, setting.labels, unprotected, max(cell.draws, 4), cell.seed)
     rows: list[PrivacyRow] = []
     success: dict[str, list[float]] = {}
+    shared: dict[str, nn.Module] = {}
     for plan in cell.attacks:
         if plan.methods and cell.method not in (*plan.methods, "none"):
             continue
+        kind = attack_class(plan.name)
+        if baseline is None and kind.sees != "one":
+            continue  # what more looks at unprotected messages give is not what PI is measured against
         for name in plan.tasks or ("reconstruction",):
-            task = None if name == "reconstruction" else _task(name, cell, data, setting)
-            for observations in plan.observations:
-                if observations > 1 and not victim.is_random:
-                    continue  # equal observations: the row for one holds
-                draws = cell.draws if observations == 1 else 1
+            task = None if name == "reconstruction" else _task(name, data, setting)
+            for looks in plan.observations:
+                draws = cell.draws if looks == 1 else 1
                 after = attack_victim(
-                    build_attack(plan.name, plan.options), victim, setting, cell.network.preprocess,
-                    task=task, observations=observations, draws=draws,
+                    build_attack(plan.name, plan.options), victim, setting,
+                    task=task, looks=looks, draws=draws, shared=shared,
                 )  # fmt: skip
-                key = f"{plan.name}/{name}"
-                success[f"{key}/{observations}"] = [round(value, 5) for value in after.success.tolist()]
-                before = after if baseline is None else _before(baseline, key, after)
+                success.update(_kept(f"{plan.name}/{name}/{looks}", after))
+                before = after if baseline is None else _before(baseline, name, after)
                 used = draws if victim.is_random else 1
                 rows.append(
                     score(
-                        cell.method, strength, plan.name, name, observations, user, before, after,
+                        cell.method, victim.protection.strength.item(), plan.name, name, looks, user, before, after,
                         draws=used, seed=cell.seed,
                     )
                 )  # fmt: skip
@@ -157,7 +164,10 @@ def run_cell(cell: Cell, baseline: CellResult | None) -> CellResult:
         cell=cell,
         rows=rows,
         met=met,
-        statistics=victim.protection.statistics(victim.smashed(setting.test)),
+        message_bytes=user.message_bytes.float().mean().item(),
+        device=this_host(),
+        tools=tool_versions("torch", "scikit-image", "pripro-toolkit"),
+        statistics=victim.protection.statistics(victim.smashed(setting.test)[0]),
         seconds=round(time.monotonic() - started, 1),
         success=success,
     )
@@ -187,21 +197,44 @@ def _user(cell: Cell, labels: Tensor) -> Tensor:
     return labels % 2 if cell.network.user_task == "parity" else labels
 
 
-def _task(name: str, cell: Cell, data: DataSplits, setting: Setting) -> Task:
-    attacker = to_unit(setting.attacker, cell.network.preprocess), data.attacker_train.labels[: len(setting.attacker)]
-    return make_task(name, attacker, (setting.photos, setting.labels))
+def _task(name: str, data: DataSplits, setting: Setting) -> Task:
+    return attribute_task(name, data, (to_unit(setting.attacker, setting.preprocess), setting.photos))
 
 
-def _before(baseline: CellResult, key: str, after: Outcome) -> Outcome:
-    """Rebuild the unprotected outcome from the baseline's file, as far as scoring needs it."""
-    attack, _, task = key.partition("/")
-    row = next(row for row in baseline.rows if (row.attack, row.task) == (attack, task))
-    return Outcome(
-        success=torch.tensor(baseline.success[f"{key}/1"]),
-        accuracy=row.attacker,
-        chance=row.chance,
-        ssim=None if row.ssim is None else torch.tensor([row.ssim]),
-        psnr=None,
-        mse=None,
-        pictures=None,
-    )
+def _kept(key: str, outcome: Outcome) -> dict[str, list[float]]:
+    """What other cells' PI needs of an outcome, per test image, by name."""
+    kept = {"success": outcome.success, "right": outcome.right, "ssim": outcome.ssim}
+    if outcome.identified is not None:
+        kept |= {f"identified {among}": outcome.identified[:, at] for at, among in enumerate(AMONG[: outcome.among])}
+    return {
+        f"{key}/{what}": [round(value, 5) for value in values.tolist()]
+        for what, values in kept.items()
+        if values is not None
+    }
+
+
+def _before(baseline: CellResult, task: str, after: Outcome) -> Outcome:
+    """The strongest unprotected outcome of that task, rebuilt from the baseline's file as far as scoring needs it."""
+    outcomes = []
+    for row in baseline.rows:
+        if row.task != task:
+            continue
+        key = f"{row.attack}/{task}/{row.observations}"
+        there = {
+            what.removeprefix(f"{key}/"): torch.tensor(values)
+            for what, values in baseline.success.items()
+            if what.startswith(f"{key}/")
+        }
+        identified = [values for what, values in there.items() if what.startswith("identified")]
+        outcomes.append(
+            Outcome(
+                success=there["success"],
+                right=there["right"],
+                chance=row.chance,
+                ssim=there.get("ssim"),
+                identified=torch.stack(identified, 1) if identified else None,
+            )
+        )
+    if not outcomes:
+        raise ValueError(f"the unprotected cell has no attack on {task}")
+    return strongest(outcomes)

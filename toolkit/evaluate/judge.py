@@ -1,74 +1,85 @@
-"""The evaluator's own classifier: does a reconstruction still show what the photo showed?
+"""The judge: does a reconstruction still show, to the user's own unprotected network, what the photo showed?
 
-It is trained on real images of the victim's parts, never on reconstructions and never on test images, and no
-attack or protection sees it.
+No attack and no protection sees the judge's answers. It has two measures: what it still recognises, and where the
+reconstruction lies in its feature space, for re-identification.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
-_SIDE = 32
+from ..records.bundle import Preprocess
+from .units import from_unit
+
+_BATCH = 128
+#: operators whose input may be the feature space: (operator, which argument)
+_LAST_LAYERS: dict[object, int] = {
+    torch.ops.aten.addmm.default: 1,
+    torch.ops.aten.mm.default: 0,
+    torch.ops.aten.linear.default: 0,
+    torch.ops.aten.convolution.default: 0,
+}
 
 
 class Judge:
-    """A small convolutional classifier of images in [0, 1]."""
+    """A trained classifier of preprocessed images, asked about images in [0, 1]."""
 
-    def __init__(self, channels: int, classes: int, seed: int) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._network = nn.Sequential(
-                nn.Conv2d(channels, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-                nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-                nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-                nn.Flatten(), nn.Dropout(0.3), nn.Linear(32 * 16, classes),
-            )  # fmt: skip
-        self._seed = seed
-
-    def train(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        *,
-        epochs: int = 8,
-        progress: Callable[[int, int, str], None] = lambda done, total, text: None,
-    ) -> None:
-        """Train on real images [N,channels,H,W] in [0, 1] and their labels [N], shifted by up to two pixels."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)  # the dropout layer draws from the global generator
-            self._train(images, labels, epochs, progress)
-
-    def _train(self, images: Tensor, labels: Tensor, epochs: int, progress: Callable[[int, int, str], None]) -> None:
-        generator = torch.Generator().manual_seed(self._seed)
-        images = self._sized(images)
-        optimizer = torch.optim.Adam(self._network.parameters(), lr=2e-3)
-        steps = epochs * -(-len(images) // 64)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        done = 0
-        for _ in range(epochs):
-            for index in torch.randperm(len(images), generator=generator).split(64):
-                down, across = (int(torch.randint(-2, 3, (1,), generator=generator)) for _ in range(2))
-                shifted = torch.roll(images[index], (down, across), (2, 3))
-                loss = functional.cross_entropy(self._network(shifted), labels[index])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                done += 1
-                progress(done, steps, f"judge, loss {loss.item():.3f}")
-        self._network.eval()
+    def __init__(self, network: Callable[[Tensor], Tensor], preprocess: Preprocess) -> None:
+        self._network = network
+        self._preprocess = preprocess
 
     @torch.no_grad()
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Judge images [N,channels,H,W] in [0, 1].
+
+        Returns:
+            Class probabilities [N,K], and features [N,F]: what the network's last layer with weights is given.
+        """
+        scores, features = [], []
+        for part in images.split(_BATCH):
+            with _LastInput(len(part)) as last:
+                scores.append(torch.softmax(self._network(from_unit(part, self._preprocess)), 1))
+            features.append(scores[-1] if last.seen is None else last.seen)
+        return torch.cat(scores), torch.cat(features)
+
     def probabilities(self, images: Tensor) -> Tensor:
         """Class probabilities [N,K] of images [N,channels,H,W] in [0, 1]."""
-        parts = self._sized(images).split(256)
-        return torch.cat([torch.softmax(self._network(part), 1) for part in parts])
+        return self.look(images)[0]
 
-    def _sized(self, images: Tensor) -> Tensor:
-        if images.shape[2:] == (_SIDE, _SIDE):
-            return images
-        return functional.interpolate(images, (_SIDE, _SIDE), mode="bilinear", align_corners=False, antialias=True)
+
+def judge_of(head: nn.Module, tail: nn.Module, preprocess: Preprocess) -> Judge:
+    """The user's own network as it was before protection."""
+
+    def network(images: Tensor) -> Tensor:
+        smashed = head(images)
+        logits: Tensor = tail(*smashed) if isinstance(smashed, tuple | list) else tail(smashed)
+        return logits
+
+    return Judge(network, preprocess)
+
+
+class _LastInput(TorchDispatchMode):
+    """Remembers what the last layer with weights was given, whatever kind of module it is in."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._batch = batch
+        self.seen: Tensor | None = None
+
+    def __torch_dispatch__(
+        self,
+        func: object,
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 (torch's own signature)
+        place = _LAST_LAYERS.get(func)
+        if place is not None and len(args[place]) == self._batch:
+            given = args[place]
+            self.seen = given.flatten(2).mean(2) if given.ndim > 2 else given
+        return func(*args, **(kwargs or {}))  # type: ignore[operator]

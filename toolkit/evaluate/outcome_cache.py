@@ -1,26 +1,28 @@
 """Finished attacks on disk: an evaluation that is killed goes on where it was.
 
 A file's name is a hash over everything that the attack's figures depend on, so a changed setting never meets an
-old figure; the bundle's id is among them. Tensors only, no pickle.
+old figure; the bundle's id is among them. Tensors and JSON only, no pickle.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
+from ..attacks.base import Training
 from ..bundle import write_atomically
-from .attacking import Outcome
+from .outcome import Outcome
 
 #: raise it when the same description no longer gives the same figures
-_VERSION = 1
-_TENSORS = ("success", "ssim", "psnr", "mse", "pictures")
+_VERSION = 2
+_TENSORS = ("success", "right", "ssim", "psnr", "mse", "distance", "identified", "pictures")
 
 
 class OutcomeCache:
@@ -29,10 +31,14 @@ class OutcomeCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def path(self, key: Mapping[str, object]) -> Path:
+        """Where the outcome of that description is or will be."""
+        text = json.dumps([_VERSION, key], sort_keys=True, default=str)
+        return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.safetensors"
+
     def get(self, key: Mapping[str, object], make: Callable[[], Outcome]) -> Outcome:
         """Return the outcome of that description, made now if it is not there."""
-        text = json.dumps([_VERSION, key], sort_keys=True, default=str)
-        path = self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.safetensors"
+        path = self.path(key)
         found = _read(path)
         if found is None:
             found = make()
@@ -43,23 +49,22 @@ class OutcomeCache:
 
 def _bytes(outcome: Outcome) -> bytes:
     tensors = {name: value.contiguous() for name in _TENSORS if (value := getattr(outcome, name)) is not None}
-    # as float64: what is read back is what was measured, to the bit
-    tensors["shares"] = torch.tensor([outcome.accuracy, outcome.chance], dtype=torch.float64)
-    return save(tensors)
+    # JSON writes a double so that it reads back to the bit
+    told = {"chance": outcome.chance, "trainings": [dataclasses.asdict(one) for one in outcome.trainings]}
+    return save(tensors, metadata={"told": json.dumps(told)})
 
 
 def _read(path: Path) -> Outcome | None:
     try:
-        tensors = load(path.read_bytes())
-        accuracy, chance = tensors["shares"].tolist()
+        with safe_open(path, framework="pt") as file:
+            tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            told = json.loads(file.metadata()["told"])
         return Outcome(
             success=tensors["success"],
-            accuracy=accuracy,
-            chance=chance,
-            ssim=tensors.get("ssim"),
-            psnr=tensors.get("psnr"),
-            mse=tensors.get("mse"),
-            pictures=tensors.get("pictures"),
+            right=tensors["right"],
+            chance=told["chance"],
+            **{name: tensors.get(name) for name in _TENSORS[2:]},
+            trainings=tuple(Training(**{**one, "losses": tuple(one["losses"])}) for one in told["trainings"]),
         )
-    except (OSError, SafetensorError, KeyError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None  # not there, or damaged by something else than us: make it anew

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ..protections.base import Protection
 from ..records.privacy import HeatMap, Pictures
-from .attacking import Outcome, Setting
+from .attacking import Setting
+from .outcome import Outcome
 
 _SHOWN = 4
 
@@ -25,7 +26,7 @@ def png(image: Tensor) -> str:
 
 
 def picture_grid(setting: Setting, before: Outcome, after: dict[str, Outcome]) -> list[Pictures]:
-    """Choose the best, median and worst protected test photos by the first attack's SSIM.
+    """Choose the worst, median and best protected test photos by the first attack's SSIM.
 
     Args:
         setting: holds the photos.
@@ -38,9 +39,9 @@ def picture_grid(setting: Setting, before: Outcome, after: dict[str, Outcome]) -
     order = torch.argsort(first.ssim).tolist()
     middle = len(order) // 2
     chosen = [
-        *(("best protected", index) for index in order[:_SHOWN]),
+        *(("worst protected", index) for index in reversed(order[-_SHOWN:])),
         *(("median", index) for index in order[middle : middle + _SHOWN]),
-        *(("worst protected", index) for index in order[-_SHOWN:]),
+        *(("best protected", index) for index in order[:_SHOWN]),
     ]
     shown = {"without protection": before, **after}
     return [

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..attacks.base import Budget
 from ..protect.protected import protection_class
-from .attacking import Setting, attack_victim, build_attack, to_unit
-from .judge import Judge
+from .attacking import Setting, attack_victim, build_attack
+from .judge import judge_of
 from .metrics.pi import pi
 from .tasks import make_task
+from .units import to_unit
 from .victim import Victim
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from ..records.bundle import Preprocess
 
 _ATTACK, _IMAGES = "attribute", 500
+#: one round: the search asks often, and compares
+_BUDGET = Budget(steps=240, rounds=1)
 
 
 def pi_meter(
@@ -45,16 +49,13 @@ def pi_meter(
         (to_unit(known, preprocess), data.attacker_train.labels[:_IMAGES]),
         (photos, data.victim_val.labels[:_IMAGES]),
     )
-    # the attribute attack asks no judge
-    setting = Setting(
-        known, held, photos, data.victim_val.labels[:_IMAGES], Judge(preprocess.channels, len(data.classes), seed), seed
-    )
+    judge = judge_of(halves.head, halves.tail, preprocess)
+    labels = data.victim_val.labels[:_IMAGES]
+    setting = Setting(known, held, photos, labels, judge, preprocess, seed, budget=_BUDGET)
     none = protection_class("none").build(fitted.protection.features)
 
     def success(victim: Victim) -> float:
-        return attack_victim(
-            build_attack(_ATTACK), victim, setting, preprocess, task=task, observations=1, draws=1
-        ).accuracy
+        return attack_victim(build_attack(_ATTACK), victim, setting, task=task).accuracy
 
     before = success(Victim(halves.head, halves.tail, none))
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from ..records.privacy import PrivacyRow
-from .attacking import Outcome
+from torch import Tensor
+
+from ..records.privacy import Headline, Measure, PrivacyRow, TrainingRecord
+from .metrics.interval import pi_interval, share_interval
 from .metrics.pi import pi, pi_per_input, worst
+from .outcome import AMONG, Outcome
 from .victim import UserSide
 
 #: reconstructions below it count as unrecognisable (He et al., 2020)
@@ -23,12 +27,13 @@ def score(
     before: Outcome,
     after: Outcome,
     *,
+    floor: Outcome | None = None,
     draws: int,
     seed: int,
 ) -> PrivacyRow:
-    """Compare an attack's outcome on protected features with its outcome on unprotected ones."""
-    per_input = pi_per_input(before.success, after.success, after.chance)
-    pictures = after.ssim is not None
+    """Compare an attack's outcome on protected messages with the strongest one's on unprotected ones."""
+    per_input = pi_per_input(before.success[: after.images], after.success, after.chance)
+    measures = measures_of(before, after, floor)
     return PrivacyRow(
         method=method,
         strength=strength,
@@ -39,26 +44,89 @@ def score(
         accuracy=user.protected,
         accuracy_unprotected=user.unprotected,
         inputs_mostly_wrong=(user.per_input < 0.5).float().mean().item(),
-        attacker=after.accuracy,
-        attacker_unprotected=before.accuracy,
-        chance=after.chance,
-        pi=pi(before.accuracy, after.accuracy, after.chance),
+        measures=measures,
+        attacker=measures[0].attacker,
+        attacker_unprotected=measures[0].unprotected,
+        chance=measures[0].chance,
+        pi=measures[0].pi,
         pi_inputs_mean=per_input.mean().item() if len(per_input) else None,
         pi_worst5=worst(per_input, 0.05),
         pi_worst1=worst(per_input, 0.01),
-        ssim=None if after.ssim is None else after.ssim.mean().item(),
-        ssim_unprotected=None if before.ssim is None else before.ssim.mean().item(),
+        ssim=_mean(after.ssim),
+        ssim_interval=None if after.ssim is None else share_interval(after.ssim),
+        ssim_unprotected=_mean(before.ssim),
         # the least protected are those rebuilt best
         ssim_worst5=None if after.ssim is None else -(worst(-after.ssim, 0.05) or 0.0),
         # of the mean error: a mean of decibels would be infinite with one perfect picture
         psnr_db=None if after.mse is None else _decibels(after.mse.mean().item()),
-        mse=None if after.mse is None else after.mse.mean().item(),
-        recognised=after.accuracy if pictures else None,
+        mse=_mean(after.mse),
+        feature_distance=_mean(after.distance),
+        recognised=None if after.ssim is None else after.accuracy,
         images=after.images,
         draws=draws,
         seed=seed,
+        trainings=[
+            TrainingRecord(
+                what=one.what, photos=one.photos, rate=one.rate, steps=one.steps, converged=one.converged,
+                losses=list(one.losses),
+            )
+            for one in after.trainings
+        ],
         pi_inputs=[round(value, 4) for value in per_input.tolist()],
+    )  # fmt: skip
+
+
+def measures_of(before: Outcome, after: Outcome, floor: Outcome | None) -> list[Measure]:
+    """Every way to count an outcome: recognised and re-identified, or the attribute."""
+    if after.identified is None or before.identified is None:
+        return [_measure("attribute", before.right, after.right, after.chance, None if floor is None else floor.right)]
+    found = [_measure("recognised", before.right, after.right, after.chance, None if floor is None else floor.right)]
+    for place in range(after.identified.shape[1]):
+        among = AMONG[place]
+        found.append(
+            _measure(
+                f"re-identified of {among}",
+                before.identified[:, place],
+                after.identified[:, place],
+                1.0 / among,
+                None if floor is None or floor.identified is None else floor.identified[:, place],
+            )
+        )
+    return found
+
+
+def headline(rows: Iterable[PrivacyRow]) -> Headline | None:
+    """The lowest PI over rows and measures; None where no unprotected attacker beats chance."""
+    found = [(measure.pi, measure, row) for row in rows for measure in row.measures if measure.pi is not None]
+    if not found:
+        return None
+    lowest, measure, row = min(found, key=lambda one: (one[0], -one[1].attacker))
+    return Headline(
+        pi=lowest, interval=measure.pi_interval, attack=row.attack, task=row.task, measure=measure.name,
+        observations=row.observations,
+    )  # fmt: skip
+
+
+def strongest(outcomes: Iterable[Outcome]) -> Outcome:
+    """The unprotected outcome that PI is measured against: the attacker that is right most often, over most photos."""
+    return max(outcomes, key=lambda one: one.accuracy + (0.0 if one.ssim is None else one.ssim.mean().item()))
+
+
+def _measure(name: str, before: Tensor, after: Tensor, chance: float, floor: Tensor | None) -> Measure:
+    return Measure(
+        name=name,
+        attacker=after.mean().item(),
+        interval=share_interval(after),
+        unprotected=before.mean().item(),
+        chance=chance,
+        floor=None if floor is None else floor.mean().item(),
+        pi=pi(before.mean().item(), after.mean().item(), chance),
+        pi_interval=pi_interval(before, after, chance),
     )
+
+
+def _mean(values: Tensor | None) -> float | None:
+    return None if values is None else values.mean().item()
 
 
 def _decibels(error: float) -> float | None:

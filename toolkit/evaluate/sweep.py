@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
+from ..attacks.base import Budget
 from ..bundle import sha256_of, write_atomically
 from ..errors import InputError, MissingExtraError
 from ..records.bundle import Record
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from .cells import Cell, CellResult
 
 #: raise it when the same description no longer gives the same figures
-CELL_VERSION = 1
+CELL_VERSION = 2
+_UNPROTECTED: dict[str, object] = {"method": "none", "strength": None, "options": {}, "epochs": 0, "method_sha256": ""}
 
 
 class SweepConfig(Record):
@@ -40,6 +42,10 @@ class SweepConfig(Record):
     max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
     attacker_images: int = 1000
     test_images: int = 1000
+    #: how hard attackers try
+    budget: Budget = Budget()
+    #: of the benchmark; 0: a sweep of one's own
+    protocol: int = 0
     network: list[dict[str, Any]]
     attack: list[dict[str, Any]]
     #: method -> its options; "epochs" among them stands for that method's own
@@ -72,6 +78,7 @@ def list_cells(config: SweepConfig) -> list[Cell]:
         InputError: a part of the configuration that does not fit.
         UnknownNameError: no such method.
     """
+    from ..plugins import source_digest
     from ..protect.protected import protection_class
     from .cells import AttackPlan, Cell, NetworkPlan
 
@@ -107,6 +114,9 @@ def list_cells(config: SweepConfig) -> list[Cell]:
             max_accuracy_drop=config.max_accuracy_drop,
             attacker_images=config.attacker_images,
             test_images=config.test_images,
+            budget=config.budget,
+            protocol=config.protocol,
+            method_sha256=source_digest(method),
         )
         for seed, repeated in _seeds(config, methods).items()
         for method in repeated
@@ -149,7 +159,8 @@ def finish_cell(folder: Path, cell: Cell) -> CellResult:
     baseline = None
     if cell.method != "none":
         baseline = finish_cell(
-            folder, cell.model_copy(update={"method": "none", "strength": None, "options": {}, "epochs": 0})
+            folder,
+            cell.model_copy(update=_UNPROTECTED),
         )
     result = run_cell(cell, baseline)
     path.parent.mkdir(parents=True, exist_ok=True)

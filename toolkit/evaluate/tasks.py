@@ -7,6 +7,7 @@ answers is leakage that the user's task did not need.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UnknownNameError
+from .outcome import Outcome
 
 
 def slant(gray: Tensor) -> Tensor:
@@ -63,6 +65,11 @@ class Task:
     classes: int
     chance: float
 
+    @property
+    def digest(self) -> str:
+        """Of the answers: what an attack's figures depend on beside the name."""
+        return hashlib.sha256(self.train.numpy().tobytes() + self.test.numpy().tobytes()).hexdigest()[:16]
+
 
 def make_task(name: str, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> Task:
     """Compute an attacker's task.
@@ -77,7 +84,7 @@ def make_task(name: str, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tenso
     """
     if name == "label":
         classes = int(max(train[1].max(), test[1].max())) + 1
-        return _task(name, train[1], test[1], classes)
+        return task_of(name, train[1], test[1], classes)
     if name not in SCORES:
         raise UnknownNameError("attacker's task", name, NAMES)
     score = SCORES[name]
@@ -87,13 +94,30 @@ def make_task(name: str, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tenso
         members = mine[train[1] == label]
         if len(members) >= 3:
             borders[label] = torch.quantile(members, torch.tensor([1 / 3, 2 / 3]))
-    return _task(name, _tercile(mine, borders[train[1]]), _tercile(theirs, borders[test[1]]), 3)
+    return task_of(name, _tercile(mine, borders[train[1]]), _tercile(theirs, borders[test[1]]), 3)
 
 
 def _tercile(values: Tensor, borders: Tensor) -> Tensor:
     return (values[:, None] > borders).sum(1)
 
 
-def _task(name: str, train: Tensor, test: Tensor, classes: int) -> Task:
+def task_of(name: str, train: Tensor, test: Tensor, classes: int) -> Task:
+    """Make a task of known answers."""
     guess = torch.bincount(train, minlength=classes).argmax()
     return Task(name, train, test, classes, (test == guess).float().mean().item())
+
+
+def answer_alone(task: Task, attacker_labels: Tensor, answers: Tensor) -> Outcome:
+    """Guess the attribute from the user's answer alone: the most frequent one of that class, among the attacker's.
+
+    Args:
+        task: the attacker's.
+        attacker_labels: [N] classes of the attacker's photos.
+        answers: [M] the tail's answer for each test image.
+    """
+    classes = int(max(answers.max(), attacker_labels.max())) + 1
+    table = torch.full((classes, task.classes), 0.5)
+    table.index_put_((attacker_labels, task.train), torch.ones(len(task.train)), accumulate=True)
+    shares = (table / table.sum(1, keepdim=True))[answers]
+    index = torch.arange(len(task.test))
+    return Outcome(shares[index, task.test], (shares.argmax(1) == task.test).float(), task.chance)

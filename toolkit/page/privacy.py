@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..bundle import Bundle
+from . import privacy_screen
 from .page import table
 
 #: Okabe-Ito, and a mark each, so that a curve is known without its colour
@@ -20,50 +21,81 @@ _MARKS = ("●", "■", "▲", "◆", "▼", "✚", "★")
 _CIVIDIS = np.array([[0, 34, 78], [61, 78, 108], [124, 123, 120], [188, 175, 111], [254, 232, 56]], dtype=float)
 _STYLE = (
     "<style>.px{image-rendering:pixelated;width:56px;height:56px;max-width:none;object-fit:contain;background:#000}"
-    ".pics td,.pics th{text-align:center;padding:.15rem .3rem;font-weight:400}</style>"
+    ".pics td,.pics th{text-align:center;padding:.15rem .3rem;font-weight:400}"
+    ".big{image-rendering:pixelated;width:112px;height:112px;max-width:28vw;object-fit:contain;background:#000}</style>"
 )
 _WIDE, _HIGH, _LEFT, _LOW = 600, 300, 44, 40
 
 
 def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
-    """Draw the newest privacy report."""
+    """Draw the newest privacy report: one screen for everybody, then the details."""
     report = reports[-1]
     floors = "; ".join(
         f"{floor['name']}: SSIM {floor['ssim']:.3f}, recognised {floor['recognised']:.1%}" for floor in report["floors"]
     )
     return (
-        f"{_STYLE}<h2>Privacy</h2><p class=note>{escape(report['definitions'])}</p>{_attacks(report['rows'])}"
+        f"{_STYLE}<h2>Privacy</h2>{privacy_screen.screen(report)}<h3>Every attack</h3>"
+        f"<p class=note>{escape(report['definitions'])}</p>{_attacks(report['rows'])}"
         f"<p class=note>Without any attack: {escape(floors)}. Whoever knows the user's answer can draw the mean photo "
-        "of its class; an attack that scores less made less of the features than that.</p>"
-        f"{_pictures(report['pictures'])}{_heat_maps(report['heat_maps'])}{_curves(report['curves'])}"
-        f"{''.join(_distribution(row) for row in report['rows'] if row['pi_inputs'])}"
-        f"<p class=note>{escape(report['created_utc'])}; data {escape(report['data'])}; {report['attacker_images']} "
-        f"attacker and {report['test_images']} test images, apart from the victim's; seed {report['seed']}; the judge "
-        f"recognises {report['judge_accuracy']:.1%} of the real test images; on the wire: "
-        f"{escape(report.get('wire', 'float32'))}; took {report['seconds']:.0f} s.</p>"
+        "of its class; an attack that scores less made less of the messages than that.</p>"
+        f"{_learning(report)}{_pictures(report['pictures'])}{_heat_maps(report['heat_maps'])}{_curves(report['curves'])}"
+        f"{''.join(_distribution(row) for row in report['rows'] if row['pi_inputs'])}{_trainings(report['rows'])}"
+        f"<p class=note>{escape(report['created_utc'])}; effort {escape(report['effort'])}; data "
+        f"{escape(report['data'])}; {report['attacker_images']} "
+        f"attacker and {report['test_images']} test images, apart from the victim's; seed {report['seed']}; the judge, "
+        f"the user's own network before protection, recognises {report['judge_accuracy']:.1%} of the real test images; "
+        f"on the wire: {escape(report['wire'])}; noise: {escape(report['noise'])}; took {report['seconds']:.0f} s, "
+        f"estimated {report['estimated_seconds']:.0f} s.</p>"
     )
 
 
 def _attacks(rows: list[dict[str, Any]]) -> str:
     columns = [
-        "attack", "task", "looks", "PA", "PI", "PI worst 5 %", "PI worst 1 %", "attacker", "unprotected", "chance",
-        "SSIM", "unprotected", "PSNR dB",
+        "attack", "task", "measure", "messages", "attacker", "95 %", "unprotected", "chance", "answer alone", "PI",
+        "95 %", "SSIM", "unprotected", "PSNR dB", "feature distance",
     ]  # fmt: skip
     cells = [
         [
-            row["attack"], row["task"], str(row["observations"]),
-            *(
-                _share(row[key])
-                for key in (
-                    "pa", "pi", "pi_worst5", "pi_worst1", "attacker", "attacker_unprotected", "chance", "ssim",
-                    "ssim_unprotected",
-                )
-            ),
-            "" if row["psnr_db"] is None else f"{row['psnr_db']:.1f}",
+            row["attack"], row["task"], measure["name"], str(row["observations"]),
+            _share(measure["attacker"]), privacy_screen.between(measure["interval"]), _share(measure["unprotected"]),
+            _share(measure["chance"]), _share(measure["floor"]), _share(measure["pi"]),
+            privacy_screen.between(measure["pi_interval"]),
+            *(("", "", "", "") if number else _likeness(row)),
         ]
         for row in rows
+        for number, measure in enumerate(row["measures"])
     ]  # fmt: skip
-    return table(columns, cells, 2)
+    return table(columns, cells, 3)
+
+
+def _likeness(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    decibels = "" if row["psnr_db"] is None else f"{row['psnr_db']:.1f}"
+    return _share(row["ssim"]), _share(row["ssim_unprotected"]), decibels, _share(row["feature_distance"])
+
+
+def _learning(report: dict[str, Any]) -> str:
+    """Would more photos have helped the strongest attacker?"""
+    points = report["learning"]
+    if not points:
+        return "<p class=note>This effort does not try the strongest attacker with fewer photos.</p>"
+    cells = [[str(point["photos"]), _share(point["attacker"]), _share(point["pi"])] for point in points]
+    return (
+        f"<h3>The strongest attacker with fewer photos</h3>{table(['photos', 'attacker', 'PI'], cells, 0)}"
+        "<p class=note>Where PI still falls with the number of photos, an attacker with more would do better.</p>"
+    )
+
+
+def _trainings(rows: list[dict[str, Any]]) -> str:
+    cells = [
+        [
+            row["attack"], row["task"], one["what"], str(one["photos"]), f"{one['rate']:g}", str(one["steps"]),
+            "yes" if one["converged"] else "no", " ".join(f"{loss:.3g}" for loss in one["losses"]),
+        ]
+        for row in rows
+        for one in row["trainings"]
+    ]  # fmt: skip
+    columns = ["attack", "task", "part", "photos", "rate", "steps", "converged", "validation loss, start to end"]
+    return f"<h3>How the attackers were trained</h3>{table(columns, cells, 3)}" if cells else ""
 
 
 def _share(value: float | None) -> str:

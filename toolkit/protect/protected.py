@@ -44,9 +44,15 @@ class Protected:
 def protection_class(name: str) -> type[Protection]:
     """Find a method by its name.
 
+    Args:
+        name: a file of toolkit/protections, or module:Class for one in a file of the user's own.
+
     Raises:
         UnknownNameError: lists the methods that exist.
+        InputError: a foreign class that cannot be had.
     """
+    if ":" in name:
+        return plugins.load_foreign("protection method", name, Protection)  # type: ignore[type-abstract]
     return plugins.load(protections, "protection method", name, Protection)  # type: ignore[type-abstract]
 
 

@@ -11,28 +11,64 @@ from .machine import Device
 
 DEFINITIONS = (
     "PA = accuracy with protection / accuracy without (tail unchanged). "
-    "PI = 1 - (attacker with - chance) / (attacker without - chance), clipped to [0, 1]; the attacker is retrained "
-    "on protected features. Per input, the attacker's success is the mean probability it gives to the truth. "
-    "'Recognised' is the share of reconstructions that a classifier trained on real images still gets right."
+    "PI = 1 - (attacker with - chance) / (strongest attacker without - chance), clipped to [0, 1]; every attacker is "
+    "retrained on protected messages. The headline PI is the lowest over attackers and measures. "
+    "'Recognised': the user's own unprotected network still gives the reconstruction the photo's class. "
+    "'Re-identified of N': among N photos, the right one is nearest to the reconstruction in that network's features. "
+    "The floor is what the user's answer alone gives away. Intervals: 95 %, bootstrap over photos. "
+    "Per photo, the attacker's success is the mean probability that it gives to the truth."
 )
+
+#: lower and upper end of a 95 % interval
+Interval = tuple[float, float]
+
+
+class Measure(Record):
+    """One way to count what an attack achieved; shares in [0, 1]."""
+
+    name: str
+    attacker: float
+    interval: Interval
+    #: the strongest attacker on unprotected messages
+    unprotected: float
+    chance: float
+    #: the best guess from the user's answer alone; null where nobody made one
+    floor: float | None
+    #: null where even the unprotected attacker is no better than chance
+    pi: float | None
+    pi_interval: Interval | None
+
+
+class TrainingRecord(Record):
+    """How one network of an attacker was trained. `losses`: on its validation photos, from start to end."""
+
+    what: str
+    photos: int
+    rate: float
+    steps: int
+    converged: bool
+    losses: list[float]
 
 
 class PrivacyRow(Record):
     """One attack on one protected network. Shares are in [0, 1].
 
-    Null: PI where the unprotected attack is no better than chance; likenesses for attributes.
+    `attacker`, `chance`, `pi` and their like are those of the first measure. Null: PI where the unprotected attack is
+    no better than chance; likenesses for attributes.
     """
 
     method: str
     strength: float
     attack: str
     task: str
+    #: messages of each photo that the attacker sees
     observations: int
     pa: float
     accuracy: float
     accuracy_unprotected: float
     #: share of test inputs that the tail gets right in less than half of the draws
     inputs_mostly_wrong: float
+    measures: list[Measure]
     attacker: float
     attacker_unprotected: float
     chance: float
@@ -41,24 +77,49 @@ class PrivacyRow(Record):
     pi_worst5: float | None
     pi_worst1: float | None
     ssim: float | None
+    ssim_interval: Interval | None
     ssim_unprotected: float | None
     ssim_worst5: float | None
     psnr_db: float | None
     mse: float | None
+    #: in the judge's feature space; 1 = as far as another photo
+    feature_distance: float | None
     recognised: float | None
     images: int
     draws: int
     seed: int
+    trainings: list[TrainingRecord] = Field(default_factory=list)
     #: PI of each test input that counts, in no order that matters
     pi_inputs: list[float] = Field(default_factory=list, repr=False)
 
 
-class Floor(Record):
-    """What someone gets without the attack: the mean photo, or the mean photo of the right class."""
+class Headline(Record):
+    """The strongest attacker that was tried: the lowest PI over all rows and measures."""
 
-    name: Literal["mean photo", "mean photo of the class"]
+    pi: float
+    interval: Interval | None
+    attack: str
+    task: str
+    measure: str
+    observations: int
+
+
+class LearningPoint(Record):
+    """The headline's attacker with a part of its photos."""
+
+    photos: int
+    pi: float | None
+    attacker: float
+
+
+class Floor(Record):
+    """What someone gets without the attack: the mean photo, or the mean photo of the class that the user is told."""
+
+    name: Literal["mean photo", "mean photo of the answer"]
     ssim: float
     recognised: float
+    #: among how many -> share re-identified
+    reidentified: dict[str, float]
 
 
 class CurvePoint(Record):
@@ -75,7 +136,7 @@ class Pictures(Record):
     """One test photo and what was rebuilt from it. Pictures are base64 PNG."""
 
     index: int
-    rank: Literal["best protected", "median", "worst protected"]
+    rank: Literal["worst protected", "median", "best protected"]
     ssim: float
     photo: str
     #: (what it shows, picture)
@@ -93,6 +154,16 @@ class HeatMap(Record):
     mean: float
 
 
+class MessageSize(Record):
+    """Bytes that cross for one photo, and what the photo itself would take."""
+
+    mean: float
+    p99: float
+    #: the photo as a PNG, and as a JPEG of quality 75
+    png: float
+    jpeg: float
+
+
 class PrivacyReport(Report):
     """Rows hold attacks on the protected bundle; shares are in [0, 1]."""
 
@@ -102,16 +173,24 @@ class PrivacyReport(Report):
     tools: dict[str, str]
     data: str
     seed: int
+    effort: str
     definitions: str = DEFINITIONS
     attacker_images: int
     test_images: int
     #: what crossed the network: float32 features, or uint8 codes of them
     wire: Literal["float32", "uint8"] = "float32"
+    #: how noise is drawn: anew for every message, or once for a photo
+    noise: Literal["fresh", "memoised"] = "fresh"
+    #: the user's unprotected network on the real test photos
     judge_accuracy: float
+    message: MessageSize
+    headline: Headline | None
     rows: list[PrivacyRow]
+    learning: list[LearningPoint]
     floors: list[Floor]
     curves: list[CurvePoint]
     pictures: list[Pictures]
     heat_maps: list[HeatMap]
     statistics: dict[str, float] = Field(default_factory=dict)
+    estimated_seconds: float
     seconds: float

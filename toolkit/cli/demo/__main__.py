@@ -15,8 +15,8 @@ from ..main import app, guarded
 CONFIG = Path(__file__).parent / "deploy.toml"
 
 
-#: smaller than `pripro evaluate`'s own defaults: a look at what an attacker gets, in a minute or two
-_LOOK = ("--attacker-images", "500", "--test-images", "300", "--observations", "1,10", "--compare", "")
+#: a look at what an attacker gets, in less than a minute
+_LOOK = ("--effort", "quick")
 
 
 def _demo() -> None:

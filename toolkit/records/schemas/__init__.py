@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from .. import latency, parity
 from ..bundle import Manifest, Report
 from ..plan import PlanReport
+from ..privacy import PrivacyReport
 
 FOLDER = Path(__file__).parent
 
@@ -22,7 +23,7 @@ def models() -> dict[str, type[BaseModel]]:
         for value in (*vars(parity).values(), *vars(latency).values())
         if inspect.isclass(value) and issubclass(value, Report) and value is not Report
     ]
-    kinds.append(PlanReport)
+    kinds += [PlanReport, PrivacyReport]
     found: dict[str, type[BaseModel]] = {"bundle.schema.json": Manifest}
     for kind in kinds:
         found[f"{kind.model_fields['kind'].default}.schema.json"] = kind

@@ -1,0 +1,101 @@
+"""Is the default decoder stronger than the inverse network that reports used before? On photos, without protection.
+
+    python benchmarks/privacy/decoders.py resnet --cuts layer1,layer2,layer3
+
+Networks and photos are those of benchmarks/privacy/photos (build/photos/NAME.pt, photos.npy, labels.npy). The inverse
+network is trained as `pripro evaluate` did until 2026-11-26: 1,000 photos, 15 epochs, mean squared error. Results are
+added to benchmarks/results/privacy_decoders.json, cell by cell.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from toolkit.attacks.base import Budget
+from toolkit.evaluate.attacking import Setting, attack_victim, build_attack, without_looking
+from toolkit.evaluate.judge import judge_of
+from toolkit.evaluate.units import from_unit
+from toolkit.evaluate.victim import Victim
+from toolkit.protections.none import NoProtection
+from toolkit.records.bundle import Preprocess
+from toolkit.records.tools import tool_versions
+
+HERE = Path(__file__).parent
+RESULT = HERE.parent / "results" / "privacy_decoders.json"
+HOW = Preprocess(
+    channels=3, height=32, width=32, mean=[0.4914, 0.4822, 0.4465], std=[0.2470, 0.2435, 0.2616]
+)  # fmt: skip
+BEFORE = Budget(steps=300, rounds=1, rates=(3e-3,), batch=50)
+
+
+def cell(network: torch.nn.Sequential, cut: str, arguments: argparse.Namespace, data: ModuleType) -> dict:
+    at = [name for name, _ in network.named_children()].index(cut) + 1
+    head, tail = network[:at], network[at:]
+    attacker, test = data.part("attacker"), data.part("test")
+    mine = from_unit(attacker.photos[: arguments.attacker].float() / 255, HOW)
+    photos = test.photos[: arguments.test].float() / 255
+    setting = Setting(
+        attacker=mine, test=from_unit(photos, HOW), photos=photos, labels=test.labels[: arguments.test],
+        judge=judge_of(head, tail, HOW), preprocess=HOW, seed=0,
+        budget=Budget(steps=arguments.steps, rounds=arguments.rounds, rates=(1e-3, 3e-3)),
+    )  # fmt: skip
+    with torch.no_grad():
+        shape = tuple(head(setting.test[:1]).shape[1:])
+    found: dict = {"network": arguments.network, "cut": cut, "features": shape}
+    real = setting.judge.probabilities(photos).argmax(1)
+    found["judge_on_real_photos"] = (real == setting.labels).float().mean().item()
+    blind = without_looking(setting)
+    found["mean photo"] = {"ssim": blind.ssim.mean().item(), "recognised": blind.accuracy}
+    few = {"attacker": mine[:1000], "budget": BEFORE}
+    for name, changes in (("inverse_network", few), ("residual_decoder", {})):
+        started = time.process_time()
+        victim = Victim(head, tail, NoProtection(shape))
+        outcome = attack_victim(build_attack(name), victim, Setting(**{**vars(setting), **changes}), task=None)
+        found[name] = {
+            "ssim": outcome.ssim.mean().item(), "recognised": outcome.accuracy,
+            "psnr_db": -10 * torch.log10(outcome.mse.mean()).item(),
+            "re-identified": outcome.identified.mean(0).tolist(), "feature_distance": outcome.distance.mean().item(),
+            "photos": len(changes.get("attacker", mine)), "cpu_seconds": round(time.process_time() - started),
+            "trainings": [vars(one) for one in outcome.trainings],
+        }  # fmt: skip
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network")
+    parser.add_argument("--cuts", required=True)
+    parser.add_argument("--photos", type=Path, default=HERE / "photos", help="folder of data.py and networks.py")
+    parser.add_argument("--attacker", type=int, default=15000)
+    parser.add_argument("--test", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(arguments.photos))
+    import data
+    import networks
+
+    network = networks.BUILD[arguments.network]()
+    network.load_state_dict(torch.load(data.ROOT / f"{arguments.network}.pt", weights_only=True))
+    network.eval().requires_grad_(False)
+    for cut in arguments.cuts.split(","):
+        found = cell(network, cut, arguments, data)
+        rows = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
+        rows = [row for row in rows if (row["network"], row["cut"]) != (arguments.network, cut)] + [found]
+        told = {
+            "rows": rows, "settings": {key: str(value) for key, value in vars(arguments).items() if key != "photos"},
+            "cores": os.cpu_count(), "versions": tool_versions("torch"), "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        }  # fmt: skip
+        RESULT.write_text(json.dumps(told, indent=1) + "\n")
+        print(json.dumps({name: part for name, part in found.items() if name != "features"}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

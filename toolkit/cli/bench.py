@@ -1,0 +1,99 @@
+"""`pripro bench`: enter a protection method, or a network, into the privacy benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._console import next_command, say, show_json, show_table
+from ._options import JsonOption, names, numbers
+from ._progress import share_bar
+
+
+def command(
+    network: Annotated[
+        str | None, typer.Argument(metavar="[NET]", help="A name, package.module:factory, or a .pt2 file.")
+    ] = None,
+    cut: Annotated[str, typer.Option(help="Cut points.")] = "",
+    weights: Annotated[Path | None, typer.Option(help="Trained weights.", show_default=False)] = None,
+    data: Annotated[str, typer.Option(help="Data set, such as folder:DIR.")] = "digits",
+    image: Annotated[str, typer.Option("--input", help="Channels x height x width of the network's input.")] = "",
+    mean: Annotated[str | None, typer.Option(help="Per channel; default: ImageNet's, or 0.5 for grey.")] = None,
+    std: Annotated[str | None, typer.Option(help="Per channel; default: ImageNet's, or 0.5 for grey.")] = None,
+    method: Annotated[str, typer.Option(help="Methods of this project.")] = "pripro,gaussian",
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="module:Class, a Protection of yours. May be given several times."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="As for pripro evaluate; default: slant for digits, else brightness.")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Each is a cell of its own.")] = "0",
+    effort: Annotated[str, typer.Option(help="quick: a try; standard: what a table holds.")] = "standard",
+    epochs: Annotated[int, typer.Option(min=1, help="Of training that every method gets.")] = 16,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; finished cells are kept.")] = Path(
+        "build/bench"
+    ),
+    jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
+    table: Annotated[
+        list[Path] | None, typer.Option(help="Run nothing: make the table from these folders of results.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the privacy benchmark under its fixed protocol; a finished cell is a file and is never computed again."""
+    from ..datasets._preprocess import preprocess_for
+    from ..errors import InputError
+    from ..evaluate import bench
+    from ..evaluate.sweep import run_sweep
+    from ..partition.network import parse_shape
+
+    if table:
+        _show(bench.table(bench.read_results(table)), as_json=as_json)
+        return
+    if network is None or not names(cut) or not image:
+        raise InputError(
+            "Name a network, --cut and --input, such as: pripro bench resnet18 --cut layer2 --input 3x32x32."
+        )
+    entry = bench.Entry(
+        network=network,
+        weights=None if weights is None else str(weights),
+        cuts=tuple(names(cut)),
+        preprocess=preprocess_for(parse_shape(image), numbers(mean), numbers(std)),
+        data=data,
+        methods=(*names(method), *(plugin or ())),
+        attributes=tuple(attribute or (("slant" if data == "digits" else "brightness"),)),
+        seeds=tuple(int(seed) for seed in names(seeds) if seed.isdigit()),
+        effort=effort,
+        epochs=epochs,
+    )
+    with share_bar("bench") as bar:
+        results = run_sweep(bench.sweep_of(entry), out, jobs=jobs, progress=bar)
+    _show(bench.table(results), as_json=as_json)
+    say(f"results: {out / 'cells'}, protocol {bench.PROTOCOL}")
+    next_command(f"pripro bench --table {out} --json > table.json")
+
+
+def _show(rows: list[dict[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        show_json({"rows": rows})
+        return
+    columns = [
+        "network", "cut", "method", ">seed", "effort", ">PA", ">bytes", ">PI", "strongest", ">PI picture",
+        ">PI attribute", ">SSIM",
+    ]  # fmt: skip
+    keys = (
+        "network", "cut", "method", "seed", "effort", "PA", "bytes", "PI", "strongest", "PI_picture", "PI_attribute",
+        "SSIM",
+    )  # fmt: skip
+    show_table(columns, [[_cell(row, key) for key in keys] for row in rows])
+
+
+def _cell(row: dict[str, object], key: str) -> str:
+    value = row[key]
+    if key == "PA" and not row["PA_met"]:
+        return f"{value:.3f} !"
+    if isinstance(value, float):
+        return f"{value:.0f}" if key == "bytes" else f"{value:.3f}"
+    return "n/a" if value is None else str(value)

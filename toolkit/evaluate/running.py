@@ -1,0 +1,236 @@
+"""An evaluation under way: the bundle's parts, the data, the judge, and where finished attacks are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from ..bundle import Bundle
+from ..datasets._data import DataSplits, Part, load_data
+from ..errors import InputError
+from ..partition.split import Split, load_split
+from ..protect.protected import features_of, load_protected
+from ..protections.none import NoProtection
+from ..records.wire import wire_spec
+from .attacking import Setting, attack_class, attack_victim, build_attack
+from .attributes import attribute_task, check_attribute
+from .judge import judge_of
+from .noise import NoiseName, source_of
+from .outcome import Outcome
+from .outcome_cache import OutcomeCache
+from .settings import EvaluateSettings
+from .tasks import Task
+from .units import to_unit
+from .victim import UserSide, Victim
+
+Progress = Callable[[float, str], None]
+#: bytes of attacker photos that are held in memory
+_MOST_BYTES = 2 << 30
+
+
+@dataclass
+class Run:
+    """What every step of an evaluation needs."""
+
+    bundle: Bundle
+    settings: EvaluateSettings
+    split: Split
+    data: DataSplits
+    attacker: Part
+    test: Part
+    setting: Setting
+    tasks: list[Task]
+    cache: OutcomeCache
+    progress: Progress
+    total: float
+    done: float = 0.0
+    shared: dict[str, dict[str, nn.Module]] = field(default_factory=dict)
+
+    def attack(
+        self, victim: Victim, who: str, name: str, task: Task | None, looks: int = 1, photos: int | None = None
+    ) -> Outcome:
+        """Attack, or read the finished attack.
+
+        Args:
+            victim: whom.
+            who: the victim's name among this bundle's.
+            name: of the attack.
+            task: the attacker's; None for reconstruction.
+            looks: messages of each photo.
+            photos: of the attacker, at most; None: all it has.
+        """
+        budget, chosen = self.setting.budget, self.settings
+        key = {
+            "bundle": self.bundle.manifest.bundle_id, "victim": who, "attack": name, "data": self.data_key,
+            "task": None if task is None else task.name, "truth": None if task is None else task.digest,
+            "looks": looks, "draws": self.draws(looks), "budget": budget, "photos": photos,
+            "attacker_images": len(self.setting.attacker), "test_images": len(self.setting.test),
+            "seed": chosen.seed, "wire": chosen.wire,
+        }  # fmt: skip
+        text = f"{who}: {name}" + (f", {looks} messages" if looks > 1 else "")
+        work = work_of(name, task, self.setting)
+
+        def steps(done: int, total: int, line: str) -> None:
+            self.progress(min((self.done + work * done / max(total, 1)) / self.total, 1.0), f"{text}: {line}")
+
+        setting, known = self.setting, task
+        if photos is not None:
+            setting = replace(setting, attacker=setting.attacker[:photos])
+            known = None if task is None else replace(task, train=task.train[:photos])
+        shared = self.shared.setdefault(f"{who} {photos}", {})
+        outcome = self.cache.get(
+            key,
+            lambda: attack_victim(
+                build_attack(name), victim, setting, task=known, looks=looks, draws=self.draws(looks), shared=shared,
+                progress=steps,
+            ),
+        )  # fmt: skip
+        self.done += work
+        self.progress(min(self.done / self.total, 1.0), text)
+        return outcome
+
+    def draws(self, looks: int) -> int:
+        """Attacks on each test image."""
+        return self.settings.tried.draws if looks == 1 else 1
+
+    @property
+    def data_key(self) -> str:
+        """The data by its content where that is known, else by its name."""
+        return self.data.ref.digest if self.data.ref is not None else data_name(self.bundle, self.settings)
+
+    @property
+    def unprotected(self) -> Victim:
+        """The network as it was."""
+        return Victim(self.split.head, self.split.tail, NoProtection(features_of(self.split.cut.shape)))
+
+
+def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> Run:
+    """Check everything that a user chose, then open what is needed.
+
+    Raises:
+        InputError: settings that do not fit.
+        BundleError: the bundle is not protected yet.
+    """
+    for name in settings.names:
+        build_attack(name)
+    load_protected(bundle)  # says at once if there is nothing to evaluate
+    how, effort = bundle.manifest.preprocess, settings.tried
+    data = load_data(data_name(bundle, settings), how, labels=bundle.manifest.labels)
+    for spec in settings.attributes:
+        check_attribute(spec, data.attributes)
+    most = min(settings.attacker_images or effort.attacker_images or len(data.attacker_train), _room(bundle))
+    attacker = data.attacker_train.first(most)
+    test = data.test.first(settings.test_images or effort.test_images)
+    if (attacker.labels < 0).any() or (test.labels < 0).any():
+        raise InputError(f"{data_name(bundle, settings)} has photos without a label; evaluate needs them labelled.")
+    split = load_split(bundle)
+    images = test.images
+    setting = Setting(
+        attacker=attacker.images,
+        test=images,
+        photos=to_unit(images, how),
+        labels=test.labels,
+        judge=judge_of(split.head, split.tail, how),
+        preprocess=how,
+        seed=settings.seed,
+        budget=effort.budget,
+        device=device_of(settings.device),
+    )
+    units = to_unit(setting.attacker, how), setting.photos
+    specs = settings.attributes or (("slant" if data_name(bundle, settings) == "digits" else "brightness"),)
+    tasks = [attribute_task(spec, data, units) for spec in specs]
+    cache = OutcomeCache(bundle.root / "reports" / ".evaluate-cache")
+    return Run(bundle, settings, split, data, attacker, test, setting, tasks, cache, progress, total=1.0)
+
+
+def protected_victim(bundle: Bundle, settings: EvaluateSettings) -> Victim:
+    """The bundle as an attacker meets it."""
+    found = load_protected(bundle)
+    record = bundle.manifest.protection
+    codes = None if settings.wire == "float32" or record is None else wire_spec(record.wire_uint8[0])
+    return Victim(found.split.head, found.split.tail, found.protection, codes, noise=source_of(noise_of(bundle)))
+
+
+def noise_of(bundle: Bundle) -> NoiseName:
+    """How the bundle's phones draw their noise."""
+    record = bundle.manifest.protection
+    return "fresh" if record is None else record.noise
+
+
+def method_of(bundle: Bundle) -> str:
+    """The bundle's protection method."""
+    record = bundle.manifest.protection
+    return record.method if record is not None else "none"
+
+
+def user_side(run: Run, victim: Victim) -> UserSide:
+    """What the protection costs the user, on the test images.
+
+    Raises:
+        InputError: the network is never right.
+    """
+    logits = torch.cat([_answers(run, part) for part in run.setting.test.split(256)])
+    before = (logits == run.setting.labels).float().mean().item()
+    if before <= 0:
+        raise InputError("The network is never right on the test images; give the data that it was trained for.")
+    return victim.user_side(run.setting.test, run.setting.labels, before, 5, run.settings.seed)
+
+
+@torch.no_grad()
+def _answers(run: Run, images: Tensor) -> Tensor:
+    answers: Tensor = run.split.tail(run.split.head(images)).argmax(1)
+    return answers
+
+
+def data_name(bundle: Bundle, settings: EvaluateSettings) -> str:
+    """The data set that was chosen, or that the bundle was protected with.
+
+    Raises:
+        InputError: neither.
+    """
+    record = bundle.manifest.protection
+    name = settings.data or (record.data.spec if record is not None and record.data is not None else None)
+    if name is None:
+        raise InputError("The bundle was protected without data; name some with --data, such as --data folder:DIR.")
+    return name
+
+
+def device_of(name: str) -> torch.device:
+    """Where attackers are trained.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise InputError("There is no CUDA device here; leave --device out, or say --device cpu.")
+    return torch.device("cuda" if name != "cpu" and there else "cpu")
+
+
+def looks_of(name: str, settings: EvaluateSettings) -> tuple[int, ...]:
+    """How many messages of each photo an attack sees: one row of the report each."""
+    sees = attack_class(name).sees
+    return settings.observations if sees == "again" else (settings.variants,) if sees == "variants" else (1,)
+
+
+def goals_of(name: str, tasks: list[Task]) -> list[Task | None]:
+    """What an attack is after: the photo (None) and each task that it can be asked for."""
+    yields = attack_class(name).yields
+    found: list[Task | None] = [None] if "images" in yields else []
+    return [*found, *tasks] if "attribute" in yields else found
+
+
+def work_of(name: str, task: Task | None, setting: Setting) -> float:
+    """An attack's training in decoder steps of the budget, roughly: what the progress bar counts by."""
+    kinds = attack_class(name).work
+    chosen = ("small", "large") if task is not None else ("decoder",)
+    cost = {"decoder": 1.0, "small": 0.2, "large": 0.7}
+    return 0.05 + sum(cost[kind] * share for kind, share in kinds.items() if kind in chosen)
+
+
+def _room(bundle: Bundle) -> int:
+    how = bundle.manifest.preprocess
+    return max(_MOST_BYTES // (4 * how.channels * how.height * how.width), 20)

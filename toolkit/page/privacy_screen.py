@@ -1,0 +1,84 @@
+"""The first screen of the privacy report, for a person who is no engineer: pictures, bytes, three sentences."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+#: PI from which on a reader is told how well the protection holds
+_WORDS = ((0.9, "next to nothing"), (0.6, "little"), (0.3, "a part"), (0.1, "much"), (-1.0, "nearly everything"))
+_MEASURES = {
+    "recognised": "what the photo shows",
+    "re-identified of 100": "which of 100 photos it was",
+    "re-identified of 1000": "which of 1,000 photos it was",
+}
+_MOST_SHOWN = 3
+
+
+def screen(report: dict[str, Any]) -> str:
+    """Draw the photo, what the attacker makes of it, the message's size, and three sentences."""
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in _sentences(report))
+    return f"{_pictures(report['pictures'])}{_size(report['message'])}{sentences}"
+
+
+def between(interval: list[float] | None) -> str:
+    """Write a 95 % interval."""
+    return "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+
+
+def _pictures(pictures: list[dict[str, Any]]) -> str:
+    worst = [picture for picture in pictures if picture["rank"] == "worst protected"][:_MOST_SHOWN]
+    if not worst:
+        return ""
+    lines = ""
+    for picture in worst:
+        shown = dict(picture["rebuilt"])
+        before = shown.pop("without protection", None)
+        after = next(iter(shown.values()), None)
+        cells = [(picture["photo"], "the photo"), (before, "without protection"), (after, "with protection")]
+        lines += "<tr>" + "".join(
+            f"<td><img class=big alt='{escape(text)}' src='data:image/png;base64,{escape(data)}'></td>"
+            for data, text in cells
+            if data
+        ) + "</tr>"  # fmt: skip
+    return (
+        "<table class=pics><tr><th>the photo</th><th>what an attacker rebuilds without protection</th>"
+        f"<th>with protection</th></tr>{lines}</table>"
+        "<p class=note>The photos that are protected least.</p>"
+    )
+
+
+def _size(message: dict[str, float]) -> str:
+    return (
+        f"<p><b>{message['mean']:,.0f} bytes</b> leave the phone for a photo; sending the photo itself would take "
+        f"{message['jpeg']:,.0f} as a JPEG file, {message['png']:,.0f} as a PNG.</p>"
+    )
+
+
+def _sentences(report: dict[str, Any]) -> list[str]:
+    found, rows = report["headline"], report["rows"]
+    first = rows[0] if rows else None
+    told = []
+    if first is not None:
+        told.append(
+            f"The service still answers right for {first['accuracy']:.1%} of the photos; without protection it would "
+            f"for {first['accuracy_unprotected']:.1%}."
+        )
+    if found is None:
+        return [*told, "No attacker that was tried learns anything even without protection."]
+    word = next(text for least, text in _WORDS if found["pi"] >= least)
+    row = next(
+        row for row in rows
+        if (row["attack"], row["task"], row["observations"]) == (found["attack"], found["task"], found["observations"])
+    )  # fmt: skip
+    measure = next(one for one in row["measures"] if one["name"] == found["measure"])
+    what = _MEASURES.get(found["measure"], f"the photo's {found['task']}")
+    told.append(
+        f"Of {len(rows)} attacks the strongest learns {word}: it finds out {what} for {measure['attacker']:.0%} of the "
+        f"photos, without protection {measure['unprotected']:.0%}, by guessing {measure['chance']:.0%}."
+    )
+    told.append(
+        f"On a scale from 0 (no protection) to 1 (the attacker can only guess) that is {found['pi']:.2f}"
+        + (f", with 95 % certainty between {between(found['interval'])}." if found["interval"] else ".")
+    )
+    return told
