@@ -24,8 +24,8 @@ from toolkit.datasets._data import load_data
 from toolkit.datasets._preprocess import preprocess_for
 from toolkit.package.settings import PackageSettings
 from toolkit.package.tail import package
+from toolkit.partition.begin import partition
 from toolkit.partition.network import Network, export
-from toolkit.partition.split import partition
 from toolkit.protect.fuse import protect
 from toolkit.protect.settings import ProtectSettings
 

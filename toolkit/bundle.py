@@ -268,6 +268,12 @@ def create(root: Path, manifest: Manifest) -> Bundle:
     return bundle
 
 
+def remove_reports(root: Path) -> None:
+    """Remove what was reported about the bundle that stood here before."""
+    for path in [*(root / "reports").glob("*.json"), root / "report.html"]:
+        path.unlink(missing_ok=True)
+
+
 def _write_manifest(root: Path, manifest: Manifest) -> None:
     write_atomically(root / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
 

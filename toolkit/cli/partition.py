@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -40,9 +41,15 @@ def command(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Go on though it is right about them by chance only.")
     ] = False,
+    task: Annotated[
+        str, typer.Option(help="classify, multilabel, embed, segment, heatmaps, regress, any; auto guesses.")
+    ] = "auto",
+    crossing: Annotated[int, typer.Option(help="How many tensors may cross at the cut, 1 to 4.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Cut a trained network in head and tail, exact to the bit, and start a bundle with it."""
+    from ..partition.begin import refuse_existing
     from ..partition.settings import PartitionSettings
     from ..partition.start import start
     from ..records.settings import chosen
@@ -66,20 +73,36 @@ def command(
         preprocess=preprocess,
         data=data,
         anyway=anyway,
+        task=task,
+        crossing=crossing,
     )
+    refuse_existing(out, force=force)
     say(f"exporting and cutting {network} at {cut} ...")
-    bundle = start(settings, out)
+    bundle = start(settings, out, force=force)
     split = bundle.manifest.split
+    manifest = bundle.manifest
+    if manifest.task.guessed:
+        say(
+            f"task: {manifest.task.name}, guessed from what the network answers; accuracy means {manifest.task.metric} "
+            "(--task names another)"
+        )
+    if mean is None and std is None and max(manifest.preprocess.mean) == 0.0:
+        say(f"the network normalises its image itself: it gets pixels from 0 to {manifest.preprocess.value_range}")
     if as_json:
-        show_json({"bundle": str(out), "bundle_id": bundle.manifest.bundle_id, "split": split.model_dump()})
+        show_json(
+            {
+                "bundle": str(out),
+                "bundle_id": manifest.bundle_id,
+                "task": manifest.task.model_dump(),
+                "split": split.model_dump(),
+            }
+        )
     else:
-        total = split.head_macs + split.tail_macs
-        crossing = "x".join(map(str, split.smashed.shape[1:]))
-        count = 4
-        for length in split.smashed.shape[1:]:
-            count *= length
+        total = max(split.head_macs + split.tail_macs, 1)
+        what = "x".join(map(str, split.smashed.shape[1:]))
+        count = 4 * math.prod(split.smashed.shape[1:])
         show_text(
             f"{out}: head {split.head_macs / total:.0%} of the work, {split.head_parameters:,} parameters; "
-            f"{crossing} crosses ({size(count)}); tail(head(x)) equals the network to the bit"
+            f"{what} crosses ({size(count)}); tail(head(x)) equals the network to the bit"
         )
     next_command(f"pripro protect {out} --method pripro --data SPEC --max-accuracy-drop 1%")

@@ -109,7 +109,8 @@ def write_goldens(
         out / "inputs.safetensors",
         metadata={"rows": json.dumps(rows)},
     )
-    save_file({"smashed": smashed, "logits": logits, "label": labels}, out / "expected.safetensors")
+    expected = {"smashed": smashed, "logits": logits, "label": labels}
+    save_file({name: value.contiguous() for name, value in expected.items()}, out / "expected.safetensors")
     return len(rows)
 
 

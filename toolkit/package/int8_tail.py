@@ -9,14 +9,14 @@ import torch
 
 from ..datasets._recorded import recorded_data
 from ..errors import InputError
-from ..inference import accuracy, seeded
+from ..inference import seeded
+from ..tasks._truth import Truth, truth_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
 
-    from ..datasets._data import Part
     from ..protect.protected import Protected
     from ..records.bundle import Manifest
 
@@ -64,8 +64,10 @@ def int8_tail(
         )
     smashed = _protected(found, photos.victim_train.photos[: _BATCHES * _BATCH], seed=5)
     tail_to_int8(model, [part.numpy() for part in smashed.split(_BATCH)], out)
-    judged = _protected(found, photos.victim_val.photos[:_MOST_JUDGED], seed=6)
-    gate = Gate(_accuracy(model, judged, photos.victim_val), _accuracy(out, judged, photos.victim_val), len(judged))
+    held = photos.victim_val.first(_MOST_JUDGED)
+    judged = _protected(found, held.images, seed=6)
+    truth = truth_for(found.split.task, found.split.tail, judged, held.labels)
+    gate = Gate(_accuracy(model, judged, truth), _accuracy(out, judged, truth), len(judged))
     if gate.fp32 - gate.int8 > max_drop:
         raise InputError(
             f"The int8 tail was not packaged: {gate}, a loss of more than {max_drop:.2%}; "
@@ -85,13 +87,9 @@ def _protected(found: Protected, images: Tensor, seed: int) -> Tensor:
         )
 
 
-def _accuracy(model: Path, smashed: Tensor, part: Part) -> float:
-    """Share of right answers of an .onnx tail, in onnxruntime as in the server."""
+def _accuracy(model: Path, smashed: Tensor, truth: Truth) -> float:
+    """How right an .onnx tail is, in onnxruntime as in the server."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    return accuracy(
-        lambda x: torch.from_numpy(session.run(["logits"], {"smashed": x.numpy()})[0]),
-        smashed,
-        part.labels[: len(smashed)],
-    )
+    return truth.accuracy(lambda x: torch.from_numpy(session.run(["logits"], {"smashed": x.numpy()})[0]), smashed)

@@ -73,7 +73,7 @@ def package(
             name=settings.name,
             version=_VERSION,
             bundle_id=old.compute_id(),
-            labels=tuple(old.labels),
+            labels=tuple(old.labels) if len(old.labels) == old.split.logits.shape[1] else (),
             inputs=tuple(wire_spec(spec) for spec in wire),
             outputs=(wire_spec(old.split.logits),),
         )

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from .. import exports
 
 if TYPE_CHECKING:
+    from .begin import partition as partition
     from .network import load_network as load_network
     from .network import parse_shape as parse_shape
     from .split import Split as Split
     from .split import load_split as load_split
-    from .split import partition as partition
 
 __getattr__ = exports(
     __name__,
@@ -18,6 +18,6 @@ __getattr__ = exports(
         "load_network": "network",
         "load_split": "split",
         "parse_shape": "network",
-        "partition": "split",
+        "partition": "begin",
     },
 )

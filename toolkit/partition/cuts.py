@@ -14,7 +14,8 @@ from .answers import served_nodes
 from .counting import macs_per_node, parameters_per_node
 from .crossing import crossing, seen_of_image
 from .graph import image_of
-from .layouts import Layout, layouts
+from .layouts import Layout, layouts, maps_shape
+from .maps import stacked_shape
 from .names import is_plumbing, module_names, paths
 from .reasons import why_so_few
 
@@ -36,13 +37,18 @@ class Crosser:
 
     Attributes:
         node: name of the operator in the exported graph that makes it.
-        shape: without the batch axis.
+        shape: without the batch axis, as the network has it.
         layout: which axes are what.
     """
 
     node: str
     shape: tuple[int, ...]
     layout: Layout
+
+    @property
+    def maps(self) -> tuple[int, int, int]:
+        """The shape [C,h,w] in which it crosses: channels first; tokens stand in a column, a vector at one position."""
+        return maps_shape(self.shape, self.layout.name)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Cut:
     Attributes:
         name: module path of the last layer in the head (`layer2`, `blocks.5`), or the operator's name.
         aliases: other names of the same point, inner modules first met.
-        shape: the first tensor that crosses, without the batch axis.
+        shape: [C,h,w] of what crosses, several tensors as one.
         bytes: of all that crosses for one image, float32.
         head_macs, tail_macs: for one image.
         head_parameters, tail_parameters: counts of weights.
@@ -63,7 +69,7 @@ class Cut:
 
     name: str
     aliases: tuple[str, ...]
-    shape: tuple[int, ...]
+    shape: tuple[int, int, int]
     bytes: int
     head_macs: int
     tail_macs: int
@@ -146,18 +152,19 @@ def _all_cuts(graph: GraphModule) -> list[Cut]:
         head_macs += macs.get(node, 0)
         head_weights += weights.get(node, 0)
         alive = values.get(node, [])
-        crosses = 0 < len(alive) <= MOST_CROSSING and node in alive and all(_can_cross(value, batch) for value in alive)
+        crosses = 0 < len(alive) <= MOST_CROSSING and node in alive
+        crosses = crosses and all(_can_cross(value, batch) and form[value].name for value in alive)
         if crosses and node in seen and head_macs > 0 and not answers.issuperset(alive):
             points.append((node, alive, head_macs, head_weights))
     cuts: list[Cut] = []
     for node, names, plain in _named(points):
         alive, head_macs, head_weights = next(point[1:] for point in points if point[0] is node)
-        crossers = tuple(Crosser(one.name, _shape(one), form.get(one, Layout(""))) for one in alive)
+        crossers = tuple(Crosser(one.name, _shape(one), form[one]) for one in alive)
         cuts.append(
             Cut(
                 name=names[0],
                 aliases=tuple(names[1:]),
-                shape=crossers[0].shape,
+                shape=stacked_shape([one.maps for one in crossers]),
                 bytes=sum(math.prod(one.shape) for one in crossers) * _FLOAT32_BYTES,
                 head_macs=head_macs,
                 tail_macs=total_macs - head_macs,

@@ -48,6 +48,16 @@ class Layout:
     prefix_tokens: int = 0
 
 
+def maps_shape(shape: tuple[int, ...], layout: str) -> tuple[int, int, int]:
+    """The shape [C,h,w] of a tensor of that layout once its channels come first."""
+    if layout == "NHWC":
+        return shape[2], shape[0], shape[1]
+    if layout == "NTC":
+        return shape[1], shape[0], 1
+    channels, height, width = (*shape, 1, 1)[:3]
+    return channels, height, width
+
+
 Axes = tuple[Axis, ...]
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d", "convolution", "conv_transpose2d")
 _CHANNELS_SECOND = ("batch_norm", "group_norm", "instance_norm", "_native_batch_norm_legit_no_training", "prelu")

@@ -62,6 +62,13 @@ class Network:
         leaves = pytree.tree_leaves(returned)
         return tuple(leaves[answer.place] for answer in self.outputs)
 
+    def flat(self, returned: Any) -> Tensor:  # noqa: ANN401 (whatever a network returns)
+        """The same, one behind the other [B,K], float32, as a tail hands them out."""
+        import torch
+
+        parts = [value.reshape(len(value), -1).to(torch.float32) for value in self.answers(returned)]
+        return torch.cat(parts, 1)
+
 
 def parse_shape(text: str) -> ImageShape:
     """Read "3x224x224".

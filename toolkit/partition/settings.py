@@ -28,6 +28,8 @@ class PartitionSettings(Settings):
         preprocess: torchvision:NAME or timm:NAME, instead of all of these.
         data: labelled photos to measure the network on before it is cut, such as folder:DIR.
         anyway: go on where it is right about them no more often than by chance.
+        task: a file in toolkit/tasks/, or auto: guessed from what the network answers.
+        crossing: how many tensors may cross at the cut, 1 to 4.
     """
 
     source: str
@@ -47,3 +49,5 @@ class PartitionSettings(Settings):
     preprocess: str | None = None
     data: str | None = None
     anyway: bool = False
+    task: str = "auto"
+    crossing: int = 1

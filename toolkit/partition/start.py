@@ -13,39 +13,57 @@ from ..datasets._library import preprocess_of
 from ..datasets._preprocess import preprocess_for
 from ..errors import InputError
 from ..records.bundle import DataRef, Preprocess
+from .begin import partition, refuse_existing
+from .cuts import known_crossing
+from .facts import inside_of
 from .network import Network, load_network, parse_shape
 from .settings import PartitionSettings
-from .split import partition
 
+#: who says any of these says how the image is normalised
+_NORMALISES = ("mean", "std", "value_range", "preprocess")
 _PREPROCESS = ("mean", "std", "resize", "shorter_side", "interpolation", "antialias", "order", "value_range")
 
 
 @torch.no_grad()
-def start(settings: PartitionSettings, out: Path, *, fingerprint: str = "") -> Bundle:
+def start(settings: PartitionSettings, out: Path, *, force: bool = False, fingerprint: str = "") -> Bundle:
     """Cut a trained network, exact to the bit, and start a bundle with it.
 
     Args:
         settings: the network and the cut.
         out: the bundle folder to make.
+        force: replace a bundle that is there, with all that was made for it.
         fingerprint: remembered as this stage's.
 
     Raises:
         InputError: a network, shape, label file or preprocessing that does not fit.
         BundleError: the folder holds something else, or cannot be written.
     """
+    refuse_existing(out, force=force)
+    known_crossing(settings.crossing)
     shape = parse_shape(settings.input)
     how = _preprocess(settings, shape)
     labels = read_labels(settings.labels)
     classes = settings.classes if settings.classes is not None or labels is None else len(labels)
     network = load_network(settings.source, shape, settings.weights, classes)
+    if all(getattr(settings, name) == PartitionSettings.model_fields[name].default for name in _NORMALISES):
+        how = _unless_inside(network, how)
     accuracy, data = None, None
     if settings.data is not None:
         names = labels or [str(index) for index in range(network.classes)]
         accuracy, data = _measured(network, settings, how, names)
     return partition(
-        network, settings.cut, out, preprocess=how, labels=labels, weights=settings.weights, fingerprint=fingerprint,
-        accuracy=accuracy, data=data,
+        network, settings.cut, out, preprocess=how, labels=labels, weights=settings.weights, task=settings.task,
+        crossing=settings.crossing, force=force, fingerprint=fingerprint, accuracy=accuracy, data=data,
     )  # fmt: skip
+
+
+def _unless_inside(network: Network, how: Preprocess) -> Preprocess:
+    """A network that normalises its image itself gets plain pixels."""
+    inside = inside_of(network)
+    if not inside.normalises and not inside.bytes:
+        return how
+    plain = {"mean": [0.0] * how.channels, "std": [1.0] * how.channels, "value_range": 255 if inside.bytes else 1}
+    return how.model_copy(update=plain)
 
 
 def _preprocess(settings: PartitionSettings, shape: tuple[int, int, int]) -> Preprocess:
@@ -69,7 +87,7 @@ def _measured(
     if not data.classes or (data.test.labels < 0).all():
         raise InputError(f"{settings.data} has no labels to measure the network with; leave out --data.")
     module = network.program.module(check_guards=False)
-    answers = torch.cat([module(part).argmax(1) for part in data.test.photos.split(64)])
+    answers = torch.cat([network.flat(module(part)).argmax(1) for part in data.test.photos.split(64)])
     share = (answers == data.test.labels)[data.test.labels >= 0].float().mean().item()
     if not settings.anyway:
         refuse_chance(answers, data.test.labels, settings.data or "")

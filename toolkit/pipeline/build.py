@@ -73,7 +73,7 @@ def build(config: Deploy, progress: Progress) -> Bundle:
     bundle = Bundle.open(root) if (root / MANIFEST).is_file() else None
     if bundle is None or not _done(bundle, "partition", stamp):
         progress(0, 1, f"partition {net.source} at {net.cut}")
-        bundle = start(net, root, fingerprint=stamp)
+        bundle = start(net, root, force=True, fingerprint=stamp)
     progress(1, 1, "partition")
 
     stamp = fingerprint(stamp, config.protect, protection_class(config.protect.method).revision)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -134,8 +135,9 @@ class Split(Record):
 
     @property
     def logits(self) -> TensorSpec:
-        """The network's first output."""
-        return self.outputs[0]
+        """What the tail hands out: every output, one behind the other."""
+        values = sum(math.prod(output.shape[1:]) for output in self.outputs)
+        return TensorSpec(name="logits", dtype="float32", shape=[-1, values], layout="NC")
 
 
 class AccuracyReport(Record):

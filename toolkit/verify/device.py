@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ..errors import InputError
 from ..records.parity import DeviceOutput, DeviceParityReport
+from ..tasks._guess import task_of
 from .codes import Codes
 from .judging import judge
 from .rows import Subject
@@ -99,7 +100,8 @@ def _judge(
         if any(len(values or []) != classes for values in answered):
             raise InputError(f"The device report has logits of another size than {classes}.")
         sent = np.asarray(answered, np.float32)
-        rows.append(end_to_end_row(subject, goldens, sent, features_agree=bool(rows[0].passed)))
+        agree = bool(rows[0].passed)
+        rows.append(end_to_end_row(subject, goldens, sent, features_agree=agree, task=task_of(bundle.manifest)))
     return rows
 
 

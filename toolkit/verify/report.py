@@ -16,6 +16,7 @@ from ..errors import BundleError, MissingExtraError, MovedDataError, UnknownName
 from ..package.serving import serving
 from ..records.machine import this_host
 from ..records.parity import ParityReport, ParityRow
+from ..tasks._guess import task_of
 from .codes import Codes
 from .elsewhere import arm64_rows, old_tflite_rows
 from .judging import judge
@@ -167,7 +168,8 @@ def _verify_head(
     if tail is not None:
         send = tail.infer if codes is None else lambda part: tail.infer(codes.to_send(part), "uint8")
         logits = through(send, answers[goldens.real()])
-        rows.append(end_to_end_row(subject, goldens, logits, features_agree=bool(rows[0].passed)))
+        agree = bool(rows[0].passed)
+        rows.append(end_to_end_row(subject, goldens, logits, features_agree=agree, task=task_of(bundle.manifest)))
         if task is not None:
             rows.append(task_row(subject, task, through(send, task.replay(runner.run))))
     stand_in = made_by.stand_in(entry) if runner.is_real_runtime else None

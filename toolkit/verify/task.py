@@ -1,4 +1,4 @@
-"""Does the user's task still work? Logits through the tail: of the goldens, and of many test images."""
+"""Does the user's task still work? Answers through the tail: of the goldens, and of many test images."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ..package import limits
+from ..tasks.classify import Classify
 from .compare import max_abs, sqnr_db
 from .statistics import Share
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..bundle import Bundle
     from ..records.parity import ParityRow
+    from ..tasks.base import Answers, Task
     from .replay import Array, Goldens
     from .rows import Subject
 
@@ -27,6 +30,8 @@ _MOST_IMAGES, _MOST_MACS = 200, 4e9
 _LEAST_IMAGES = 32
 #: eager torch's own top-1 is no better than a toss where its lead is below this share of the logits' spread
 _TIE = 1e-3
+#: what an fp32 head's answers may lose by any other comparison
+_NEARLY = 0.999
 #: what one request may carry: a server takes 16 MiB by default
 _MOST_ROWS, _MOST_BYTES = 16, 8 << 20
 
@@ -38,14 +43,16 @@ class TaskImages:
     Attributes:
         images: [n,C,H,W].
         eps: [n,...] or None.
-        labels: [n].
+        labels: [n], -1 where unknown.
         logits: [n,K].
+        task: how answers are compared.
     """
 
     images: Array
     eps: Array | None
     labels: Integers
     logits: Array
+    task: Task
 
     def replay(self, run: Callable[[dict[str, Array]], Array]) -> Array:
         """A head's answers [n,c,h,w]."""
@@ -62,8 +69,6 @@ def load_task(bundle: Bundle, data: str | None = None) -> TaskImages | None:
     Raises:
         MovedDataError: they are not where they were, and `data` does not say where they are.
     """
-    import torch
-
     from ..datasets._recorded import recorded_data
     from ..inference import seeded
     from ..protect.protected import load_protected
@@ -83,7 +88,9 @@ def load_task(bundle: Bundle, data: str | None = None) -> TaskImages | None:
                 for i in range(len(images))
             ]
         )
-    return TaskImages(images.numpy(), None if eps is None else eps.numpy(), labels.numpy(), logits.numpy())
+    return TaskImages(
+        images.numpy(), None if eps is None else eps.numpy(), labels.numpy(), logits.numpy(), found.split.task
+    )
 
 
 def through(tail: Tail, smashed: Array) -> Array:
@@ -92,7 +99,9 @@ def through(tail: Tail, smashed: Array) -> Array:
     return np.concatenate([tail(smashed[i : i + batch]) for i in range(0, len(smashed), batch)])
 
 
-def end_to_end_row(subject: Subject, goldens: Goldens, logits: Array, *, features_agree: bool) -> ParityRow:
+def end_to_end_row(
+    subject: Subject, goldens: Goldens, logits: Array, *, features_agree: bool, task: Task | None = None
+) -> ParityRow:
     """Compare the logits [n,K] of the photos among the goldens.
 
     Args:
@@ -100,13 +109,14 @@ def end_to_end_row(subject: Subject, goldens: Goldens, logits: Array, *, feature
         goldens: inputs and eager torch's answers.
         logits: the tail's answers to the head's features of the real images.
         features_agree: whether those features passed; if so, what departs here is the tail.
+        task: how answers are compared; None: by their top class.
     """
     expected = goldens.expected["logits"][goldens.real()]
     worst, sqnr = max_abs(expected, logits), sqnr_db(expected, logits)
-    agreement, passed, text = _agreement(subject.kept, expected, logits)
+    agreement, passed, text = _agreement(subject.kept, expected, logits, task or Classify())
     if subject.kept == "fp32":
         allowed = 10 * limits.largest_difference(1e-4, expected)
-        text, passed = f"top-1, max_abs <= {allowed:.2g}", passed and worst <= allowed
+        text, passed = f"{text.split(',')[0]}, max_abs <= {allowed:.2g}", passed and worst <= allowed
     else:
         passed = passed and np.isfinite(logits).all().item()
     blame = "the features agree, the logits do not: this tail is not the one that belongs to this head"
@@ -123,11 +133,25 @@ def end_to_end_row(subject: Subject, goldens: Goldens, logits: Array, *, feature
     )
 
 
-def task_row(subject: Subject, task: TaskImages, logits: Array) -> ParityRow:
-    """Compare top-1 classes and accuracy on many images."""
-    agreement, passed, text = _agreement(subject.kept, task.logits, logits)
-    right = Share(int((logits.argmax(1) == task.labels).sum()), len(logits))
-    eager = float((task.logits.argmax(1) == task.labels).mean())
+def task_row(subject: Subject, images: TaskImages, logits: Array) -> ParityRow:
+    """Compare answers on many images with eager torch's and, where labels say what is right, with those."""
+    agreement, passed, text = _agreement(subject.kept, images.logits, logits, images.task)
+    worst, sqnr = max_abs(images.logits, logits), sqnr_db(images.logits, logits)
+    if not images.task.uses_labels or bool((images.labels < 0).any()):
+        note = f"{images.task.agreement} {agreement.value:.1%}"
+        return subject.row(
+            "task",
+            "task",
+            text,
+            passed,
+            n=len(logits),
+            max_abs=worst,
+            sqnr_db=sqnr,
+            agreement=agreement,
+            note=note,
+        )
+    right = _share(_scores(images, logits))
+    eager = float(_scores(images, images.logits).mean())
     low, high = right.interval
     return subject.row(
         "task",
@@ -135,8 +159,8 @@ def task_row(subject: Subject, task: TaskImages, logits: Array) -> ParityRow:
         text,
         passed and high >= eager,
         n=len(logits),
-        max_abs=max_abs(task.logits, logits),
-        sqnr_db=sqnr_db(task.logits, logits),
+        max_abs=worst,
+        sqnr_db=sqnr,
         agreement=agreement,
         accuracy=right,
         eager_accuracy=eager,
@@ -144,16 +168,33 @@ def task_row(subject: Subject, task: TaskImages, logits: Array) -> ParityRow:
     )
 
 
-def _agreement(precision: str, expected: Array, logits: Array) -> tuple[Share, bool, str]:
-    """Top-1 agreement; it fails where the interval lies below the least share, so that few images prove nothing.
+def _kept(task: Task, logits: Array) -> Answers:
+    return task.keep(task.answers(torch.from_numpy(np.ascontiguousarray(logits))))
 
-    An fp32 head must agree on every image that is no tie.
+
+def _scores(images: TaskImages, logits: Array) -> Array:
+    scores: Array = images.task.right(_kept(images.task, logits), torch.from_numpy(images.labels)).numpy()
+    return scores
+
+
+def _share(scores: Array) -> Share:
+    """Scores between 0 and 1 count as that much of a hit: an interval too wide rather than too narrow."""
+    return Share(round(float(scores.sum())), len(scores))
+
+
+def _agreement(precision: str, expected: Array, logits: Array, task: Task) -> tuple[Share, bool, str]:
+    """Agreement of answers; it fails where the interval lies below the least share, so that few images prove nothing.
+
+    An fp32 head must give every image's top class but for ties; of other tasks, all but a thousandth of each answer.
     """
-    same = expected.argmax(1) == logits.argmax(1)
-    share = Share(int(same.sum()), len(same))
-    least = limits.least_agreement(precision)
-    if precision == "fp32":
-        two = np.sort(expected, axis=1)[:, -2:] if expected.shape[1] > 1 else np.repeat(expected, 2, 1)
-        tie = two[:, 1] - two[:, 0] <= _TIE * expected.std(axis=1)
-        return share, bool((same | tie).all()), "top-1, but for ties"
-    return share, share.interval[1] >= least, f"top-1 >= {least:.0%}"
+    same = task.compare(_kept(task, logits), _kept(task, expected)).numpy()
+    share, least = _share(same), limits.least_agreement(precision)
+    classes = isinstance(task, Classify)
+    name = "top-1" if classes else task.agreement.partition(" ")[0]
+    if precision != "fp32":
+        return share, share.interval[1] >= least, f"{name} >= {least:.0%}"
+    if not classes:
+        return share, bool(same.mean() >= _NEARLY), f"{name} >= {_NEARLY:.1%}"
+    two = np.sort(expected, axis=1)[:, -2:] if expected.shape[1] > 1 else np.repeat(expected, 2, 1)
+    tie = two[:, 1] - two[:, 0] <= _TIE * expected.std(axis=1)
+    return share, bool(((same > 0) | tie).all()), "top-1, but for ties"

@@ -1,0 +1,74 @@
+"""What answers are judged by: class labels where they say what is right, else the unprotected network's own answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .base import Answers, Task, collect
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What N photos' answers should be.
+
+    Attributes:
+        task: says how answers are compared.
+        labels: [N] class labels, or None where the unprotected network's answers are the truth.
+        wanted: what is kept of those answers.
+    """
+
+    task: Task
+    labels: Tensor | None
+    wanted: Answers
+
+    @property
+    def labelled(self) -> bool:
+        """Whether labels say what is right."""
+        return self.labels is not None
+
+    @property
+    def metric(self) -> str:
+        """What one photo's score means."""
+        return self.task.metric if self.labelled else self.task.agreement
+
+    def right(self, kept: Answers) -> Tensor:
+        """How right each of the N photos' answers is [N], 0 to 1; `kept` as `kept_answers` left them."""
+        if self.labels is not None:
+            return self.task.right(kept, self.labels)
+        return self.task.compare(kept, self.wanted)
+
+    @property
+    def unprotected(self) -> Tensor:
+        """The same of the unprotected network itself [N]."""
+        return self.right(self.wanted)
+
+    def accuracy(self, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor) -> float:
+        """Mean score of a module [n,...] -> a tail's outputs, on N inputs."""
+        return self.right(kept_answers(self.task, module, inputs)).mean().item()
+
+
+@torch.no_grad()
+def kept_answers(
+    task: Task, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 64
+) -> Answers:
+    """Apply a module to many inputs [N,...] and keep of its outputs what comparing needs."""
+    return collect(task.keep(task.answers(module(part))) for part in inputs.split(batch_size))
+
+
+def truth_for(
+    task: Task, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor | None
+) -> Truth:
+    """What answers to N inputs should be.
+
+    Args:
+        task: the network's.
+        module: the unprotected network, or its tail.
+        inputs: [N,...], what it takes.
+        labels: [N], -1 where a photo has none; they count only where all have one and the task goes by labels.
+    """
+    told = labels if task.uses_labels and labels is not None and bool((labels >= 0).all()) else None
+    return Truth(task, told, kept_answers(task, module, inputs))
