@@ -64,7 +64,7 @@ def trained(data: str) -> nn.Module:
     """The network after a few seconds of training."""
     torch.manual_seed(0)
     model = network()
-    train = load_data(data, preprocess_for((3, SIDE, SIDE))).victim_train
+    train = load_data(data, preprocess_for((3, SIDE, SIDE)), labels=PHOTOS).victim_train
     optimizer = torch.optim.Adam(model.parameters(), 5e-3)
     for _ in range(15):
         for index in torch.randperm(len(train)).split(32):

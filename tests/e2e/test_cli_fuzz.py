@@ -84,7 +84,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
     did("partition", "digits_resnet", "--input", "1x28x28", "--cut", "layer2", "-o", fresh)
     shutil.copytree(fresh, protected)
-    did("protect", protected, "--method", "gaussian", "--data", "digits")
+    did("protect", protected, "--method", "gaussian", "--data", "digits", "--anyway")
     shutil.copytree(protected, packaged)
     did("convert", packaged, "--to", "onnx")
     did("package", packaged, "--goldens-count", "2")
