@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from torch import Tensor
     from torch.export import ExportedProgram
-    from torch.fx import Node
+    from torch.fx import Graph, Node
 
 #: floats of this size are whole numbers; 1.5 * 2**23, so that negative numbers stay in the same binade
 _NO_FRACTION = 12582912.0
@@ -21,6 +22,8 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
       the integers 3 and 6, which end as casts outside the delegate; it becomes clamp(x + 3.0, 0, 6) / 6.0.
     - round (of a head that emits codes) has no XNNPACK form either; adding 1.5 * 2**23 leaves no bits behind the point,
       so the sum is rounded half to even, and subtracting it again is exact.
+    - a product of matrices of rank 4 is decomposed into expand_copy, which has no XNNPACK form, and bmm; where nothing
+      broadcasts, it becomes bmm between two reshapes, which XNNPACK's own kernels get right.
     - any other integer constant beside a float tensor becomes a float, for the same reason.
     """
     import torch
@@ -32,6 +35,8 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
             _spell_out_hardsigmoid(node)
         elif node.target == aten.round.default:
             _spell_out(node, [(aten.add.Tensor, (_NO_FRACTION,)), (aten.sub.Tensor, (_NO_FRACTION,))])
+        elif node.target == aten.matmul.default:
+            _without_expansion(node)
         elif node.target in arithmetic and node.meta["val"].is_floating_point():
             node.args = tuple(float(value) if type(value) is int else value for value in node.args)
     program.graph_module.recompile()
@@ -43,6 +48,31 @@ def _spell_out_hardsigmoid(node: Node) -> None:
 
     aten = torch.ops.aten
     _spell_out(node, [(aten.add.Tensor, (3.0,)), (aten.clamp.default, (0.0, 6.0)), (aten.div.Tensor, (6.0,))])
+
+
+def _without_expansion(node: Node) -> None:
+    """Products [*batch,n,k] x [*batch,k,m] of rank 4 and more, through rank 3."""
+    import torch
+
+    first, second = (operand.meta["val"] for operand in node.all_input_nodes)
+    if first.dim() < 4 or first.shape[:-2] != second.shape[:-2]:
+        return
+    graph, made, reshape = node.graph, node.meta["val"], torch.ops.aten.reshape.default
+    with graph.inserting_before(node):
+        flat = []
+        for operand in node.args:
+            value = operand.meta["val"].flatten(0, -3)
+            flat.append(_call(graph, node, reshape, (operand, list(value.shape)), value))
+        product = _call(graph, node, torch.ops.aten.bmm.default, tuple(flat), made.flatten(0, -3))
+        whole = _call(graph, node, reshape, (product, list(made.shape)), made)
+    node.replace_all_uses_with(whole)
+    graph.erase_node(node)
+
+
+def _call(graph: Graph, like: Node, target: Callable[..., Any], arguments: tuple[Any, ...], value: Tensor) -> Node:
+    node = graph.call_function(target, arguments)
+    node.meta = {**like.meta, "val": value}
+    return node
 
 
 def _spell_out(node: Node, steps: Sequence[tuple[Callable[..., Any], tuple[float, ...]]]) -> None:

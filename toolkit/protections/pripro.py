@@ -59,11 +59,12 @@ class AttentionMap(nn.Module):
     def forward(self, smashed: Tensor) -> Tensor:
         """Map smashed [B,C,h,w] -> W_A [B,1,h,w]."""
         small = self._unit_power(functional.max_pool2d(smashed, self.pool) if self.pool != (1, 1) else smashed)
-        query = self.query(small).flatten(2).transpose(1, 2)  # [B,N,C']
-        key = self.key(small).flatten(2)  # [B,C',N]
-        attention = torch.softmax(torch.bmm(query, key), dim=-1)  # [fig] no scaling, no value branch
+        inner, positions = self.query.out_channels, self.ones.shape[1]
+        query, key = (product(small).reshape(-1, 1, inner, positions) for product in (self.query, self.key))
+        # [fig] no scaling, no value branch; rank 4 because GPU delegates are reported wrong at rank 3 (LiteRT 8619)
+        attention = torch.softmax(torch.matmul(query.transpose(2, 3), key), dim=-1)  # [B,1,N,N]
         # min-max undoes the shift; summing what departs from 1/N keeps the digits that a sum near 1 would round off
-        rows = (attention - 1.0 / attention.shape[1]).unflatten(2, self.pooled)  # [B,N,h',w']
+        rows = (attention - 1.0 / positions).reshape(-1, positions, *self.pooled)  # [B,N,h',w']
         received = functional.conv2d(rows, self.ones)  # [ours] sum over the axis softmax leaves open
         return functional.interpolate(self._unit(received), size=self.size, mode="bilinear", align_corners=False)
 
