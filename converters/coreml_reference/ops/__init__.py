@@ -10,9 +10,28 @@ Source: the operator definitions of coremltools (converters/mil/mil/ops/defs), i
 from collections.abc import Callable
 from typing import Any
 
-from . import activation, binary, compressed, conv, logic, normalization, pool, reduction, resize, shape, slicing, unary
+from . import (
+    activation,
+    binary,
+    compressed,
+    conv,
+    image,
+    logic,
+    normalization,
+    order,
+    pool,
+    reduction,
+    resize,
+    scatter,
+    shape,
+    slicing,
+    unary,
+)
 
-_FILES = (activation, binary, compressed, conv, logic, normalization, pool, reduction, resize, shape, slicing, unary)
+_FILES = (
+    *(activation, binary, compressed, conv, image, logic, normalization, order, pool, reduction, resize),
+    *(scatter, shape, slicing, unary),
+)
 
 #: operator type -> its function
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -44,3 +44,10 @@ def layer_norm(
 def l2_norm(x: Tensor, epsilon: Tensor | float = 1e-6) -> Tensor:
     """Divide by the root of the sum of squares over the last three axes."""
     return x / torch.sqrt((x * x).sum((-3, -2, -1), keepdim=True) + epsilon)
+
+
+def local_response_norm(
+    x: Tensor, size: Tensor, alpha: Tensor | float = 1e-4, beta: Tensor | float = 0.75, k: Tensor | float = 1.0
+) -> Tensor:
+    """x [N,C,*] over (k + alpha / size * the sum of squares of `size` neighbouring channels) to the power of beta."""
+    return torch.nn.functional.local_response_norm(x, int(size), float(alpha), float(beta), float(k))

@@ -38,8 +38,14 @@ def avg_pool(
     exclude_padding_from_average: Tensor | bool = False,
     ceil_mode: Tensor | bool = False,
 ) -> Tensor:
-    """x [N,C,*size] -> the mean of each window, with the padding counted as zeros or left out."""
+    """x [N,C,*size] -> the mean of each window, with the padding counted as zeros or left out.
+
+    What ceil_mode adds at the end is padding to Core ML, and counts where padding does: unlike torch, it then divides
+    by the whole kernel. Source: MIL's documentation, coremltools issue 2772 and pull request 2844.
+    """
     kernel, steps, pads = _window(x, kernel_sizes, pad_type, strides, pad, ceil_mode)
+    if ceil_mode and not exclude_padding_from_average:
+        pads, ceil_mode = _reaching(x, kernel, steps, pads), False
     both = symmetric(pads)
     average = _AVERAGE[x.dim()]
     if both is not None:
@@ -49,6 +55,18 @@ def avg_pool(
         return means
     share = average(padded(torch.ones_like(x[:1, :1]), pads), kernel, steps)
     return means / share
+
+
+def _reaching(x: Tensor, kernel: list[int], steps: list[int], pads: list[int]) -> list[int]:
+    """Grow the padding at the end of each axis to where the last window of ceil_mode ends."""
+    grown = list(pads)
+    for axis, (size, width, step) in enumerate(zip(x.shape[2:], kernel, steps, strict=True)):
+        before, after = pads[2 * axis], pads[2 * axis + 1]
+        made = -(-(size + before + after - width) // step) + 1
+        if (made - 1) * step >= size + before and before + after > 0:
+            made -= 1
+        grown[2 * axis + 1] = max((made - 1) * step + width - size - before, after)
+    return grown
 
 
 def _window(

@@ -95,3 +95,29 @@ def fill(shape: Tensor, value: Tensor | float = 0.0) -> Tensor:
 def shape(x: Tensor) -> Tensor:
     """The sizes of x, as a vector."""
     return torch.tensor(x.shape, dtype=torch.int32)
+
+
+def pixel_shuffle(x: Tensor, upscale_factor: Tensor) -> Tensor:
+    """[n, C f f, H, W] -> [n, C, H f, W f], as torch does it."""
+    return torch.nn.functional.pixel_shuffle(x, int(upscale_factor))
+
+
+def pixel_unshuffle(x: Tensor, downscale_factor: Tensor) -> Tensor:
+    """[n, C, H f, W f] -> [n, C f f, H, W]."""
+    return torch.nn.functional.pixel_unshuffle(x, int(downscale_factor))
+
+
+def depth_to_space(x: Tensor, block_size: Tensor) -> Tensor:
+    """[n, b b C, H, W] -> [n, C, H b, W b]: unlike pixel_shuffle, the place in the block is the slower index."""
+    n, channels, height, width = x.shape
+    b = int(block_size)
+    parts = x.reshape(n, b, b, channels // (b * b), height, width)
+    return parts.permute(0, 3, 4, 1, 5, 2).reshape(n, channels // (b * b), height * b, width * b)
+
+
+def space_to_depth(x: Tensor, block_size: Tensor) -> Tensor:
+    """[n, C, H b, W b] -> [n, b b C, H, W], the inverse of depth_to_space."""
+    n, channels, height, width = x.shape
+    b = int(block_size)
+    parts = x.reshape(n, channels, height // b, b, width // b, b)
+    return parts.permute(0, 3, 5, 1, 2, 4).reshape(n, channels * b * b, height // b, width // b)

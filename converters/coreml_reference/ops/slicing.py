@@ -67,10 +67,14 @@ def gather(
     batch_dims: Tensor | int = 0,
     validate_indices: Tensor | bool = False,
 ) -> Tensor:
-    """Take the given indices along an axis; negative ones count from its end."""
-    if int(batch_dims):
-        raise ValueError("batch_dims other than 0")
+    """Take the given indices along an axis; negative ones count from its end. The first axes may be shared."""
     at = int(axis) % x.dim()
+    shared = int(batch_dims)
+    if shared:
+        if x.shape[:shared] != indices.shape[:shared] or at < shared:
+            raise ValueError(f"{shared} shared axes of {list(x.shape)} and {list(indices.shape)}, axis {at}")
+        pairs = zip(x, indices, strict=True)
+        return torch.stack([gather(one, index, at - 1, shared - 1) for one, index in pairs])
     room_for([*x.shape[:at], *indices.shape, *x.shape[at + 1 :]], "A gathered tensor")
     flat = indices.reshape(-1).long()
     flat = torch.where(flat < 0, flat + x.shape[at], flat)

@@ -101,3 +101,38 @@ def square(x: Tensor) -> Tensor:
 def threshold(x: Tensor, alpha: Tensor) -> Tensor:
     """max(x, alpha)."""
     return torch.maximum(x, alpha)
+
+
+def acos(x: Tensor) -> Tensor:
+    """Angle in radians with this cosine."""
+    return torch.acos(x)
+
+
+def asin(x: Tensor) -> Tensor:
+    """Angle in radians with this sine."""
+    return torch.asin(x)
+
+
+def atan(x: Tensor) -> Tensor:
+    """Angle in radians with this tangent."""
+    return torch.atan(x)
+
+
+def atanh(x: Tensor) -> Tensor:
+    """Inverse hyperbolic tangent."""
+    return torch.atanh(x)
+
+
+def cosh(x: Tensor) -> Tensor:
+    """Hyperbolic cosine."""
+    return torch.cosh(x)
+
+
+def sinh(x: Tensor) -> Tensor:
+    """Hyperbolic sine."""
+    return torch.sinh(x)
+
+
+def tan(x: Tensor) -> Tensor:
+    """Tangent of an angle in radians."""
+    return torch.tan(x)
