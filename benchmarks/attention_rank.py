@@ -22,6 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks" / "parity")]
 import torch  # noqa: E402
 from head_overhead import latency, memory, photo  # noqa: E402
 from stamp import stamp  # noqa: E402
+from toolkit.network import load_network  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
@@ -29,11 +30,10 @@ from converters._quiet import quiet  # noqa: E402
 from converters.base import HeadProgram  # noqa: E402
 from converters.to_executorch import ToExecutorch, count_operators, lower  # noqa: E402
 from converters.to_tflite import ToTflite  # noqa: E402
-from toolkit.network import load_network  # noqa: E402
 from toolkit.partition import split  # noqa: E402
 from toolkit.protections.pripro import AttentionMap, PriPro  # noqa: E402
 
-NETWORKS = {"resnet18": "layer2", "resnet50": "layer2", "mobilenet_v3_small": "features.3", "vgg11_bn": "features.10"}
+NETWORKS = {"resnet18": "layer2", "mobilenet_v3_small": "features.3"}
 
 
 class RankThree(AttentionMap):
@@ -64,9 +64,7 @@ def measure(network: str, cut: str, rounds: int, repeats: int) -> dict[str, Any]
         block.start_from(smashed, torch.Generator().manual_seed(0))
     eps = torch.randn(smashed.shape)
     with torch.no_grad():
-        differences = [
-            float((new(backbone(image), eps) - old(backbone(image), eps)).abs().max()) for image in photos
-        ]
+        differences = [float((new(backbone(image), eps) - old(backbone(image), eps)).abs().max()) for image in photos]
     blocks = {"plain": None, "rank 3": old, "rank 4": new}
     with tempfile.TemporaryDirectory() as folder:
         files, delegates = {}, {}
@@ -79,9 +77,7 @@ def measure(network: str, cut: str, rounds: int, repeats: int) -> dict[str, Any]
                 counts = count_operators(lower(head, "fp32", "xnnpack").exported_program().graph_module)
             delegates[name] = {"delegates": counts.delegates, "outside": dict(counts.outside)}
         pairs = {"rank 4 / rank 3": ("rank 3", "rank 4"), "rank 4 / plain": ("plain", "rank 4")}
-        found = {
-            label: {"plain": files[below], "protected": files[above]} for label, (below, above) in pairs.items()
-        }
+        found = {label: {"plain": files[below], "protected": files[above]} for label, (below, above) in pairs.items()}
         return {
             "network": network,
             "cut": cut,
