@@ -54,18 +54,19 @@ def _without_expansion(node: Node) -> None:
     """Products [*batch,n,k] x [*batch,k,m] of rank 4 and more, through rank 3."""
     import torch
 
-    first, second = (operand.meta["val"] for operand in node.all_input_nodes)
+    operands = [node.args[0], node.args[1]]  # the same one twice, for a Gram matrix
+    first, second = (operand.meta["val"] for operand in operands)  # type: ignore[union-attr]
     if first.dim() < 4 or first.shape[:-2] != second.shape[:-2]:
         return
     graph, made, reshape = node.graph, node.meta["val"], torch.ops.aten.reshape.default
     with graph.inserting_before(node):
         flat = []
-        for operand in node.args:
-            value = operand.meta["val"].flatten(0, -3)
+        for operand, whole in zip(operands, (first, second), strict=True):
+            value = whole.flatten(0, -3)
             flat.append(_call(graph, node, reshape, (operand, list(value.shape)), value))
         product = _call(graph, node, torch.ops.aten.bmm.default, tuple(flat), made.flatten(0, -3))
-        whole = _call(graph, node, reshape, (product, list(made.shape)), made)
-    node.replace_all_uses_with(whole)
+        result = _call(graph, node, reshape, (product, list(made.shape)), made)
+    node.replace_all_uses_with(result)
     graph.erase_node(node)
 
 

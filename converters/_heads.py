@@ -13,6 +13,8 @@ from ._quiet import quiet
 from .base import ConverterError, HeadProgram, TensorSpec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
     from torch.export import ExportedProgram
 
@@ -43,17 +45,24 @@ def describe(head: HeadProgram) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpe
     )
 
 
-def exported(head: HeadProgram) -> ExportedProgram:
-    """Export backbone and block as one program with inputs `image` and `eps`."""
-    return exported_module(head.module(), head.example())
+def exported(head: HeadProgram, target: str) -> ExportedProgram:
+    """Export backbone and block as one program with inputs `image` and `eps`, in words that the target knows."""
+    return exported_module(head.module(), head.example(), target)
 
 
-def exported_module(module: nn.Module, example: tuple[Tensor, ...]) -> ExportedProgram:
-    """Export a module in the form that all converters take."""
+def exported_module(
+    module: nn.Module, example: tuple[Tensor, ...] | Mapping[str, Tensor], target: str
+) -> ExportedProgram:
+    """Export a module in the form that a converter takes, see plain/.
+
+    Raises:
+        ConverterError: it has an operator that this target cannot express.
+    """
     import torch
 
-    with torch.no_grad():
-        program = torch.export.export(module, example)
+    from .plain import plain
+
+    program = plain(module, example, target)
     for node in program.graph.nodes:
         # torch leaves a pooling's stride out where it equals the window; Core ML's converters want it
         if node.target == torch.ops.aten.max_pool2d.default and len(node.args) == 2:
@@ -104,6 +113,25 @@ def converting(target: str, precision: str) -> Iterator[None]:
         raise ConverterError(
             f"This head cannot be expressed as {target} {precision} ({type(error).__name__}: {reason}); "
             "choose another cut, precision or target, or replace that operator in the network."
+        ) from error
+
+
+@contextmanager
+def running(runtime: str, entry: Path) -> Iterator[None]:
+    """Execute a file; whatever its runtime throws becomes one sentence.
+
+    Raises:
+        ConverterError: the runtime failed.
+    """
+    try:
+        yield
+    except ConverterError:
+        raise
+    except Exception as error:  # kernels raise anything at all
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")[:300]
+        raise ConverterError(
+            f"{runtime} failed while it ran {entry.name} ({reason}); convert the head for another precision, backend "
+            "or cut, and see with verify --explain which operator departs."
         ) from error
 
 

@@ -64,7 +64,9 @@ def to_int8(path: Path, head: HeadProgram) -> None:
         prepared = Path(folder) / "prepared.onnx"
         # its optimiser would drop the scopes that tell the block from the backbone
         quant_pre_process(str(path), str(prepared), skip_optimization=True, skip_symbolic_shape=True)
-        floats = [node.name for node in onnx.load(prepared).graph.node if _stays_float(node)]
+        graph = onnx.load(prepared).graph
+        weights = {value.name: list(value.dims) for value in graph.initializer}
+        floats = [node.name for node in graph.node if _stays_float(node) or _too_coarse(node, weights)]
         _quantise(prepared, feeds, path, QuantType.QInt8, floats)
 
 
@@ -94,6 +96,19 @@ def _quantise(
         weight_type=QuantType.QInt8,
         nodes_to_exclude=floats,
     )
+
+
+def _too_coarse(node: Any, weights: dict[str, list[int]]) -> bool:  # noqa: ANN401 - onnx ships no types
+    """Whether int8 leaves nothing of an operator, or onnxruntime's quantiser cannot do it.
+
+    Attention: int8 softmax has no resolution left, and its products are of activations alone. A transposed convolution
+    in groups has its weights' channels on two axes, of which the quantiser knows one.
+    """
+    if node.op_type == "ConvTranspose":
+        return any(entry.name == "group" and entry.i > 1 for entry in node.attribute)
+    if node.op_type == "MatMul":
+        return not any(name in weights for name in node.input)
+    return node.op_type in ("Softmax", "Where")
 
 
 def _stays_float(node: Any) -> bool:  # noqa: ANN401 - onnx ships no types

@@ -50,8 +50,15 @@ def to_int8(path: Path, head: HeadProgram) -> None:
         activation_num_bits=8,
         weight_num_bits=8,
     )
+    known = qtyping.TFLOperationName
     # inputs and outputs stay float32, and so do transpositions: those of eps and of the output carry no scope
-    for name in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT, qtyping.TFLOperationName.TRANSPOSE):
+    whole = (known.INPUT, known.OUTPUT, known.TRANSPOSE)
+    # int8 leaves little of attention (its softmax, and products of activations), of choices between features, and of
+    # norms, whose squares and quotients span more than 256 steps tell apart
+    attention = (known.SOFTMAX, known.BATCH_MATMUL)
+    choices = (known.SELECT, known.SELECT_V2)
+    norms = (known.SUB, known.SQUARED_DIFFERENCE, known.SQRT, known.RSQRT, known.DIV)
+    for name in (*whole, *attention, *choices, *norms):
         maker.update_quantization_recipe(
             regex=".*", operation_name=name, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE
         )

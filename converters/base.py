@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     import numpy as np
     from torch import Tensor, nn
+    from torch.export import ExportedProgram
 
     Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
 
 class ConverterError(Exception):
-    """A conversion that cannot be done: one sentence with what was expected and what to do."""
+    """A conversion that cannot be done, or a file that does not run: one sentence, with what to do."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,21 @@ class Conversion:
 
 
 @dataclass(frozen=True)
+class Traced:
+    """One operator of a converted file, as its runtime executed it once.
+
+    Attributes:
+        operator: what the file calls it, such as ``CONV_2D``.
+        inputs: names of the values that it reads.
+        outputs: name -> its result, float32, where the runtime tells it; None where it does not.
+    """
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: Mapping[str, Array | None]
+
+
+@dataclass(frozen=True)
 class Steps:
     """What a converted head computes on its way.
 
@@ -126,10 +142,18 @@ class Converter(ABC):
     precisions: ClassVar[tuple[str, ...]]
     #: first is the default
     backends: ClassVar[tuple[str, ...]]
+    #: what conversion needs: import name -> distribution
+    packages: ClassVar[Mapping[str, str]]
+    #: the distribution among them whose version is the runtime's
+    runtime: ClassVar[str]
+    #: whether the results that `trace` gives carry the names of the exported graph's nodes
+    keeps_names: ClassVar[bool] = False
 
-    @abstractmethod
     def missing(self) -> str | None:
-        """Name the package that conversion lacks on this machine, or None. Must not import it."""
+        """Name the first package that conversion lacks on this machine, or None. Imports nothing."""
+        from ._heads import absent
+
+        return absent(self.packages)
 
     @abstractmethod
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
@@ -155,6 +179,33 @@ class Converter(ABC):
 
         Raises:
             ConverterError: the head cannot be expressed so.
+        """
+        return None
+
+    def spelled(self, head: HeadProgram) -> ExportedProgram:
+        """Export a head as this target's converter reads it; eager torch's values, this graph's names.
+
+        Raises:
+            ConverterError: it has an operator that this target cannot express.
+        """
+        from ._heads import exported
+
+        return exported(head, self.name)
+
+    def trace(self, entry: Path, inputs: Mapping[str, Array]) -> Sequence[Traced] | None:
+        """Execute a file once and hand out what its operators computed; None where the format hides it.
+
+        Args:
+            entry: as `load` takes it.
+            inputs: as `Runner.run` takes them.
+        """
+        return None
+
+    def profile(self, entry: Path, inputs: Mapping[str, Array], runs: int) -> Mapping[str, tuple[int, float]] | None:
+        """Ask the runtime's own profiler where one run's time goes, on one thread.
+
+        Returns:
+            Operator -> (calls, milliseconds); None where the runtime has no profiler that opens here.
         """
         return None
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._heads import SMASHED, absent, check_choice, check_feed, converting, describe, exported, versions
+from ._heads import SMASHED, check_choice, check_feed, converting, describe, exported, running, versions
 from ._quiet import quiet
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
+from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Traced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from torch.export import ExportedProgram
 
     from .base import Array
 
@@ -24,6 +26,7 @@ class CoremlRunner(Runner):
     """An .mlpackage head in Core ML itself; macOS only."""
 
     def __init__(self, entry: Path) -> None:
+        self._entry = entry
         with quiet():
             import coremltools
 
@@ -33,7 +36,8 @@ class CoremlRunner(Runner):
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
         check_feed(inputs, self.shapes)
-        result: Any = self._model.predict(dict(inputs))[SMASHED]
+        with running("Core ML", self._entry):
+            result: Any = self._model.predict(dict(inputs))[SMASHED]
         array: Array = result
         return array
 
@@ -66,10 +70,9 @@ class ToCoreml(Converter):
     extra = "coreml"
     precisions = ("fp32", "fp16", "w8", "w6", "w4")
     backends = ("mlprogram",)
-
-    def missing(self) -> str | None:
-        """Name the first package that is not installed; see the base class."""
-        return absent({"torch": "torch", "coremltools": "coremltools"})
+    packages: ClassVar = {"torch": "torch", "coremltools": "coremltools"}
+    runtime = "coremltools"
+    keeps_names = True
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
         """Write head.mlpackage into `out`; see the base class."""
@@ -82,7 +85,7 @@ class ToCoreml(Converter):
             import numpy as np
 
             model = coremltools.convert(
-                exported(_half_precision_steps(head)).run_decompositions({}),
+                exported(_half_precision_steps(head), self.name).run_decompositions({}),
                 convert_to="mlprogram",
                 minimum_deployment_target=coremltools.target.iOS16,
                 compute_precision=coremltools.precision.FLOAT32
@@ -105,6 +108,20 @@ class ToCoreml(Converter):
         if not entry.is_dir():
             raise ConverterError(f"{entry} is not an .mlpackage folder; convert the head again.")
         return CoremlRunner(entry) if sys.platform == "darwin" else ReferenceRunner(entry)
+
+    def trace(self, entry: Path, inputs: Mapping[str, Array]) -> Sequence[Traced]:
+        """Evaluate once, operator by operator; a saved program keeps the graph's names. See the base class."""
+        from .coreml_reference import load_program
+
+        program = load_program(entry)
+        return [
+            Traced(program.kind_of(name), (), {name.removesuffix("_cast_fp16"): value})
+            for name, value in program.trace(inputs).items()
+        ]
+
+    def spelled(self, head: HeadProgram) -> ExportedProgram:
+        """With codes as whole numbers, see `convert`; see the base class."""
+        return super().spelled(_half_precision_steps(_float_codes(head)))
 
     def stand_in(self, entry: Path) -> Runner | None:
         """Open on the reference evaluator, wherever this runs."""

@@ -6,13 +6,12 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._delegable import delegable
 from ._heads import (
     EPS,
     IMAGE,
-    absent,
     calibration,
     check_choice,
     check_feed,
@@ -20,6 +19,7 @@ from ._heads import (
     describe,
     exported,
     exported_module,
+    running,
     versions,
 )
 from ._quiet import quiet
@@ -132,7 +132,8 @@ class ExecutorchRunner(Runner):
         if _Pool.ensure(self._threads) != self._pool:
             self._load()
         feed = [torch.from_numpy(inputs[name]) for name in self.shapes]
-        return [output.numpy() for output in self._method.execute(feed)]
+        with running("ExecuTorch", self._entry):
+            return [output.numpy() for output in self._method.execute(feed)]
 
 
 class ToExecutorch(Converter):
@@ -142,10 +143,8 @@ class ToExecutorch(Converter):
     extra = "executorch"
     precisions = ("fp32", "int8")
     backends = ("xnnpack", "portable", "coreml", "vulkan")
-
-    def missing(self) -> str | None:
-        """Name the first package that is not installed; see the base class."""
-        return absent({"torch": "torch", "executorch": "executorch", "torchao": "torchao"})
+    packages: ClassVar = {"torch": "torch", "executorch": "executorch", "torchao": "torchao"}
+    runtime = "executorch"
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
         """Write head.pte into `out`; see the base class."""
@@ -175,6 +174,12 @@ class ToExecutorch(Converter):
         """Open a converted file; see the base class."""
         return ExecutorchRunner(entry, threads)
 
+    def profile(self, entry: Path, inputs: Mapping[str, Array], runs: int) -> Mapping[str, tuple[int, float]]:
+        """Read an ETDump down to the delegate's own kernels; see the base class."""
+        from ._executorch_profile import collect
+
+        return collect(entry, inputs, runs)
+
     def steps(self, head: HeadProgram, inputs: Mapping[str, Array], *, precision: str, backend: str) -> Steps:
         """Convert once more and run with every operator's result handed out; see the base class."""
         from ._executorch_steps import with_steps
@@ -182,8 +187,8 @@ class ToExecutorch(Converter):
         with tempfile.TemporaryDirectory() as folder:
             entry = Path(folder) / "head.pte"
             with converting("ExecuTorch", precision):
-                opened, names, operators = with_steps(exported(_prepared(head, precision)))
-                _write(_lowered(exported_module(opened, head.example()), backend), entry)
+                opened, names, operators = with_steps(exported(_prepared(head, precision), self.name))
+                _write(_lowered(exported_module(opened, head.example(), self.name), backend), entry)
             smashed, *results = ExecutorchRunner(entry, 1).run_all(inputs)
         return Steps(smashed, dict(zip(names, results, strict=True)), operators)
 
@@ -194,7 +199,7 @@ def lower(head: HeadProgram, precision: str, backend: str) -> Any:  # noqa: ANN4
     Returns:
         executorch.exir.EdgeProgramManager
     """
-    return _lowered(exported(_prepared(head, precision)), backend)
+    return _lowered(exported(_prepared(head, precision), ToExecutorch.name), backend)
 
 
 def _prepared(head: HeadProgram, precision: str) -> HeadProgram:
@@ -235,7 +240,7 @@ def _quantised(head: HeadProgram) -> nn.Module:
     config = replace(config, input_activation=extremes, output_activation=extremes)
     quantizer = XNNPACKQuantizer().set_global(config)
     with torch.no_grad():
-        observed = prepare_pt2e(torch.export.export(head.backbone, (head.image,)).module(), quantizer)
+        observed = prepare_pt2e(exported_module(head.backbone, (head.image,), ToExecutorch.name).module(), quantizer)
         for image in calibration(head):
             observed(image)
         quantised: nn.Module = convert_pt2e(observed)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ._heads import (
     SMASHED,
-    absent,
     check_choice,
     check_feed,
     converting,
     describe,
     exported,
     input_names,
+    running,
     versions,
 )
 from ._onnx_quantise import quantise_tail, to_fp16, to_int8
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
+from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Traced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,7 @@ class OnnxRunner(Runner):
     def __init__(self, entry: Path, threads: int) -> None:
         import onnxruntime
 
+        self._entry = entry
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -52,7 +53,8 @@ class OnnxRunner(Runner):
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
         check_feed(inputs, self.shapes)
-        result: Array = self._session.run([SMASHED], dict(inputs))[0]
+        with running("onnxruntime", self._entry):
+            result: Array = self._session.run([SMASHED], dict(inputs))[0]
         return result
 
 
@@ -63,10 +65,9 @@ class ToOnnx(Converter):
     extra = "onnx"
     precisions = ("fp32", "fp16", "int8")
     backends = ("cpu",)
-
-    def missing(self) -> str | None:
-        """Name the first package that is not installed; see the base class."""
-        return absent({"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"})
+    packages: ClassVar = {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"}
+    runtime = "onnxruntime"
+    keeps_names = True
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
         """Write head.onnx into `out`; see the base class."""
@@ -74,7 +75,7 @@ class ToOnnx(Converter):
         check_choice(self.name, "backend", backend, self.backends)
         entry = out / "head.onnx"
         with converting("ONNX", precision):
-            _write(exported(head), input_names(head), SMASHED, entry)
+            _write(exported(head, self.name), input_names(head), SMASHED, entry)
             if precision == "fp16":
                 to_fp16(entry)
             elif precision == "int8":
@@ -89,6 +90,19 @@ class ToOnnx(Converter):
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
         """Open a converted file; see the base class."""
         return OnnxRunner(entry, threads)
+
+    def trace(self, entry: Path, inputs: Mapping[str, Array]) -> Sequence[Traced]:
+        """Run once with every value handed out; see the base class."""
+        from ._onnx_inside import trace
+
+        with running("onnxruntime", entry):
+            return trace(entry, inputs)
+
+    def profile(self, entry: Path, inputs: Mapping[str, Array], runs: int) -> Mapping[str, tuple[int, float]]:
+        """Read onnxruntime's profile of its kernels; see the base class."""
+        from ._onnx_inside import profile
+
+        return profile(entry, inputs, runs)
 
 
 def export_tail(tail: nn.Module, smashed_example: Tensor, out: Path) -> Path:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from ._heads import SMASHED, absent, check_choice, check_feed, converting, describe, input_names, versions
+from ._heads import (
+    SMASHED,
+    check_choice,
+    check_feed,
+    converting,
+    describe,
+    exported_module,
+    input_names,
+    running,
+    versions,
+)
 from ._quiet import quiet
 from ._tflite_quantise import to_fp16, to_int8
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner
+from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Traced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .base import Array
@@ -20,6 +30,7 @@ class TfliteRunner(Runner):
     """A .tflite head in LiteRT's interpreter, with its built-in XNNPACK kernels."""
 
     def __init__(self, entry: Path, threads: int) -> None:
+        self._entry = entry
         try:
             with quiet():
                 from ai_edge_litert.interpreter import Interpreter
@@ -36,7 +47,8 @@ class TfliteRunner(Runner):
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
         check_feed(inputs, self.shapes)
-        result: Array = self._call(**inputs)[SMASHED]
+        with running("LiteRT", self._entry):
+            result: Array = self._call(**inputs)[SMASHED]
         return result
 
 
@@ -47,17 +59,13 @@ class ToTflite(Converter):
     extra = "tflite"
     precisions = ("fp32", "fp16", "int8")
     backends = ("cpu",)
-
-    def missing(self) -> str | None:
-        """Name the first package that is not installed; see the base class."""
-        return absent(
-            {
-                "torch": "torch",
-                "litert_torch": "litert-torch",
-                "ai_edge_litert": "ai-edge-litert",
-                "ai_edge_quantizer": "ai-edge-quantizer",
-            }
-        )
+    packages: ClassVar = {
+        "torch": "torch",
+        "litert_torch": "litert-torch",
+        "ai_edge_litert": "ai-edge-litert",
+        "ai_edge_quantizer": "ai-edge-quantizer",
+    }
+    runtime = "ai-edge-litert"
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
         """Write head.tflite into `out`; see the base class."""
@@ -70,7 +78,10 @@ class ToTflite(Converter):
             from ._compose import NamedOutput
 
             feed = dict(zip(input_names(head), head.example(), strict=True))
-            model = litert_torch.convert(NamedOutput(head.module()).eval(), sample_kwargs=feed)
+            module = exported_module(NamedOutput(head.module()).eval(), feed, self.name).module()
+            # a graph cannot be told to, and litert-torch warns of modules in training mode
+            module.training = False
+            model = litert_torch.convert(module, sample_kwargs=feed)
             # its own export() ends the process when the disk is full
             entry.write_bytes(model.model_content())
             if precision == "fp16":
@@ -89,3 +100,10 @@ class ToTflite(Converter):
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
         """Open a converted file; see the base class."""
         return TfliteRunner(entry, threads)
+
+    def trace(self, entry: Path, inputs: Mapping[str, Array]) -> Sequence[Traced]:
+        """Run once without delegates, all tensors kept; see the base class."""
+        from ._tflite_inside import trace
+
+        with running("LiteRT", entry):
+            return trace(entry, inputs)

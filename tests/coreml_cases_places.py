@@ -29,9 +29,7 @@ def scatter_row(mode: str, change) -> Case:
             made[row] = change(made[row], update)
         return made
 
-    return Case(
-        lambda x: mb.scatter(data=x, indices=ROWS, updates=normal(3, 4), mode=mode), (DEEP,), expect, note=mode
-    )
+    return Case(lambda x: mb.scatter(data=x, indices=ROWS, updates=normal(3, 4), mode=mode), (DEEP,), expect, note=mode)
 
 
 PLACES: dict[str, list[Case] | Case] = {

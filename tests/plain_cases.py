@@ -236,10 +236,11 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "squared, clamped, root": lambda: Apply(lambda x: (x.pow(2) + x.clamp(min=0.1).sqrt() + x.pow(3) / 4).pow(0.5)),
     "grid sample": lambda: Apply(
         lambda x: functional.grid_sample(
-            x, functional.affine_grid(torch.eye(2, 3)[None] * 0.7, [1, 8, 9, 9], align_corners=False),
+            x,
+            functional.affine_grid(torch.eye(2, 3)[None] * 0.7, [1, 8, 9, 9], align_corners=False),
             align_corners=False,
         )
-    ),  # fmt: skip
+    ),
     "Fourier transform": lambda: Apply(lambda x: torch.fft.rfft2(x).abs() / 16),
 }
 

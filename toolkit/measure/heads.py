@@ -28,8 +28,6 @@ from .process import HeadProcess
 from .profile import slowest_operators
 from .timing import Effort, Timed, interleave
 
-#: where a target's runtime version is read from
-RUNTIMES = {"executorch": "executorch", "tflite": "ai-edge-litert", "onnx": "onnxruntime", "coreml": "coremltools"}
 WARMUPS = 3
 
 
@@ -196,7 +194,7 @@ def _row(head: HeadFile, threads: int, opened: Mapping[str, Any], timed: Timed) 
 
 def runtime_name(target: str) -> str:
     """Name a target's runtime with its version."""
-    package = RUNTIMES.get(target, target)
+    package = plugins.load(converters, "target", target, Converter, prefix="to_").runtime  # type: ignore[type-abstract]
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:

@@ -1,16 +1,18 @@
 """Where a head's time goes, operator by operator, as the runtime's own profiler tells it.
 
-One file per runtime, profile_<target>.py, with `collect(entry, inputs, runs) -> {operator: (calls, total ms)}`
-for one run. A target without such a file has no profiler that its Python package opens.
+`Converter.profile` asks it; a target that does not override it has no profiler that its Python package opens.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import converters
+from converters.base import Converter
+
+from .. import plugins
 from ..records.latency import OperatorRow
 from .process import HeadProcess
 
@@ -23,7 +25,8 @@ SLOWEST = 10
 
 def can_profile(target: str) -> bool:
     """Whether there is a profiler for this target's runtime."""
-    return importlib.util.find_spec(f"{__package__}.profile_{target}") is not None
+    kind = plugins.load(converters, "target", target, Converter, prefix="to_")  # type: ignore[type-abstract]
+    return kind.profile is not Converter.profile
 
 
 def slowest_operators(head: HeadFile, inputs: Path) -> list[OperatorRow]:

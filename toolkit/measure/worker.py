@@ -6,7 +6,6 @@ to, and its peak memory is its own. The parent speaks JSON lines: one order in, 
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
@@ -28,7 +27,7 @@ class Worker:
     """Obeys the parent's orders: `prepare`, `open`, then `turn` as often as it likes."""
 
     def __init__(self) -> None:
-        self._target = ""
+        self._converter: Converter | None = None
         self._entry = Path()
         self._load: Callable[[], Runner] | None = None
         self._runner: Runner | None = None
@@ -37,7 +36,7 @@ class Worker:
     def prepare(self, target: str, entry: str, threads: int, inputs: str) -> dict[str, object]:
         """Bring the runtime's own libraries in, which belongs to no head's loading time."""
         converter = plugins.load(converters, "target", target, Converter, prefix="to_")()  # type: ignore[type-abstract]
-        self._target, self._entry = target, Path(entry)
+        self._converter, self._entry = converter, Path(entry)
         self._load = partial(converter.load, self._entry, threads=threads)
         self._load()  # thrown away; it has never run, so the first run is still to come
         self._inputs = dict(load_file(inputs))
@@ -73,8 +72,9 @@ class Worker:
 
     def profile(self, runs: int) -> dict[str, object]:
         """Ask the runtime's profiler: {operator: [calls, ms]} of one run."""
-        profiler = importlib.import_module(f"{__package__}.profile_{self._target}")
-        return {"operators": profiler.collect(self._entry, self._inputs, runs)}
+        if self._converter is None:
+            raise RuntimeError("a worker must be prepared before it can profile a head")
+        return {"operators": dict(self._converter.profile(self._entry, self._inputs, runs) or {})}
 
     def _run_once(self) -> float:
         if self._runner is None:

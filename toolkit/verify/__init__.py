@@ -2,7 +2,7 @@
 
 Read in this order: report.py (the flow), replay.py (the goldens), judging.py with numeric.py and privacy.py (the
 verdicts), task.py (through the tail), diagnose.py and relation.py (naming a fault by experiment), explain.py (the first
-layer that departs; eager.py and tensors_*.py find the layers), device.py and
+layer that departs; eager.py and traced.py find the layers), device.py and
 elsewhere.py (phones, aarch64, old runtimes).
 """
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch.export import ExportedProgram
 
-    from converters.base import HeadProgram
+    from converters.base import Converter, HeadProgram
 
     from .replay import Array
 
@@ -111,15 +111,16 @@ def fused(eager: Mapping[str, EagerLayer], known: Collection[str], layer: EagerL
         chain.append(layer)
 
 
-def eager_layers(head: HeadProgram, feed: Mapping[str, Array]) -> dict[str, EagerLayer]:
-    """Run the head operator by operator, in the graph's order.
+def eager_layers(made_by: Converter, head: HeadProgram, feed: Mapping[str, Array]) -> dict[str, EagerLayer]:
+    """Run the head operator by operator with torch, in the graph's order and under the names that converters see.
 
     Args:
+        made_by: the converter whose file is looked at.
         head: as it is given to converters.
         feed: image [1,C,H,W] and, where the head takes noise, eps [1,...].
     """
     with torch.no_grad(), exporting():
-        program = torch.export.export(head.module(), head.example()).run_decompositions({})
+        program = made_by.spelled(head).run_decompositions({})
         recorder = _Recorder(program)
         recorder.run(*recorder.states, *(torch.from_numpy(feed[name]) for name in ("image", "eps") if name in feed))
     modules = _modules(program)
@@ -177,5 +178,6 @@ def _modules(program: ExportedProgram) -> dict[str, str]:
 def _operator(node: Node) -> str:
     if node.name.startswith(_FOLDED):
         return _operator(node.all_input_nodes[0]) if node.all_input_nodes else node.name
-    name = str(node.target).removeprefix("aten.").partition(".")[0].strip("_")
+    parts = str(node.target).split(".")  # such as aten.conv2d.default
+    name = (parts[1] if len(parts) > 1 else parts[0]).strip("_")
     return "batch_norm" if "batch_norm" in name else name

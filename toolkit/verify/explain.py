@@ -10,7 +10,7 @@ from ..convert.heads import converter, head_program
 from ..errors import BundleError
 from ..package.cases import BLACK, GREY, WHITE
 from ..package.limits import tolerance_of
-from . import tensors_coreml, tensors_executorch, tensors_onnx, tensors_tflite
+from . import traced
 from .codes import Codes
 from .compare import max_abs, sqnr_db
 from .eager import Pair, eager_layers
@@ -43,8 +43,6 @@ _SAME = 1e-6
 _SUMS = ("add", "sub", "rsub", "cat")
 #: the module that makes codes of the features: what it rounds is no departure
 _CODES = "codes"
-#: formats whose files tell every intermediate result
-_READERS = {"onnx": tensors_onnx.read, "coreml": tensors_coreml.read, "tflite": tensors_tflite.read}
 
 
 @dataclass(frozen=True)
@@ -130,8 +128,8 @@ def explain_head(
 ) -> Explanation:
     """Compare one converted file with eager torch layer by layer.
 
-    The files of ONNX, TFLite and Core ML tell their intermediate results. ExecuTorch's do not: there the head is
-    converted once more, with all of them handed out.
+    Files of some formats tell their intermediate results (`Converter.trace`). Of others the head is converted once
+    more, with all of them handed out (`Converter.steps`); where neither is there, only the answer is compared.
 
     Args:
         program: what was converted.
@@ -142,14 +140,19 @@ def explain_head(
         goldens: inputs and eager torch's answers.
         codes: of a head that emits codes; its layers are compared up to the features that the codes stand for.
     """
-    answers = goldens.replay(converter(target).load(entry).run)
+    made_by = converter(target)
+    answers = goldens.replay(made_by.load(entry).run)
     sqnrs = _sqnrs(goldens, answers, codes)
     threshold = _DEPARTS.get(precision, _DEPARTS_ELSE)
     row = _telling_row(goldens, sqnrs, precision, threshold)
     feed = goldens.feed(row)
-    eager = eager_layers(program, feed)
-    steps = converter(target).steps(program, feed, precision=precision, backend=backend)
-    pairs = _READERS[target](entry, feed, eager, threshold) if steps is None else tensors_executorch.read(steps, eager)
+    eager = eager_layers(made_by, program, feed)
+    steps = made_by.steps(program, feed, precision=precision, backend=backend)
+    if steps is not None:
+        pairs = traced.of_steps(steps, eager)
+    else:
+        trace = made_by.trace(entry, feed)
+        pairs = traced.pairs(trace, made_by.keeps_names, answers[row : row + 1], eager, threshold)
     pairs = [pair for pair in pairs if pair.chain[-1].module != _CODES]
     layers = [_compare(pair, threshold) for pair in pairs]
     if steps is not None and sqnr_db(answers[row : row + 1], steps.smashed) < _SAME_FILE:

@@ -10,6 +10,10 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from converters.base import ConverterError
+
 from ..bundle import now_utc
 from ..convert.heads import converter
 from ..errors import BundleError, MissingExtraError, MovedDataError, UnknownNameError
@@ -152,6 +156,16 @@ def report_of(bundle: Bundle, rows: Iterable[ParityRow], device: Device | None =
 def _verify_head(
     bundle: Bundle, head: records.Head, goldens: Goldens, task: TaskImages | None, tail: TailClient | None
 ) -> list[ParityRow]:
+    """One head's rows; a file that its runtime cannot open or run is a row that failed, and the others stand."""
+    try:
+        return _head_rows(bundle, head, goldens, task, tail)
+    except ConverterError as error:
+        return [Subject.of(head, head.target).failed(str(error))]
+
+
+def _head_rows(
+    bundle: Bundle, head: records.Head, goldens: Goldens, task: TaskImages | None, tail: TailClient | None
+) -> list[ParityRow]:
     made_by = converter(head.target)
     lacking = made_by.missing()
     if lacking is not None:
@@ -165,7 +179,10 @@ def _verify_head(
     codes = Codes.of(head)
     answers = goldens.replay(runner.run)
     rows = judge(bundle, subject, goldens, answers, runner.run, codes)
-    if tail is not None:
+    if tail is not None and not np.isfinite(answers).all():
+        # a tail refuses such features by name, which would say nothing of where they come from
+        rows.append(subject.failed("its features are not finite: see which operator departs with verify --explain"))
+    elif tail is not None:
         send = tail.infer if codes is None else lambda part: tail.infer(codes.to_send(part), "uint8")
         logits = through(send, answers[goldens.real()])
         agree = bool(rows[0].passed)

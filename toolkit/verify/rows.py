@@ -79,6 +79,10 @@ class Subject:
             eager_accuracy=eager_accuracy,
         )
 
+    def failed(self, reason: str) -> ParityRow:
+        """Say that there is nothing to compare because the head itself failed."""
+        return self.row("run", "none", "none", False, note=reason)
+
     def not_run(self, reason: str) -> ParityRow:
         """Say that nothing was compared, which is no pass."""
         return self.row("not run", "none", "none", None, note=reason)

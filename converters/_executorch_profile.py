@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 import statistics
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .base import Array
 
 #: rows that sum up others
 _WHOLE = ("Method::execute", "Method::init", "DELEGATE_CALL", "OPERATOR_CALL", "Program::load_method")
 
 
-def collect(entry: Path, inputs: Mapping[str, Any], runs: int) -> dict[str, tuple[int, float]]:
+def collect(entry: Path, inputs: Mapping[str, Array], runs: int) -> dict[str, tuple[int, float]]:
     """Median ms per kernel over `runs` runs; the resolution of an ETDump is a microsecond."""
     import torch
     from executorch.devtools import Inspector

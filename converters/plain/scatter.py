@@ -1,0 +1,68 @@
+"""What in-place writes become: parts of tensors put together anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ._table import constants, rewrites
+
+
+@rewrites("aten.select_scatter.default")
+def select_scatter(x: Tensor, part: Tensor, dim: int, index: int) -> Tensor:
+    """X with `part` at one place of an axis."""
+    at = index % x.shape[dim]
+    return _joined(x, part.unsqueeze(dim), dim, at, at + 1)
+
+
+@rewrites("aten.slice_scatter.default")
+def slice_scatter(
+    x: Tensor, part: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """X with `part` at a range of an axis."""
+    places = range(*slice(start, end, step).indices(x.shape[dim]))
+    if step == 1:
+        return _joined(x, part, dim, places.start, places.start + len(places))
+    with constants():
+        order = torch.arange(x.shape[dim])
+        order[places.start : places.stop : step] = torch.arange(len(places)) + x.shape[dim]
+    return torch.cat([x, part], dim).index_select(dim, order)
+
+
+def _joined(x: Tensor, part: Tensor, dim: int, start: int, end: int) -> Tensor:
+    before, after = x.narrow(dim, 0, start), x.narrow(dim, end, x.shape[dim] - end)
+    parts = [one for one in (before, part, after) if one.shape[dim]]
+    return torch.cat(parts, dim) if len(parts) > 1 else part.expand(x.shape)
+
+
+@rewrites("aten.roll.default")
+def roll(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor | None:
+    """Move along axes, what falls off at one end entering at the other."""
+    if not dims:
+        return None
+    for shift, dim in zip(shifts, dims, strict=True):
+        at = -shift % x.shape[dim]
+        if at:
+            x = torch.cat([x.narrow(dim, at, x.shape[dim] - at), x.narrow(dim, 0, at)], dim)
+    return x
+
+
+@rewrites("aten.slice.Tensor", targets=["executorch"])
+def strided_slice(
+    x: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor | None:
+    """Every step-th place of an axis; in int8, XNNPACK's delegate takes such a slice and forgets the step."""
+    if step == 1:
+        return None
+    places = range(*slice(start, end, step).indices(x.shape[dim]))
+    whole = len(places) * step
+    if places.start + whole > x.shape[dim]:
+        with constants():
+            order = torch.arange(places.start, places.stop, step)
+        return x.index_select(dim, order)
+    at = dim % x.dim()
+    before, after = x.shape[:at], x.shape[at + 1 :]
+    parts = x.narrow(at, places.start, whole).reshape(*before, len(places), step, *after)
+    return parts.narrow(at + 1, 0, 1).reshape(*before, len(places), *after)
