@@ -22,7 +22,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks" / "parity")]
 import torch  # noqa: E402
 from head_overhead import latency, memory, photo  # noqa: E402
 from stamp import stamp  # noqa: E402
-from toolkit.network import load_network  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
@@ -30,7 +29,8 @@ from converters._quiet import quiet  # noqa: E402
 from converters.base import HeadProgram  # noqa: E402
 from converters.to_executorch import ToExecutorch, count_operators, lower  # noqa: E402
 from converters.to_tflite import ToTflite  # noqa: E402
-from toolkit.partition import split  # noqa: E402
+from toolkit.partition.network import load_network  # noqa: E402
+from toolkit.partition.split import split  # noqa: E402
 from toolkit.protections.pripro import AttentionMap, PriPro  # noqa: E402
 
 NETWORKS = {"resnet18": "layer2", "mobilenet_v3_small": "features.3"}

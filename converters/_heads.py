@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -83,11 +82,6 @@ def calibration(head: HeadProgram) -> Sequence[Tensor]:
         raise ConverterError("int8 needs real images to calibrate with and was given none; name some data.")
     brightest = max(head.calibration, key=lambda image: float(image.abs().max()))
     return [*head.calibration, brightest * _OFF_GRID]
-
-
-def absent(packages: Mapping[str, str]) -> str | None:
-    """Return the first distribution of {import name: distribution} that is not installed. Imports nothing."""
-    return next((name for module, name in packages.items() if importlib.util.find_spec(module) is None), None)
 
 
 def versions(*distributions: str) -> dict[str, str]:

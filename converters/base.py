@@ -7,6 +7,7 @@ choosing targets costs nothing. This folder knows neither `toolkit` nor `cloud_t
 
 from __future__ import annotations
 
+import importlib.util
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from torch import Tensor, nn
-    from torch.export import ExportedProgram
 
     Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
@@ -151,9 +151,7 @@ class Converter(ABC):
 
     def missing(self) -> str | None:
         """Name the first package that conversion lacks on this machine, or None. Imports nothing."""
-        from ._heads import absent
-
-        return absent(self.packages)
+        return next((name for module, name in self.packages.items() if importlib.util.find_spec(module) is None), None)
 
     @abstractmethod
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
@@ -181,16 +179,6 @@ class Converter(ABC):
             ConverterError: the head cannot be expressed so.
         """
         return None
-
-    def spelled(self, head: HeadProgram) -> ExportedProgram:
-        """Export a head as this target's converter reads it; eager torch's values, this graph's names.
-
-        Raises:
-            ConverterError: it has an operator that this target cannot express.
-        """
-        from ._heads import exported
-
-        return exported(head, self.name)
 
     def trace(self, entry: Path, inputs: Mapping[str, Array]) -> Sequence[Traced] | None:
         """Execute a file once and hand out what its operators computed; None where the format hides it.

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from torch.export import ExportedProgram
-
     from .base import Array
 
 #: the least number that half precision holds in full
@@ -118,10 +116,6 @@ class ToCoreml(Converter):
             Traced(program.kind_of(name), (), {name.removesuffix("_cast_fp16"): value})
             for name, value in program.trace(inputs).items()
         ]
-
-    def spelled(self, head: HeadProgram) -> ExportedProgram:
-        """With codes as whole numbers, see `convert`; see the base class."""
-        return super().spelled(_half_precision_steps(_float_codes(head)))
 
     def stand_in(self, entry: Path) -> Runner | None:
         """Open on the reference evaluator, wherever this runs."""

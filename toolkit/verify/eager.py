@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import Interpreter, Node
 
+from converters.plain import plain
+
 from .compare import sqnr_db
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch.export import ExportedProgram
 
-    from converters.base import Converter, HeadProgram
+    from converters.base import HeadProgram
 
     from .replay import Array
 
@@ -111,16 +113,16 @@ def fused(eager: Mapping[str, EagerLayer], known: Collection[str], layer: EagerL
         chain.append(layer)
 
 
-def eager_layers(made_by: Converter, head: HeadProgram, feed: Mapping[str, Array]) -> dict[str, EagerLayer]:
+def eager_layers(target: str, head: HeadProgram, feed: Mapping[str, Array]) -> dict[str, EagerLayer]:
     """Run the head operator by operator with torch, in the graph's order and under the names that converters see.
 
     Args:
-        made_by: the converter whose file is looked at.
+        target: whose file is looked at.
         head: as it is given to converters.
         feed: image [1,C,H,W] and, where the head takes noise, eps [1,...].
     """
     with torch.no_grad(), exporting():
-        program = made_by.spelled(head).run_decompositions({})
+        program = plain(head.module(), head.example(), target).run_decompositions({})
         recorder = _Recorder(program)
         recorder.run(*recorder.states, *(torch.from_numpy(feed[name]) for name in ("image", "eps") if name in feed))
     modules = _modules(program)

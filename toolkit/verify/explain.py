@@ -146,7 +146,7 @@ def explain_head(
     threshold = _DEPARTS.get(precision, _DEPARTS_ELSE)
     row = _telling_row(goldens, sqnrs, precision, threshold)
     feed = goldens.feed(row)
-    eager = eager_layers(made_by, program, feed)
+    eager = eager_layers(target, program, feed)
     steps = made_by.steps(program, feed, precision=precision, backend=backend)
     if steps is not None:
         pairs = traced.of_steps(steps, eager)
