@@ -1,0 +1,274 @@
+"""Train one cell: a waist behind one cut with one method, by distillation from the unprotected network.
+
+    python benchmarks/privacy/photos/protect.py '{"cut": "layer2", "method": "pripro", "train": "all"}'
+
+Loss = KL(unprotected || protected) + weight * (rate + leak) / 100, all in bits per message, where `weight` follows the
+user's accuracy on validation photos. Started without noise; noise and weight come in over the first third.
+"""
+
+import copy
+import json
+import sys
+import time
+from typing import Any
+
+import data
+import networks
+import torch
+from attackers import PhotoDecoder
+from torch import Tensor, nn
+from torch.nn import functional
+from waist import Waist, inside_bits
+
+DEFAULTS: dict[str, Any] = {
+    "network": "resnet", "cut": "layer2", "method": "pripro", "train": "all", "epochs": 3, "batch": 128, "seed": 0,
+    "channels": 16, "side": 4, "level": 3, "rate": 2e-3, "rate_tuned": 5e-4, "max_drop": 0.006, "weight": 0.1,
+    "rate_term": 1.0, "leak_term": 1.0, "adversary": 0.0, "feature_term": 0.0, "task": "class", "growth": 1.02,
+    "temperature": 1.0, "early_drop": 0.03,
+}  # fmt: skip
+VIEWS = 3
+SHIFT = 3
+
+
+def split_network(name: str, cut: str, weights: str | None = None) -> tuple[nn.Sequential, nn.Sequential]:
+    """Load a trained network and cut it: (head, tail), in eval mode."""
+    record = json.loads((data.ROOT / f"{weights or name}.json").read_text())
+    network = networks.BUILD[name](**record["options"])
+    network.load_state_dict(torch.load(data.ROOT / f"{weights or name}.pt", weights_only=True))
+    parts = list(network.named_children())
+    position = [key for key, _ in parts].index(cut) + 1
+    head, tail = (
+        nn.Sequential(*(part for _, part in parts[:position])),
+        nn.Sequential(*(p for _, p in parts[position:])),
+    )
+    return (head.eval().to(memory_format=torch.channels_last), tail.eval().to(memory_format=torch.channels_last))
+
+
+def merged(logits: Tensor, task: str) -> Tensor:
+    """Turn ten logits into the user's: for the swap, vehicle or animal."""
+    if task == "class":
+        return logits
+    animal = torch.zeros(10, dtype=torch.bool)
+    animal[list(data.ANIMALS)] = True
+    return torch.stack([logits[:, ~animal].logsumexp(1), logits[:, animal].logsumexp(1)], 1)
+
+
+def truth(labels: Tensor, task: str) -> Tensor:
+    return labels if task == "class" else torch.isin(labels, torch.tensor(data.ANIMALS)).long()
+
+
+def view(photos: Tensor, number: int, seed: int = 7) -> Tensor:
+    """View `number` of the victim's photos: each flipped and moved, the same in every run."""
+    return data.augment(photos, torch.Generator().manual_seed(1000 * seed + number), SHIFT)
+
+
+@torch.no_grad()
+def teacher_logits(network: str, photos: Tensor) -> Tensor:
+    """What the unprotected network says of every view [VIEWS,N,10]; computed once, kept as a file."""
+    file = data.ROOT / f"{network}-teacher.pt"
+    if not file.exists():
+        head, tail = split_network(network, networks.CUTS[network][0])
+        rows = []
+        for number in range(VIEWS):
+            parts = []
+            for piece in view(photos, number).split(500):
+                with torch.autocast("cpu", torch.bfloat16):
+                    parts.append(tail(head(data.normalise(data.unit(piece)))).float())
+            rows.append(torch.cat(parts))
+        torch.save(torch.stack(rows).half(), file)
+    return torch.load(file, weights_only=True).float()
+
+
+class Watch:
+    """The weight of rate and leak, moved so that the user's accuracy on validation photos stays where it has to."""
+
+    def __init__(self, settings: dict[str, Any], head: nn.Module, tail: nn.Module) -> None:
+        part = data.part("val")
+        self.inputs = data.normalise(data.unit(part.photos))
+        self.labels = truth(part.labels, settings["task"])
+        self.task = settings["task"]
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            pieces = self.inputs.split(500)
+            logits = torch.cat([merged(tail(head(piece)).float(), self.task) for piece in pieces])
+        self.unprotected = (logits.argmax(1) == self.labels).float()
+        self.weight, self.growth, self.max_drop = settings["weight"], settings["growth"], settings["max_drop"]
+        self.early = settings["early_drop"]
+        self.ratio, self.place = 1.0, 0
+
+    @torch.no_grad()
+    def look(self, modules: tuple[nn.Module, Waist, nn.Module], generator: torch.Generator, done: float) -> None:
+        """Take in the next 250 photos; early in the training, while steps are long, more may be lost than at its end."""
+        head, waist, tail = modules
+        index = torch.arange(self.place, self.place + 250) % len(self.labels)
+        self.place += 250
+        right = self.right(head, waist, tail, index, generator)
+        now = 1 - (self.unprotected[index].mean() - right.mean()).item() / self.unprotected.mean().item()
+        self.ratio = 0.85 * self.ratio + 0.15 * now
+        if done > 0.15:
+            allowed = self.max_drop + self.early * (1 - done)
+            gap = (self.ratio - (1 - allowed)) / allowed
+            self.weight *= self.growth ** (5 * max(-3.0, min(1.0, gap)))
+
+    @torch.no_grad()
+    def right(
+        self, head: nn.Module, waist: Waist, tail: nn.Module, index: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        modules = (head, waist, tail)
+        states = [module.training for module in modules]
+        for module in modules:
+            module.eval()
+        with torch.autocast("cpu", torch.bfloat16):
+            sent = waist(head(self.inputs[index]), waist.draw(len(index), generator))
+            logits = merged(tail(sent.rebuilt).float(), self.task)
+        for module, state in zip(modules, states, strict=True):
+            module.train(state)
+        return (logits.argmax(1) == self.labels[index]).float()
+
+    def whole(self, head: nn.Module, waist: Waist, tail: nn.Module, generator: torch.Generator) -> float:
+        parts = torch.arange(len(self.labels)).split(500)
+        right = torch.cat([self.right(head, waist, tail, index, generator) for index in parts])
+        return (right.mean() / self.unprotected.mean()).item()
+
+
+def set_noise(waist: Waist, share: float) -> None:
+    waist.noise.set_strength(max(share, 1e-3))
+
+
+def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
+    """Train the cell and write build/photos/cells/NAME.pt; returns what was set and what came of it."""
+    settings = {**DEFAULTS, **wanted}
+    torch.set_num_threads(1)
+    torch.manual_seed(settings["seed"])
+    generator = torch.Generator().manual_seed(settings["seed"])
+    out = data.ROOT / "cells" / f"{name}.pt"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    victim = data.part("victim")
+    head, tail = split_network(settings["network"], settings["cut"])
+    teacher = teacher_logits(settings["network"], victim.photos)
+    with torch.no_grad():
+        features = head(torch.zeros(1, 3, 32, 32)).shape[1:]
+    watch = Watch(settings, head, tail)
+    waist = Waist(settings["method"], tuple(features), settings).to(memory_format=torch.channels_last)
+    if settings.get("start"):
+        begin = torch.load(data.ROOT / "cells" / f"{settings['start']}.pt", weights_only=True)
+        waist.load_state_dict(begin["waist"])
+        head.load_state_dict(begin["head"])
+        tail.load_state_dict(begin["tail"])
+    tuned = settings["train"] == "all"
+    for module in (head, tail):
+        module.requires_grad_(tuned)
+    groups = [{"params": list(waist.parameters()), "lr": settings["rate"]}]
+    if tuned:
+        groups.append({"params": [*head.parameters(), *tail.parameters()], "lr": settings["rate_tuned"]})
+    optimizer = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
+    batches = len(victim.labels) // settings["batch"]
+    total = settings["epochs"] * batches
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [group["lr"] for group in groups], total_steps=total, pct_start=0.15, cycle_momentum=False
+    )
+    rebuild, opponent = None, None
+    if settings["adversary"]:
+        rebuild = PhotoDecoder(waist.shape, width=48, blocks=1).to(memory_format=torch.channels_last)
+        opponent = torch.optim.AdamW(rebuild.parameters(), lr=2e-3)
+    variance = data.normalise(data.unit(victim.photos[:2000])).var()
+    first, spent, state_file = 0, 0.0, out.with_suffix(".state")
+    kept: dict[str, Any] = {"waist": waist, "head": head, "tail": tail, "optimizer": optimizer, "schedule": schedule}
+    if rebuild is not None and opponent is not None:
+        kept |= {"rebuild": rebuild, "opponent": opponent}
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        for key, module in kept.items():
+            module.load_state_dict(state[key])
+        generator.set_state(state["generator"])
+        first, spent, watch.weight, watch.ratio = state["epoch"], state["spent"], state["weight"], state["ratio"]
+    for epoch in range(first, settings["epochs"]):
+        begun, sums = time.time(), torch.zeros(5)
+        waist.train()
+        head.train(tuned)
+        tail.train(tuned)
+        order = torch.randperm(len(victim.labels), generator=generator)
+        number = (epoch + settings["seed"]) % VIEWS
+        photos = view(victim.photos, number)
+        for step, index in enumerate(order.split(settings["batch"])[:batches]):
+            done = (epoch * batches + step) / total
+            share = min(max((done - 0.05) / 0.25, 0.0), 1.0)
+            set_noise(waist, share)
+            pixels = data.normalise(data.unit(photos[index]))
+            target = merged(teacher[number, index], settings["task"])
+            with torch.autocast("cpu", torch.bfloat16):
+                with torch.set_grad_enabled(tuned):
+                    maps = head(pixels)
+                sent = waist(maps, waist.draw(len(index), generator))
+                logits = merged(tail(sent.rebuilt).float(), settings["task"])
+            heat = settings["temperature"]
+            likely = functional.log_softmax(target / heat, 1)
+            away = functional.kl_div(
+                functional.log_softmax(logits / heat, 1), likely, log_target=True, reduction="batchmean"
+            )
+            rate = sent.bits.mean()
+            leak = inside_bits(sent.mean, sent.noise, target.argmax(1), target.shape[1])
+            hidden = settings["rate_term"] * rate + settings["leak_term"] * leak
+            if settings["method"] == "cloak":  # its own term: log of the mean scale
+                hidden = hidden - 100 * torch.log(waist.noise.log_scale.exp().mean())
+            if settings["method"] == "shredder":  # its own term: log of the noise's power
+                hidden = hidden - 50 * torch.log(waist.noise.tensors.square().mean((1, 2, 3))).mean()
+            loss = away + share * watch.weight * hidden / 100
+            if settings["feature_term"] and share < 1:
+                loss = loss + settings["feature_term"] * (1 - share) * functional.mse_loss(
+                    sent.rebuilt.float(), maps.detach().float()
+                )
+            if rebuild is not None and opponent is not None:
+                with torch.autocast("cpu", torch.bfloat16):
+                    error = functional.mse_loss(rebuild(sent.codes.detach()).float(), pixels) / variance
+                opponent.zero_grad()
+                error.backward()
+                opponent.step()
+                rebuild.requires_grad_(False)
+                with torch.autocast("cpu", torch.bfloat16):
+                    wrong = functional.mse_loss(rebuild(sent.codes).float(), pixels) / variance
+                loss = loss - share * watch.weight * settings["adversary"] * wrong.clamp(max=1.0)
+                rebuild.requires_grad_(True)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 5.0)
+            optimizer.step()
+            schedule.step()
+            agree = (logits.argmax(1) == target.argmax(1)).float().mean()
+            sums += torch.tensor(
+                [away.item(), rate.item(), leak.item(), agree.item(), error.item() if rebuild else 0.0]
+            )
+            if step % 10 == 9:
+                watch.look((head, waist, tail), generator, done)
+        spent += time.time() - begun
+        row = {
+            k: round(v, 4)
+            for k, v in zip(("kl", "bits", "leak", "agree", "adversary"), (sums / batches).tolist(), strict=True)
+        }
+        row |= {
+            "epoch": epoch + 1,
+            "weight": round(watch.weight, 4),
+            "ratio": round(watch.ratio, 4),
+            "spent": round(spent),
+        }
+        print(json.dumps(row), flush=True)
+        state = {key: module.state_dict() for key, module in kept.items()}
+        state |= {"generator": generator.get_state(), "epoch": epoch + 1, "spent": spent}
+        torch.save(state | {"weight": watch.weight, "ratio": watch.ratio}, state_file)
+    set_noise(waist, 1.0)
+    result = {**settings, "features": list(features), "seconds": round(spent), "last": row, "weight_end": watch.weight}
+    result["val_ratio"] = watch.whole(head, waist, tail, generator)
+    z = torch.zeros(1, *features)
+    result["macs"] = {
+        "head": networks.macs(head, torch.zeros(1, 3, 32, 32)), "encoder": networks.macs(waist.encoder, z),
+        "decoder": networks.macs(waist.decoder, torch.zeros(1, *waist.shape)), "tail": networks.macs(tail, z),
+    }  # fmt: skip
+    weights = {key: copy.deepcopy(kept[key].state_dict()) for key in ("waist", "head", "tail")}
+    torch.save(weights, out)
+    out.with_suffix(".train.json").write_text(json.dumps(result, indent=1) + "\n")
+    state_file.unlink()
+    return result
+
+
+if __name__ == "__main__":
+    chosen = json.loads(sys.argv[1])
+    print(json.dumps(protect(chosen, chosen.pop("name", "trial"))))

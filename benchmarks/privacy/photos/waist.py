@@ -1,0 +1,236 @@
+"""The narrow waist behind a cut: encoder, noise, coarse codes with learned frequencies, decoder.
+
+    features [B,C,H,W] -> encoder -> z [B,c,h,w] -> noise(eps) -> codes in -LEVEL..LEVEL -> decoder -> features
+
+The noise is one of the toolkit's own protections, so the waist compares methods at equal capacity.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from toolkit.protections.base import FeatureShape, Protection
+from toolkit.protections.pripro import PriPro
+
+
+class Encoder(nn.Module):
+    """One strided convolution and one 1x1: all that the phone computes beyond its head."""
+
+    def __init__(self, channels: int, inner: int, out: int, stride: int, spread: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, inner, stride, stride, bias=False)
+        self.norm = nn.BatchNorm2d(inner)
+        self.project = nn.Conv2d(inner, out, 1, bias=False)
+        self.scale = nn.BatchNorm2d(out)
+        nn.init.constant_(self.scale.weight, spread)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.scale(self.project(torch.relu(self.norm(self.conv(features)))))
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(width, inner, 3, padding=1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, width, 3, padding=1, bias=False), nn.BatchNorm2d(width),
+        )  # fmt: skip
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return torch.relu(maps + self.body(maps))
+
+
+class Decoder(nn.Module):
+    """Codes [B,c,h,w] -> features [B,C,H,W], on the server; every position sees every other through a linear layer."""
+
+    def __init__(self, waist: FeatureShape, features: FeatureShape, width: int = 128) -> None:
+        super().__init__()
+        c, h, w = waist
+        channels, height, _ = features
+        stride = height // h
+        self.local = nn.Conv2d(c, width, 1)
+        self.overall = nn.Linear(c * h * w, width)
+        self.small = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), Residual(width, width))
+        self.up = nn.Sequential(nn.Conv2d(width, channels * stride**2, 1), nn.PixelShuffle(stride))
+        self.norm = nn.BatchNorm2d(channels)
+        self.large = Residual(channels, channels // 2)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        maps = self.local(codes) + self.overall(codes.flatten(1))[:, :, None, None]
+        return self.large(torch.relu(self.norm(self.up(self.small(maps)))))
+
+
+class Codes(nn.Module):
+    """Rounding to -level..level with gradients as if there were none, and the bits of each symbol.
+
+    Frequencies are learned per channel; between two codes the bits are interpolated, so that their gradient pulls
+    towards the more frequent neighbour (the rate term of learned compression, Balle et al. 2017, on a coarse grid).
+    """
+
+    def __init__(self, channels: int, level: int) -> None:
+        super().__init__()
+        self.level = level
+        start = -0.5 * (torch.arange(-level, level + 1).float() / max(level / 2, 1)).square()
+        self.frequency = nn.Parameter(start.repeat(channels, 1))
+
+    def forward(self, noisy: Tensor) -> tuple[Tensor, Tensor]:
+        """Map [B,c,h,w] -> codes (whole numbers) and bits [B]."""
+        # outside the range the gradient still passes: clamped ones could never come back
+        inside = noisy + (noisy.clamp(-self.level, self.level) - noisy).detach()
+        rounded = inside + (inside.round() - inside).detach()
+        cost = -torch.log_softmax(self.frequency, 1) / torch.log(torch.tensor(2.0))  # [c,levels]
+        low = inside.detach().floor().clamp(-self.level, self.level - 1)
+        part = inside - low
+        index = (low + self.level).long()
+        table = cost[None, :, :, None, None].expand(len(noisy), -1, -1, *noisy.shape[2:])
+        first = table.gather(2, index.unsqueeze(2)).squeeze(2)
+        second = table.gather(2, index.unsqueeze(2) + 1).squeeze(2)
+        return rounded, (first + part * (second - first)).flatten(1).sum(1)
+
+
+class Silent(Protection):
+    """No noise at all: codes of z itself."""
+
+    trains = "nothing"
+
+    def eps_shape(self) -> None:
+        return
+
+    def forward(self, smashed: Tensor, eps: Tensor | None = None) -> Tensor:
+        return smashed
+
+
+class Additive(Protection):
+    """Gaussian noise of one fixed scale, in units of a code."""
+
+    trains = "nothing"
+
+    def __init__(self, features: FeatureShape, scale: float = 0.5) -> None:
+        super().__init__(features)
+        self.scale = scale
+
+    def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
+        return smashed + self.strength * self.scale * eps
+
+
+class PerElement(Protection):
+    """Cloak on the waist: learned location and scale per element."""
+
+    trains = "location and scale per element"
+
+    def __init__(self, features: FeatureShape, scale: float = 0.3) -> None:
+        super().__init__(features)
+        self.loc = nn.Parameter(torch.zeros(1, *features))
+        self.log_scale = nn.Parameter(torch.full((1, *features), scale).log())
+
+    def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
+        return smashed + self.strength * (self.loc + self.log_scale.exp() * eps)
+
+
+class Tensors(Protection):
+    """Shredder on the waist: one of `count` learned tensors per message."""
+
+    trains = "the noise tensors"
+
+    def __init__(self, features: FeatureShape, count: int = 16, scale: float = 0.5) -> None:
+        super().__init__(features)
+        self.tensors = nn.Parameter(scale * torch.distributions.Laplace(0.0, 0.7).sample((count, *features)))
+
+    def eps_shape(self) -> tuple[int, ...]:
+        return len(self.tensors), 1, 1
+
+    def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
+        return smashed + self.strength * self.tensors[eps.flatten(1).argmax(1)]
+
+
+def noise_of(method: str, shape: FeatureShape, options: dict[str, float]) -> Protection:
+    if method == "pripro":
+        block = PriPro(shape, grid=14)
+        block.transparency.fill_(options.get("transparency", 1.0))
+        with torch.no_grad():  # mu starts small and sigma at about half a code
+            block.moments.linear.weight.mul_(0.3)
+            block.moments.linear.bias[shape[0] :] = options.get("sigma_start", -0.8)
+        return block
+    if method in ("gaussian", "cem"):
+        return Additive(shape, options.get("scale", 0.5))
+    if method == "cloak":
+        return PerElement(shape)
+    if method == "shredder":
+        return Tensors(shape)
+    return Silent(shape)
+
+
+@dataclass
+class Sent:
+    """What one pass gives: codes, bits [B], the rebuilt features, and mean and variance before rounding."""
+
+    codes: Tensor
+    bits: Tensor
+    rebuilt: Tensor
+    mean: Tensor
+    noise: Tensor
+
+
+class Waist(nn.Module):
+    """Everything between head and tail."""
+
+    def __init__(self, method: str, features: FeatureShape, options: dict[str, float]) -> None:
+        super().__init__()
+        channels, side = int(options["channels"]), int(options["side"])
+        stride = features[1] // side
+        self.shape: FeatureShape = (channels, side, side)
+        inner = int(options.get("inner", features[0]))
+        self.encoder = Encoder(features[0], inner, channels, stride, options.get("spread", 1.2))
+        self.noise = noise_of(method, self.shape, options)
+        self.codes = Codes(channels, int(options.get("level", 3)))
+        self.decoder = Decoder(self.shape, features)
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        eps = self.noise.draw_eps(count, generator)
+        return () if eps is None else (eps,)
+
+    def send(self, z: Tensor, eps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        return self.codes(self.noise(z, *eps))
+
+    def moments(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """What the message is without eps, and the variance that eps adds, each [B,c,h,w]."""
+        if isinstance(self.noise, PriPro):
+            weight = self.noise.share_of_noise(z)
+            mu, sigma = self.noise.moments(z)
+            return z + weight * (mu - z), (weight * self.noise.gain * sigma).square()
+        if isinstance(self.noise, Additive):
+            return z, torch.full_like(z, (self.noise.strength.item() * self.noise.scale) ** 2)
+        if isinstance(self.noise, PerElement):
+            return z, (self.noise.strength * self.noise.log_scale.exp()).square().expand_as(z)
+        if isinstance(self.noise, Tensors):
+            return z, self.noise.tensors.var(0, keepdim=True).expand_as(z)
+        return z, torch.zeros_like(z)
+
+    def forward(self, features: Tensor, eps: tuple[Tensor, ...]) -> Sent:
+        with torch.autocast("cpu", torch.bfloat16):
+            z = self.encoder(features)
+        with torch.autocast("cpu", enabled=False):
+            z = z.float()
+            codes, bits = self.send(z, eps)
+            mean, noise = self.moments(z)
+        with torch.autocast("cpu", torch.bfloat16):
+            rebuilt = self.decoder(codes)
+        return Sent(codes, bits, rebuilt, mean, noise)
+
+
+def inside_bits(mean: Tensor, noise: Tensor, answer: Tensor, classes: int) -> Tensor:
+    """Bits that one message tells about its photo beyond the user's answer, at most, were all of it Gaussian.
+
+    Sum over symbols of 0.5 log2(1 + variance inside an answer / (noise + rounding)): the conditional-entropy bound of
+    CEM (arXiv 2503.00383), with the unprotected network's answer in place of the label, and rounding as noise of 1/12.
+    """
+    flat, spread = mean.flatten(1), noise.flatten(1).mean(0) + 1.0 / 12
+    member = functional.one_hot(answer, classes).float()
+    count = member.sum(0)[:, None].clamp(min=1)
+    centres = member.T @ flat / count
+    # a class's own mean takes one degree of freedom
+    free = len(flat) / max(len(flat) - int((member.sum(0) > 0).sum()), 1)
+    inside = (flat - centres[answer]).square().mean(0) * free
+    return 0.5 * torch.log2(1 + inside / spread).sum()
