@@ -18,16 +18,20 @@ import torch
 from attackers import PhotoDecoder
 from torch import Tensor, nn
 from torch.nn import functional
-from waist import Waist, inside_bits
+from toolkit.protections.pripro import PriPro
+from waist import Waist, inside_bits, start_from
 
 DEFAULTS: dict[str, Any] = {
     "network": "resnet", "cut": "layer2", "method": "pripro", "train": "all", "epochs": 3, "batch": 128, "seed": 0,
-    "channels": 16, "side": 4, "level": 3, "rate": 2e-3, "rate_tuned": 5e-4, "max_drop": 0.006, "weight": 0.1,
-    "rate_term": 1.0, "leak_term": 1.0, "adversary": 0.0, "feature_term": 0.0, "task": "class", "growth": 1.02,
-    "temperature": 1.0, "early_drop": 0.03,
+    "channels": 16, "side": 4, "level": 3, "rate": 1e-3, "rate_tuned": 2e-4, "max_drop": 0.006, "weight": 0.005,
+    "rate_term": 1.0, "leak_term": 1.0, "adversary": 0.0, "feature_term": 0.0, "task": "class", "growth": 1.15,
+    "temperature": 1.0, "early_drop": 0.03, "strength": 0.5, "spread": 1.2,
 }  # fmt: skip
 VIEWS = 3
 SHIFT = 3
+#: share of the training after which the weight follows the accuracy; noise comes in over NOISE_IN
+CONTROL = 0.35
+NOISE_IN = (0.1, 0.35)
 
 
 def split_network(name: str, cut: str, weights: str | None = None) -> tuple[nn.Sequential, nn.Sequential]:
@@ -97,17 +101,17 @@ class Watch:
 
     @torch.no_grad()
     def look(self, modules: tuple[nn.Module, Waist, nn.Module], generator: torch.Generator, done: float) -> None:
-        """Take in the next 250 photos; early in the training, while steps are long, more may be lost than at its end."""
+        """Take in the next 250 photos; while steps are long, more may be lost than at the end."""
         head, waist, tail = modules
         index = torch.arange(self.place, self.place + 250) % len(self.labels)
         self.place += 250
         right = self.right(head, waist, tail, index, generator)
         now = 1 - (self.unprotected[index].mean() - right.mean()).item() / self.unprotected.mean().item()
         self.ratio = 0.85 * self.ratio + 0.15 * now
-        if done > 0.15:
-            allowed = self.max_drop + self.early * (1 - done)
+        if done > CONTROL:
+            allowed = self.max_drop + self.early * (1 - done) / (1 - CONTROL)
             gap = (self.ratio - (1 - allowed)) / allowed
-            self.weight *= self.growth ** (5 * max(-3.0, min(1.0, gap)))
+            self.weight *= self.growth ** max(-2.0, min(1.0, gap))
 
     @torch.no_grad()
     def right(
@@ -128,6 +132,24 @@ class Watch:
         parts = torch.arange(len(self.labels)).split(500)
         right = torch.cat([self.right(head, waist, tail, index, generator) for index in parts])
         return (right.mean() / self.unprotected.mean()).item()
+
+
+def begin_at(waist: Waist, head: nn.Module, tail: nn.Module, photos: Tensor, settings: dict[str, Any]) -> None:
+    """Start the waist at the best linear one for this tail, measured on these photos."""
+    generator = torch.Generator().manual_seed(settings["seed"])
+    with torch.no_grad():
+        features = torch.cat([head(data.normalise(data.unit(piece))) for piece in photos.split(250)])
+    slopes = []
+    for piece in features.split(250):
+        at = piece.clone().requires_grad_(True)
+        logits = merged(tail(at), settings["task"])
+        logits = logits - logits.mean(1, keepdim=True)
+        for _ in range(4):
+            mixture = torch.randn(logits.shape[1], generator=generator)
+            slopes.append(torch.autograd.grad(logits @ mixture, at, torch.ones(len(at)), retain_graph=True)[0])
+    start_from(waist.encoder, waist.decoder, features, torch.cat(slopes), settings["spread"])
+    if isinstance(waist.noise, PriPro):
+        waist.noise.start_from(waist.encoder(features).detach(), generator)
 
 
 def set_noise(waist: Waist, share: float) -> None:
@@ -154,6 +176,10 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
         waist.load_state_dict(begin["waist"])
         head.load_state_dict(begin["head"])
         tail.load_state_dict(begin["tail"])
+    else:
+        begin_at(waist, head, tail, victim.photos[:1000], settings)
+        set_noise(waist, 0.0)
+        print("linear waist, no noise: accuracy ratio", round(watch.whole(head, waist, tail, generator), 4), flush=True)
     tuned = settings["train"] == "all"
     for module in (head, tail):
         module.requires_grad_(tuned)
@@ -191,8 +217,8 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
         photos = view(victim.photos, number)
         for step, index in enumerate(order.split(settings["batch"])[:batches]):
             done = (epoch * batches + step) / total
-            share = min(max((done - 0.05) / 0.25, 0.0), 1.0)
-            set_noise(waist, share)
+            share = min(max((done - NOISE_IN[0]) / (NOISE_IN[1] - NOISE_IN[0]), 0.0), 1.0)
+            set_noise(waist, share * settings["strength"])
             pixels = data.normalise(data.unit(photos[index]))
             target = merged(teacher[number, index], settings["task"])
             with torch.autocast("cpu", torch.bfloat16):
@@ -254,7 +280,7 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
         state = {key: module.state_dict() for key, module in kept.items()}
         state |= {"generator": generator.get_state(), "epoch": epoch + 1, "spent": spent}
         torch.save(state | {"weight": watch.weight, "ratio": watch.ratio}, state_file)
-    set_noise(waist, 1.0)
+    set_noise(waist, settings["strength"])
     result = {**settings, "features": list(features), "seconds": round(spent), "last": row, "weight_end": watch.weight}
     result["val_ratio"] = watch.whole(head, waist, tail, generator)
     z = torch.zeros(1, *features)

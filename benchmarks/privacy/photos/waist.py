@@ -16,18 +16,18 @@ from toolkit.protections.pripro import PriPro
 
 
 class Encoder(nn.Module):
-    """One strided convolution and one 1x1: all that the phone computes beyond its head."""
+    """One strided convolution, and a second with a 1x1 behind it: all that the phone computes beyond its head."""
 
-    def __init__(self, channels: int, inner: int, out: int, stride: int, spread: float) -> None:
+    def __init__(self, channels: int, inner: int, out: int, stride: int) -> None:
         super().__init__()
+        self.linear = nn.Conv2d(channels, out, stride, stride)
         self.conv = nn.Conv2d(channels, inner, stride, stride, bias=False)
         self.norm = nn.BatchNorm2d(inner)
         self.project = nn.Conv2d(inner, out, 1, bias=False)
-        self.scale = nn.BatchNorm2d(out)
-        nn.init.constant_(self.scale.weight, spread)
+        nn.init.normal_(self.project.weight, std=0.1 / inner**0.5)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.scale(self.project(torch.relu(self.norm(self.conv(features)))))
+        return self.linear(features) + self.project(torch.relu(self.norm(self.conv(features))))
 
 
 class Residual(nn.Module):
@@ -43,23 +43,60 @@ class Residual(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Codes [B,c,h,w] -> features [B,C,H,W], on the server; every position sees every other through a linear layer."""
+    """Codes [B,c,h,w] -> features [B,C,H,W], on the server: a linear map and a residual network beside it."""
 
     def __init__(self, waist: FeatureShape, features: FeatureShape, width: int = 128) -> None:
         super().__init__()
         c, h, w = waist
         channels, height, _ = features
         stride = height // h
+        self.linear = nn.Sequential(nn.Conv2d(c, channels * stride**2, 1), nn.PixelShuffle(stride))
         self.local = nn.Conv2d(c, width, 1)
-        self.overall = nn.Linear(c * h * w, width)
+        self.overall = nn.Linear(c * h * w, width)  # every position sees every other
         self.small = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), Residual(width, width))
-        self.up = nn.Sequential(nn.Conv2d(width, channels * stride**2, 1), nn.PixelShuffle(stride))
-        self.norm = nn.BatchNorm2d(channels)
-        self.large = Residual(channels, channels // 2)
+        inner = channels // 2
+        self.large = nn.Sequential(
+            nn.Conv2d(width, inner * stride**2, 1), nn.PixelShuffle(stride), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, inner, 3, padding=1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels),
+        )  # fmt: skip
+        nn.init.zeros_(self.large[-1].weight)
 
     def forward(self, codes: Tensor) -> Tensor:
         maps = self.local(codes) + self.overall(codes.flatten(1))[:, :, None, None]
-        return self.large(torch.relu(self.norm(self.up(self.small(maps)))))
+        return torch.relu(self.linear(codes) + self.large(self.small(maps)))
+
+
+def start_from(encoder: Encoder, decoder: Decoder, features: Tensor, slopes: Tensor, spread: float) -> None:
+    """Start both at the best linear waist for the tail, codes of deviation `spread`.
+
+    Of patches f with covariance S, and G the mean outer product of the answer's gradients (slopes) by f: the code is
+    V' S^-1/2 (f - mean), V the leading eigenvectors of S^1/2 G S^1/2, and is decoded to its conditional mean.
+
+    Args:
+        encoder: changed in place.
+        decoder: changed in place.
+        features: [N,C,H,W].
+        slopes: gradients of random mixtures of the logits by the features [M,C,H,W].
+        spread: deviation of each code channel.
+    """
+    stride, out = encoder.linear.stride[0], encoder.linear.out_channels
+    rows, grad = (functional.unfold(x, stride, stride=stride).transpose(1, 2).flatten(0, 1) for x in (features, slopes))
+    mean = rows.mean(0)
+    covariance = (rows - mean).T @ (rows - mean) / len(rows)
+    size = len(mean)
+    covariance += 1e-3 * covariance.trace() / size * torch.eye(size)
+    matters = grad.T @ grad / grad.square().sum() + 0.02 * torch.eye(size) / size
+    values, vectors = torch.linalg.eigh(covariance)
+    root = vectors * values.sqrt() @ vectors.T
+    inverse = vectors / values.sqrt() @ vectors.T
+    leading = torch.linalg.eigh(root @ matters @ root).eigenvectors[:, -out:]
+    with torch.no_grad():
+        down, up = spread * leading.T @ inverse, root @ leading / spread
+        encoder.linear.weight.copy_(down.view_as(encoder.linear.weight))
+        encoder.linear.bias.copy_(-down @ mean)
+        decoder.linear[0].weight.copy_(up[:, :, None, None])
+        decoder.linear[0].bias.copy_(mean)
 
 
 class Codes(nn.Module):
@@ -182,7 +219,7 @@ class Waist(nn.Module):
         stride = features[1] // side
         self.shape: FeatureShape = (channels, side, side)
         inner = int(options.get("inner", features[0]))
-        self.encoder = Encoder(features[0], inner, channels, stride, options.get("spread", 1.2))
+        self.encoder = Encoder(features[0], inner, channels, stride)
         self.noise = noise_of(method, self.shape, options)
         self.codes = Codes(channels, int(options.get("level", 3)))
         self.decoder = Decoder(self.shape, features)
