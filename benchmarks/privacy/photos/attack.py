@@ -32,13 +32,20 @@ class Judge:
     def __init__(self, network: str) -> None:
         head, tail = protect.split_network(network, protect.networks.CUTS[network][0])
         self.body = nn.Sequential(*head, *list(tail)[:-1])
-        self.last = tail[-1]
+        self.last, self.network = tail[-1], network
         for module in (self.body, self.last):
             module.requires_grad_(False)
 
     def features(self, inputs: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             return self.body(inputs).float()
+
+    def of_attacker(self, photos: Tensor) -> Tensor:
+        """Features of the attacker's photos, kept as a file."""
+        file = data.ROOT / f"{self.network}-attacker.judged"
+        if not file.exists():
+            torch.save(self.of_all(data.normalise(data.unit(photos))), file)
+        return torch.load(file, weights_only=True)
 
     @torch.no_grad()
     def of_all(self, inputs: Tensor) -> Tensor:
@@ -59,11 +66,13 @@ class Cell:
                 "task": "class",
             }
             self.head, self.tail = protect.split_network(self.network, self.cut)
+            self.frozen = True
             return
         self.settings = json.loads((data.ROOT / "cells" / f"{name}.train.json").read_text())
         self.network, self.cut = self.settings["network"], self.settings["cut"]
         self.head, self.tail = protect.split_network(self.network, self.cut)
         weights = torch.load(data.ROOT / "cells" / f"{name}.pt", weights_only=True)
+        self.frozen = self.settings["train"] == "waist"
         self.head.load_state_dict(weights["head"])
         self.tail.load_state_dict(weights["tail"])
         self.waist = Waist(self.settings["method"], tuple(self.settings["features"]), self.settings).eval()
@@ -71,12 +80,18 @@ class Cell:
         self.waist.eval()
 
     @torch.no_grad()
-    def messages(self, photos: Tensor, generator: torch.Generator, draws: int = 1) -> tuple[Tensor, Tensor]:
+    def messages(
+        self, photos: Tensor, generator: torch.Generator, draws: int = 1, label: str = ""
+    ) -> tuple[Tensor, Tensor]:
         """What crosses for uint8 photos [N,3,32,32]: messages [N,draws,c,h,w], answers [N,K] to the first draw."""
         sent, answers = [], []
-        for piece in photos.split(250):
+        stored = protect.head_features(self.network, self.cut, photos, label) if self.frozen and label else None
+        for number, piece in enumerate(photos.split(250)):
             with torch.autocast("cpu", torch.bfloat16):
-                maps = self.head(data.normalise(data.unit(piece)))
+                if stored is None:
+                    maps = self.head(data.normalise(data.unit(piece)))
+                else:
+                    maps = stored[250 * number :][: len(piece)].contiguous(memory_format=torch.channels_last)
                 if self.waist is None:
                     sent.append(
                         maps.half()[:, None].expand(-1, draws, -1, -1, -1) if draws > 1 else maps.half()[:, None]
@@ -108,7 +123,8 @@ class Attacker:
         part = data.part("attacker")
         noisy = cell.waist is not None and cell.waist.noise.eps_shape() is not None
         draws = 2 if noisy else 1
-        both = [cell.messages(photos, generator, draws)[0] for photos in (part.photos, part.photos.flip(3))]
+        sides = (("attacker", part.photos), ("attacker-mirrored", part.photos.flip(3)))
+        both = [cell.messages(photos, generator, draws, label)[0] for label, photos in sides]
         self.messages = torch.cat(both, 1)  # [N,2*draws,...], the second half of a photo's messages mirrored
         self.draws, self.photos, self.labels = draws, part.photos, part.labels
         self.held = len(part.photos) // 10
@@ -201,13 +217,13 @@ def decoders(attacker: Attacker, judge: Judge, seed: int, quick: bool) -> dict[s
             decoded = model(messages.contiguous(memory_format=torch.channels_last))
         return photo_loss(decoded.float(), photos)
 
-    curve = attacker.train(model, plain, 4 if quick else 8, 3e-3, seed, limit=300 if quick else 900)
+    curve = attacker.train(model, plain, 3 if quick else 6, 3e-3, seed, limit=300 if quick else 900)
     out: dict[str, tuple[nn.Module, list[float]]] = {"decoder": (model, curve)}
     if quick:
         return out
     sharp = PhotoDecoder(attacker.shape).to(memory_format=torch.channels_last)
     sharp.load_state_dict(model.state_dict())
-    wanted = functional.normalize(judge.of_all(data.normalise(data.unit(attacker.photos))), dim=1)
+    wanted = functional.normalize(judge.of_attacker(attacker.photos), dim=1)
 
     def seeming(messages: Tensor, photos: Tensor, index: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
@@ -216,14 +232,14 @@ def decoders(attacker: Attacker, judge: Judge, seed: int, quick: bool) -> dict[s
         # a mirrored photo has nearly the same features; the photo's own serve for both
         return 0.3 * photo_loss(decoded.float(), photos) + (1 - (shown * wanted[index]).sum(1)).mean()
 
-    out["feature_decoder"] = (sharp, attacker.train(sharp, seeming, 2, 1e-3, seed, limit=900))
+    out["feature_decoder"] = (sharp, attacker.train(sharp, seeming, 1, 1e-3, seed, limit=900))
     return out
 
 
 def link(attacker: Attacker, judge: Judge, test: Tensor, features: Tensor, seed: int, epochs: int) -> dict[str, Any]:
     """Message -> the judge's features, trained by contrast: re-identification without drawing a photo."""
     torch.manual_seed(seed)
-    wanted = functional.normalize(judge.of_all(data.normalise(data.unit(attacker.photos))), dim=1)
+    wanted = functional.normalize(judge.of_attacker(attacker.photos), dim=1)
     centre = wanted.mean(0)
     model = nn.Sequential(Classifier(attacker.shape, wanted.shape[1]))
     heat = nn.Parameter(torch.tensor(2.5))
@@ -292,7 +308,7 @@ def attack(name: str, quick: bool = False, seed: int = 0, task: str = "reconstru
     generator = torch.Generator().manual_seed(100 + seed)
     cell, part = Cell(name), data.part("test")
     judge = Judge(cell.network)
-    sent, answers = cell.messages(part.photos, generator)
+    sent, answers = cell.messages(part.photos, generator, label="test")
     truth = protect.truth(part.labels, cell.settings["task"])
     plain_head, plain_tail = protect.split_network(cell.network, cell.cut)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -321,7 +337,7 @@ def attack(name: str, quick: bool = False, seed: int = 0, task: str = "reconstru
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 rebuilt = torch.cat([pixels(model(piece.float()).float()) for piece in sent.split(500)])
             result[key] = {**judged(rebuilt, test, judge, features), "curve": curve}
-        result["link"] = link(attacker, judge, sent, features, seed, 4 if quick else 8)
+        result["link"] = link(attacker, judge, sent, features, seed, 4 if quick else 6)
     else:
         result["attribute"] = attribute(attacker, sent, test.labels, seed, 12)
     result["attack_seconds"] = round(time.time() - begun)

@@ -18,8 +18,9 @@ import torch
 from attackers import PhotoDecoder
 from torch import Tensor, nn
 from torch.nn import functional
-from toolkit.protections.pripro import PriPro
 from waist import Waist, inside_bits, start_from
+
+from toolkit.protections.pripro import PriPro
 
 DEFAULTS: dict[str, Any] = {
     "network": "resnet", "cut": "layer2", "method": "pripro", "train": "all", "epochs": 3, "batch": 128, "seed": 0,
@@ -30,8 +31,8 @@ DEFAULTS: dict[str, Any] = {
 VIEWS = 3
 SHIFT = 3
 #: share of the training after which the weight follows the accuracy; noise comes in over NOISE_IN
-CONTROL = 0.35
-NOISE_IN = (0.1, 0.35)
+CONTROL = 0.3
+NOISE_IN = (0.05, 0.3)
 
 
 def split_network(name: str, cut: str, weights: str | None = None) -> tuple[nn.Sequential, nn.Sequential]:
@@ -83,6 +84,20 @@ def teacher_logits(network: str, photos: Tensor) -> Tensor:
     return torch.load(file, weights_only=True).float()
 
 
+@torch.no_grad()
+def head_features(network: str, cut: str, photos: Tensor, label: str) -> Tensor:
+    """The unprotected head's output for photos [N,3,32,32], bf16; kept as a file, since many cells want the same."""
+    file = data.ROOT / f"{network}-{cut}-{label}.features"
+    if not file.exists():
+        head, _ = split_network(network, cut)
+        parts = []
+        for piece in photos.split(250):
+            with torch.autocast("cpu", torch.bfloat16):
+                parts.append(head(data.normalise(data.unit(piece))).bfloat16().contiguous())
+        torch.save(torch.cat(parts), file)
+    return torch.load(file, weights_only=True, mmap=True)
+
+
 class Watch:
     """The weight of rate and leak, moved so that the user's accuracy on validation photos stays where it has to."""
 
@@ -98,6 +113,8 @@ class Watch:
         self.weight, self.growth, self.max_drop = settings["weight"], settings["growth"], settings["max_drop"]
         self.early = settings["early_drop"]
         self.ratio, self.place = 1.0, 0
+        frozen = settings["train"] == "waist"
+        self.maps = head_features(settings["network"], settings["cut"], part.photos, "val") if frozen else None
 
     @torch.no_grad()
     def look(self, modules: tuple[nn.Module, Waist, nn.Module], generator: torch.Generator, done: float) -> None:
@@ -122,7 +139,8 @@ class Watch:
         for module in modules:
             module.eval()
         with torch.autocast("cpu", torch.bfloat16):
-            sent = waist(head(self.inputs[index]), waist.draw(len(index), generator))
+            maps = head(self.inputs[index]) if self.maps is None else self.maps[index]
+            sent = waist(maps, waist.draw(len(index), generator))
             logits = merged(tail(sent.rebuilt).float(), self.task)
         for module, state in zip(modules, states, strict=True):
             module.train(state)
@@ -214,16 +232,17 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
         tail.train(tuned)
         order = torch.randperm(len(victim.labels), generator=generator)
         number = (epoch + settings["seed"]) % VIEWS
-        photos = view(victim.photos, number)
+        photos, stored = view(victim.photos, number), None
+        if not tuned:
+            stored = head_features(settings["network"], settings["cut"], photos, f"victim{number}")
         for step, index in enumerate(order.split(settings["batch"])[:batches]):
             done = (epoch * batches + step) / total
             share = min(max((done - NOISE_IN[0]) / (NOISE_IN[1] - NOISE_IN[0]), 0.0), 1.0)
             set_noise(waist, share * settings["strength"])
-            pixels = data.normalise(data.unit(photos[index]))
+            pixels = data.normalise(data.unit(photos[index])) if tuned or rebuild is not None else None
             target = merged(teacher[number, index], settings["task"])
             with torch.autocast("cpu", torch.bfloat16):
-                with torch.set_grad_enabled(tuned):
-                    maps = head(pixels)
+                maps = head(pixels) if stored is None else stored[index].contiguous(memory_format=torch.channels_last)
                 sent = waist(maps, waist.draw(len(index), generator))
                 logits = merged(tail(sent.rebuilt).float(), settings["task"])
             heat = settings["temperature"]
@@ -263,6 +282,8 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
             sums += torch.tensor(
                 [away.item(), rate.item(), leak.item(), agree.item(), error.item() if rebuild else 0.0]
             )
+            if step % 50 == 49:
+                print(epoch, step, [round(v, 3) for v in (sums / (step + 1)).tolist()], watch.ratio, flush=True)
             if step % 10 == 9:
                 watch.look((head, waist, tail), generator, done)
         spent += time.time() - begun
