@@ -2,7 +2,7 @@
 
     python benchmarks/privacy/photos/protect.py '{"cut": "layer2", "method": "pripro", "train": "all"}'
 
-Loss = KL(unprotected || protected) + weight * (rate + leak) / 100, all in bits per message, where `weight` follows the
+Loss = KL(unprotected || protected) + weight * (rate + leak), both in bits per symbol, where `weight` follows the
 user's accuracy on validation photos. Started without noise; noise and weight come in over the first third.
 """
 
@@ -24,9 +24,10 @@ from toolkit.protections.pripro import PriPro
 
 DEFAULTS: dict[str, Any] = {
     "network": "resnet", "cut": "layer2", "method": "pripro", "train": "all", "epochs": 3, "batch": 128, "seed": 0,
-    "channels": 16, "side": 4, "level": 3, "rate": 1e-3, "rate_tuned": 2e-4, "max_drop": 0.006, "weight": 0.005,
-    "rate_term": 1.0, "leak_term": 1.0, "adversary": 0.0, "feature_term": 0.0, "task": "class", "growth": 1.15,
-    "temperature": 1.0, "early_drop": 0.03, "strength": 0.5, "spread": 1.2,
+    "channels": 16, "side": 4, "level": 3, "rate": 1e-3, "rate_tuned": 2e-4, "rate_noise": 3e-3,
+    "max_drop": 0.006, "weight": 0.02,
+    "rate_term": 1.0, "leak_term": 1.0, "adversary": 0.0, "feature_term": 0.0, "task": "class", "growth": 1.04,
+    "temperature": 1.0, "early_drop": 0.015, "strength": 0.5, "spread": 1.2,
 }  # fmt: skip
 VIEWS = 3
 SHIFT = 3
@@ -201,7 +202,10 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
     tuned = settings["train"] == "all"
     for module in (head, tail):
         module.requires_grad_(tuned)
-    groups = [{"params": list(waist.parameters()), "lr": settings["rate"]}]
+    noisy = [*waist.noise.parameters(), waist.codes.frequency]
+    own = {id(p) for p in noisy}
+    groups = [{"params": [p for p in waist.parameters() if id(p) not in own], "lr": settings["rate"]}]
+    groups.append({"params": noisy, "lr": settings["rate_noise"]})
     if tuned:
         groups.append({"params": [*head.parameters(), *tail.parameters()], "lr": settings["rate_tuned"]})
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
@@ -252,12 +256,12 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
             )
             rate = sent.bits.mean()
             leak = inside_bits(sent.mean, sent.noise, target.argmax(1), target.shape[1])
-            hidden = settings["rate_term"] * rate + settings["leak_term"] * leak
+            hidden = (settings["rate_term"] * rate + settings["leak_term"] * leak) / sent.codes[0].numel()
             if settings["method"] == "cloak":  # its own term: log of the mean scale
-                hidden = hidden - 100 * torch.log(waist.noise.log_scale.exp().mean())
+                hidden = hidden - torch.log(waist.noise.log_scale.exp().mean())
             if settings["method"] == "shredder":  # its own term: log of the noise's power
-                hidden = hidden - 50 * torch.log(waist.noise.tensors.square().mean((1, 2, 3))).mean()
-            loss = away + share * watch.weight * hidden / 100
+                hidden = hidden - 0.5 * torch.log(waist.noise.tensors.square().mean((1, 2, 3))).mean()
+            loss = away + share * watch.weight * hidden
             if settings["feature_term"] and share < 1:
                 loss = loss + settings["feature_term"] * (1 - share) * functional.mse_loss(
                     sent.rebuilt.float(), maps.detach().float()

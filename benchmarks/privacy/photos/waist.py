@@ -186,9 +186,10 @@ def noise_of(method: str, shape: FeatureShape, options: dict[str, float]) -> Pro
     if method == "pripro":
         block = PriPro(shape, grid=14)
         block.transparency.fill_(options.get("transparency", 1.0))
-        with torch.no_grad():  # mu starts small and sigma at about half a code
-            block.moments.linear.weight.mul_(0.3)
-            block.moments.linear.bias[shape[0] :] = options.get("sigma_start", -0.8)
+        with torch.no_grad():  # mu starts at nothing and sigma at a tenth of a code: the noise has to be earned
+            block.moments.linear.weight.zero_()
+            block.moments.linear.bias.zero_()
+            block.moments.linear.bias[shape[0] :] = options.get("sigma_start", -2.0)
         return block
     if method in ("gaussian", "cem"):
         return Additive(shape, options.get("scale", 0.5))
