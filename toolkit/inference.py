@@ -5,6 +5,7 @@ Notation: N images, C x h x w smashed features, K classes.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,13 +36,22 @@ def in_batches(
     module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, batch_size: int = 128
 ) -> Tensor:
     """Apply a module to many inputs [N,...] and return its outputs [N,...]; lazy ones are decoded as needed."""
-    return torch.cat([module(part) for part in inputs.split(batch_size)])
+    device = device_of(module)
+    return torch.cat([module(part.to(device)).cpu() for part in inputs.split(batch_size)])
+
+
+def device_of(module: nn.Module | Callable[[Tensor], Tensor]) -> torch.device:
+    """Where a module's weights are; a function, or a module without any, computes on the CPU."""
+    if not isinstance(module, nn.Module):
+        return torch.device("cpu")
+    held = next(itertools.chain(module.parameters(), module.buffers()), None)
+    return torch.device("cpu") if held is None else held.device
 
 
 def smash(protection: Noising, smashed: Tensor, generator: torch.Generator) -> Tensor:
     """Protect features [N,C,h,w] with eps drawn from `generator`, if the method takes any."""
     eps = protection.draw_eps(len(smashed), generator)
-    protected: Tensor = protection(smashed) if eps is None else protection(smashed, eps)
+    protected: Tensor = protection(smashed) if eps is None else protection(smashed, eps.to(smashed.device))
     return protected
 
 

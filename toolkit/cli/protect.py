@@ -34,15 +34,21 @@ def command(
         bool, typer.Option("--anyway", help="Go on though the network is right about the data by chance only.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, mps, cuda or cuda:N; several processes with torchrun.")
+    ] = "cpu",
+    precision: Annotated[str, typer.Option(help="Of the frozen head in training: fp32 or bf16.")] = "fp32",
     as_json: JsonOption = False,
 ) -> None:
     """Train a protection on the frozen network, set its strength, and fuse it into the head."""
     from ..bundle import Bundle
     from ..evaluate.privacy_meter import pi_meter
-    from ..protect.fuse import protect
+    from ..protect.fuse import join, protect
     from ..protect.settings import ProtectSettings
+    from ..protections._devices import devices_for
     from ..records.settings import chosen
 
+    devices = devices_for(device, precision)
     opened = Bundle.open(bundle)
     settings = chosen(
         ProtectSettings,
@@ -56,9 +62,12 @@ def command(
         options=parse_options(option or []),
         anyway=anyway,
     )
+    if not devices.first:
+        join(opened, settings, devices, resume=resume)
+        return
     say(f"protecting {bundle} with {method} ...")
     with share_bar("protect") as bar:
-        record = protect(opened, settings, progress=bar, resume=resume, meter=pi_meter)
+        record = protect(opened, settings, progress=bar, resume=resume, meter=pi_meter, devices=devices, tell=say)
     if as_json:
         show_json(record.model_dump())
     else:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: preprocessed photos that `Part.images` holds in memory at most
 MOST_BYTES = 4 << 30
+#: and that a training holds rather than decodes in every epoch
+LARGE_BYTES = 512 << 20
 _NAMES = {
     VICTIM_TRAIN: "victim-train", VICTIM_VAL: "victim-val", ATTACKER_TRAIN: "attacker-train", TESTED: "test"
 }  # fmt: skip
@@ -74,13 +76,15 @@ class Part:
             )
         return self.photos[:]
 
-    def first(self, count: int) -> Part:
-        """The first `count` photos: a random sample, the same at every call."""
-        return self._some(slice(count))
+    @property
+    def is_large(self) -> bool:
+        """Whether the photos are better decoded again and again than held."""
+        return not isinstance(self.photos, torch.Tensor) and 4 * self.photos.shape.numel() > LARGE_BYTES
 
-    def _some(self, chosen: slice) -> Part:
-        photos = self.photos[chosen]
-        return Part(photos, self.labels[chosen], {name: codes[chosen] for name, codes in self.attributes.items()})
+    def first(self, count: int) -> Part:
+        """The first `count` photos: a random sample, the same at every call; not decoded yet."""
+        photos = self.photos[:count] if isinstance(self.photos, torch.Tensor) else self.photos.first(count)
+        return Part(photos, self.labels[:count], {name: codes[:count] for name, codes in self.attributes.items()})
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,10 @@ class LazyImages:
         chosen = self.photos[index if isinstance(index, slice) else index.numpy()]
         return torch.cat(list(self._decoded(_pieces(chosen)))) if len(chosen) else torch.empty((0, *self.shape[1:]))
 
+    def first(self, count: int) -> LazyImages:
+        """The first `count` of them, still not decoded."""
+        return replace(self, photos=self.photos[:count])
+
     def split(self, size: int) -> Iterator[Tensor]:
         """Go over all of them, `size` at a time."""
         return self.batches(torch.arange(len(self)).split(size))

@@ -8,12 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from ..inference import in_batches, right, seeded, smash
+from ..inference import device_of, in_batches, right, seeded, smash
 from ..protections.base import Protection
+
+if TYPE_CHECKING:
+    from ..datasets._lazy import LazyImages
 
 #: noise 200 times as strong as trained is as good as no information; the search stops there
 MAX_STRENGTH = 200.0
@@ -51,7 +55,7 @@ def calibrate_strength(
     protection: Protection,
     head: nn.Module,
     tail: nn.Module,
-    images: Tensor,
+    images: Tensor | LazyImages,
     labels: Tensor,
     *,
     max_drop: float,
@@ -193,8 +197,9 @@ def _share_right(
 ) -> Tensor:
     """Share of draws [N] for which the tail is right about each image."""
     generator = seeded(seed)
-    share = torch.zeros(len(smashed))
+    share, device = torch.zeros(len(smashed)), device_of(tail)
     for _ in range(draws):
         for index in torch.arange(len(smashed)).split(128):
-            share[index] += right(tail(smash(protection, smashed[index], generator)), labels[index])
+            answers = tail(smash(protection, smashed[index].to(device), generator)).cpu()
+            share[index] += right(answers, labels[index])
     return share / draws

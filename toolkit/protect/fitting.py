@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import Tensor, nn
 
 from ..datasets._data import DataSplits
 from ..inference import in_batches, right
 from ..partition.split import Split
+from ..protections._devices import ALONE, Devices
 from ..protections.base import Protection, Training
 from .calibrate import CalibrationResult, calibrate_strength
 from .protected import features_of, protection_class
@@ -20,6 +23,10 @@ Progress = Callable[[int, int, str], None]
 
 def quietly(done: int, total: int, text: str) -> None:
     """Tell nobody."""
+
+
+#: photos that an accuracy is measured on, at most and at least, and the features' bytes that may be held for it
+_MOST_JUDGED, _LEAST_JUDGED, _JUDGED_BYTES = 10_000, 512, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,9 @@ def fit_and_calibrate(
     progress: Progress = quietly,
     checkpoint: Callable[[dict[str, object]], None] = lambda state: None,
     resume_from: dict[str, object] | None = None,
+    devices: Devices = ALONE,
+    scratch: Path | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Fitted:
     """Fit on victim-train, then search the strength on victim-val.
 
@@ -82,18 +92,22 @@ def fit_and_calibrate(
         progress: called with (steps done, steps in all, one line of text).
         checkpoint: called with a resumable state now and then.
         resume_from: the state that `checkpoint` was last given, or None.
+        devices: where the arithmetic happens; what comes back is on the CPU.
+        scratch: a folder for features that memory has no room for.
+        tell: hears how long it will take and what it will use.
 
     Raises:
         UnknownNameError: an unknown method or option.
     """
-    head = copy.deepcopy(halves.head)
+    head, tail = copy.deepcopy(halves.head).to(devices.device), copy.deepcopy(halves.tail).to(devices.device)
     options = dict(wanted.options)
     protection = protection_class(wanted.method).build(features_of(halves.cut.shape), options)
+    protection.to(devices.device)
     protection.fit(
         Training(
             head=head,
-            tail=halves.tail,
-            images=data.victim_train.images,
+            tail=tail,
+            images=data.victim_train.photos if data.victim_train.is_large else data.victim_train.images,
             labels=wanted.relabel(data.victim_train.labels),
             seed=wanted.seed,
             epochs=wanted.epochs,
@@ -102,17 +116,22 @@ def fit_and_calibrate(
             progress=progress,
             checkpoint=checkpoint,
             resume_from=resume_from,
+            devices=devices,
+            scratch=scratch,
+            tell=tell,
         )
     )
     protection.eval().requires_grad_(False)
     calibration = None
-    if wanted.max_drop is not None:
-        images, labels = data.victim_val.images, wanted.relabel(data.victim_val.labels)
-        before = right(in_batches(halves.tail, in_batches(halves.head, images)), labels)
+    if wanted.max_drop is not None and devices.first:
+        watched = data.victim_val.first(judged(halves))
+        images, labels = watched.photos, wanted.relabel(watched.labels)
+        original = nn.Sequential(copy.deepcopy(halves.head), tail).to(devices.device)
+        before = right(in_batches(original, images), labels)
         calibration = calibrate_strength(
             protection,
             head,
-            halves.tail,
+            tail,
             images,
             labels,
             max_drop=wanted.max_drop * (before.mean().item() if wanted.relative else 1.0),
@@ -121,4 +140,9 @@ def fit_and_calibrate(
             unprotected_right=before,
             progress=progress,
         )
-    return Fitted(head, protection, calibration)
+    return Fitted(head.cpu(), protection.cpu(), calibration)
+
+
+def judged(halves: Split) -> int:
+    """How many photos' features are held at once to measure an accuracy: a sample where there are millions."""
+    return max(min(_MOST_JUDGED, _JUDGED_BYTES // (4 * math.prod(halves.cut.shape))), _LEAST_JUDGED)

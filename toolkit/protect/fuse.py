@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from ..datasets._chance import refuse_chance
 from ..datasets._data import DataSplits, load_data
 from ..errors import InputError
 from ..inference import accuracy, in_batches, seeded, smashing
 from ..partition.split import Split, load_split
+from ..protections._devices import ALONE, Devices
 from ..protections.base import Protection
 from ..records import bundle as records
 from ..records.tools import tool_versions
 from .calibrate import calibrate_privacy
 from .checkpoint import Checkpoint
 from .codes import wire_codes
-from .fitting import Fitted, Fitting, Progress, fit_and_calibrate, quietly
+from .fitting import Fitted, Fitting, Progress, fit_and_calibrate, judged, quietly
 from .protected import Protected, features_of, protection_class, weights_of
 from .settings import ProtectSettings
 
@@ -43,6 +45,8 @@ def protect(
     resume: bool = False,
     fingerprint: str = "",
     meter: Meter | None = None,
+    devices: Devices = ALONE,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> records.Protection:
     """Protect a bundle's head. Converted heads, tail and goldens of an earlier protection go.
 
@@ -53,6 +57,8 @@ def protect(
         resume: go on with an interrupted training of the very same settings.
         fingerprint: remembered as this stage's.
         meter: makes the attacker that `min_pi` is measured with, `toolkit.evaluate.pi_meter`.
+        devices: where the training's arithmetic happens; of several processes this is the first, the others `join`.
+        tell: hears how long it will take and what it will use.
 
     Raises:
         InputError: unknown method or option, or data that does not fit.
@@ -67,14 +73,14 @@ def protect(
         progress,
         needs=kind.fit is not Protection.fit or settings.max_accuracy_drop is not None or settings.min_pi is not None,
     )
-    before = None if data is None else _unprotected(bundle, halves, data, settings)
+    before = None if data is None else _unprotected(bundle, halves, data, settings, devices)
     kept = Checkpoint(bundle, settings, protection.revision)
     with bundle.extending() as stage:
         head = halves.head
         if data is not None:
             fitted = fit_and_calibrate(
                 halves, data, _fitting(settings), progress=progress, checkpoint=kept.save,
-                resume_from=kept.load() if resume else None,
+                resume_from=kept.load() if resume else None, devices=devices, scratch=stage.folder, tell=tell,
             )  # fmt: skip
             head, protection = fitted.head, fitted.protection
             _check(fitted, settings)
@@ -104,16 +110,30 @@ def protect(
     return record
 
 
-def _unprotected(bundle: Bundle, halves: Split, data: DataSplits, settings: ProtectSettings) -> float:
+def _unprotected(bundle: Bundle, halves: Split, data: DataSplits, settings: ProtectSettings, devices: Devices) -> float:
     """The network's accuracy on the test part, before anything is trained on data that may not be its own.
 
     Raises:
         InputError: it is near chance, or far below what the bundle records.
     """
-    answers = in_batches(lambda images: halves.tail(halves.head(images)).argmax(1), data.test.photos)
+    test = data.test.first(judged(halves))
+    network = nn.Sequential(halves.head, halves.tail).to(devices.device)
+    answers = in_batches(network, test.photos).argmax(1)
+    network.cpu()
     if settings.anyway:
-        return (answers == data.test.labels).float().mean().item()
-    return refuse_chance(answers, data.test.labels, settings.data or "", bundle.manifest.model.accuracy)
+        return (answers == test.labels).float().mean().item()
+    return refuse_chance(answers, test.labels, settings.data or "", bundle.manifest.model.accuracy)
+
+
+def join(bundle: Bundle, settings: ProtectSettings, devices: Devices, *, resume: bool = False) -> None:
+    """Train along in a process that is not the first: the same photos in the same order, and nothing is written."""
+    kind, halves = protection_class(settings.method), load_split(bundle)
+    if kind.fit is Protection.fit or settings.data is None:
+        return
+    data = load_data(settings.data, bundle.manifest.preprocess, labels=bundle.manifest.labels)
+    kept = Checkpoint(bundle, settings, kind.revision)
+    state = kept.load() if resume else None
+    fit_and_calibrate(halves, data, _fitting(settings), resume_from=state, devices=devices)
 
 
 def _fitting(settings: ProtectSettings) -> Fitting:
@@ -183,9 +203,10 @@ def _record(
     user = None
     if data is not None and before is not None:
         draws = 1 if eps_shape is None else _DRAWS
-        smashed = in_batches(halves.head, data.test.images)
+        test = data.test.first(judged(halves))
+        smashed = in_batches(halves.head, test.photos)
         noisy = smashing(protection, seeded(settings.seed + 1))
-        scores = [accuracy(lambda x: halves.tail(noisy(x)), smashed, data.test.labels) for _ in range(draws)]
+        scores = [accuracy(lambda x: halves.tail(noisy(x)), smashed, test.labels) for _ in range(draws)]
         user = records.AccuracyReport(
             images=len(smashed), draws=draws, unprotected=before, protected=sum(scores) / len(scores)
         )

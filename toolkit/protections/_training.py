@@ -8,40 +8,74 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ..inference import accuracy, in_batches
+from ..errors import InputError
+from ._devices import ALONE, Devices
+from ._estimate import estimate
+from ._features import Features, features_of, head_of, photos_of, room_of
 from .base import Protection, Training
+
+#: training images that the unprotected accuracy is measured on, at most
+_JUDGED = 8192
 
 
 @dataclass(frozen=True)
 class Step:
-    """One batch of a training.
+    """One process's part of one batch of a training.
 
     Attributes:
-        images: [B,channels,H,W].
         labels: [B].
-        smashed: the head's output before protection [B,C,h,w], without gradient.
         index: [B], where these images stand in `Training.images`.
-        generator: draws every random number of the step.
+        generator: draws every random number of the step, the same ones in every process.
+        weight: what a mean over these B counts in the loss, so that the mean over processes is that of the batch.
+        batch: [A] all processes' index.
+        all_labels: [A] their labels.
+        devices: where the arithmetic happens.
+        given_images: [B,channels,H,W], or None where only features were asked for.
+        given_smashed: [A,C,h,w] the head's output before protection, without gradient; None where the head is trained.
     """
 
-    images: Tensor
     labels: Tensor
-    smashed: Tensor
     index: Tensor
     generator: torch.Generator
+    weight: float
+    batch: Tensor
+    all_labels: Tensor
+    devices: Devices
+    given_images: Tensor | None
+    given_smashed: Tensor | None
 
-    def noise_for(self, protection: Protection, count: int | None = None) -> tuple[Tensor, ...]:
-        """Fresh eps as the protection's further arguments, for `count` (default: the batch's) images."""
-        eps = protection.draw_eps(len(self.images) if count is None else count, self.generator)
-        return () if eps is None else (eps,)
+    @property
+    def images(self) -> Tensor:
+        """This process's photos [B,channels,H,W]; for methods that train the head."""
+        if self.given_images is None:
+            raise TypeError("a frozen head's training has features, not photos")
+        return self.given_images
+
+    @property
+    def all_smashed(self) -> Tensor:
+        """The whole batch's features [A,C,h,w], for terms that are statistics over it."""
+        if self.given_smashed is None:
+            raise TypeError("a head that is trained has no features before the step")
+        return self.given_smashed
+
+    @property
+    def smashed(self) -> Tensor:
+        """This process's features [B,C,h,w]."""
+        return self.devices.own(self.all_smashed)
+
+    def noise_for(self, protection: Protection) -> tuple[Tensor, ...]:
+        """Fresh eps as the protection's further arguments: drawn for the whole batch, this process's rows of it."""
+        eps = protection.draw_eps(len(self.batch), self.generator)
+        return () if eps is None else (self.devices.own(eps).to(self.devices.device),)
 
 
 @contextlib.contextmanager
@@ -81,11 +115,12 @@ class Balance(nn.Module):
     weight: Tensor
     accuracy: Tensor
 
-    def __init__(self, weight: float, max_drop: float, unprotected: float) -> None:
+    def __init__(self, weight: float, max_drop: float, unprotected: float, devices: Devices = ALONE) -> None:
         super().__init__()
         self.target = unprotected - max_drop
-        self.register_buffer("weight", torch.tensor(weight))
-        self.register_buffer("accuracy", torch.tensor(unprotected))
+        self.devices = devices
+        self.register_buffer("weight", torch.tensor(weight, device=devices.device))
+        self.register_buffer("accuracy", torch.tensor(unprotected, device=devices.device))
 
     @property
     def holds(self) -> bool:
@@ -94,16 +129,23 @@ class Balance(nn.Module):
 
     @torch.no_grad()
     def update(self, logits: Tensor, labels: Tensor) -> None:
-        """Take in one batch's logits [B,K] and labels [B]."""
-        right = (logits.argmax(1) == labels).float().mean()
-        self.accuracy.mul_(0.95).add_(0.05 * right)
+        """Take in one batch's logits [B,K] and labels [B], of all processes."""
+        hits = (logits.argmax(1) == labels).float().sum()
+        counted = self.devices.total(torch.stack([hits, torch.full_like(hits, len(labels))]))
+        self.accuracy.mul_(0.95).add_(0.05 * counted[0] / counted[1])
         self.weight.mul_(1.03 if self.holds else 0.94)
 
 
+@torch.no_grad()
 def balance_for(training: Training, weight: float, max_drop: float) -> Balance:
-    """Start a balance from the accuracy that the network has before protection, on the training images."""
-    unprotected = accuracy(lambda images: training.tail(training.head(images)), training.images, training.labels)
-    return Balance(weight, max_drop, unprotected)
+    """Start a balance from the accuracy that the network has before protection, on training images."""
+    devices = training.devices
+    order = torch.arange(min(len(training.images), _JUDGED)).split(128)
+    hits = [
+        (training.tail(features.to(devices.device)).argmax(1).cpu() == training.labels[index]).float()
+        for index, features in zip(order, head_of(training, order), strict=True)
+    ]
+    return Balance(weight, max_drop, torch.cat(hits).mean().item(), devices)
 
 
 def reinitialise(module: nn.Module, seed: int) -> None:
@@ -126,22 +168,67 @@ def run(
     """Go over the images for `training.epochs` epochs, calling `step` per batch; `step` updates the weights.
 
     After every epoch the whole state (weights, optimisers, generator) goes to `training.checkpoint`; a run
-    that starts from such a state ends with the same weights as one that was never stopped.
+    that starts from such a state ends with the same weights as one that was never stopped. Several processes draw the
+    same numbers and take every P-th photo of each batch each; gradients are averaged before an optimiser steps.
+
+    Raises:
+        InputError: several processes, and a method whose terms are statistics over whole batches of photos.
     """
+    devices = training.devices
+    trains_head = any(module is training.head for module in modules.values())
+    if trains_head and devices.processes > 1:
+        raise InputError(
+            f"{text} trains the head by statistics over whole batches, which {devices.processes} processes do not see; "
+            "run it in one process."
+        )
     generator = torch.Generator().manual_seed(training.seed)
     first = 0
     if training.resume_from is not None:
         first = _restore(training.resume_from, modules, optimizers, generator)
-    smashed = in_batches(training.head, training.images)
+    for optimizer in optimizers.values():
+        if isinstance(optimizer, Optimizer):
+            optimizer.register_step_pre_hook(lambda stepping, *_: devices.average_gradients(_parameters(stepping)))
+    if not trains_head and devices.first:
+        line = estimate(training, *room_of(training))
+        if line:
+            training.tell(line)
+    features = None if trains_head else features_of(training)
     batches = -(-len(training.images) // training.batch_size)
     for epoch in range(first, training.epochs):
-        order = torch.randperm(len(training.images), generator=generator)
-        for number, index in enumerate(order.split(training.batch_size)):
-            batch = Step(training.images[index], training.labels[index], smashed[index], index, generator)
-            loss = step(batch)
+        order = torch.randperm(len(training.images), generator=generator).split(training.batch_size)
+        for number, batch in enumerate(_batches(training, features, order, epoch, generator)):
+            loss = devices.mean(step(batch))
             done = epoch * batches + number + 1
-            training.progress(done, training.epochs * batches, f"{text}, loss {loss:.3f}")
-        training.checkpoint(_state(epoch + 1, modules, optimizers, generator))
+            training.progress(done, training.epochs * batches, f"{text}, loss {loss:.4f}")
+        if devices.first:
+            training.checkpoint(_state(epoch + 1, modules, optimizers, generator))
+
+
+def _batches(
+    training: Training, features: Features | None, order: Sequence[Tensor], epoch: int, generator: torch.Generator
+) -> Iterator[Step]:
+    devices = training.devices
+    own = [devices.own(index) for index in order]
+    # a frozen head's photos are not decoded again
+    photos = photos_of(training.images, own, epoch) if features is None else iter([None] * len(order))
+    smashed = iter([None] * len(order)) if features is None else features.batches(order)
+    for index, mine, images, known in zip(order, own, photos, smashed, strict=True):
+        labels = training.labels[index]
+        yield Step(
+            labels=devices.own(labels).to(devices.device),
+            index=mine,
+            generator=generator,
+            weight=devices.weight(index),
+            batch=index,
+            all_labels=labels.to(devices.device),
+            devices=devices,
+            given_images=None if images is None else images.to(devices.device),
+            given_smashed=None if known is None else known.to(devices.device),
+        )
+
+
+def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def _state(
@@ -152,10 +239,19 @@ def _state(
 ) -> dict[str, object]:
     return {
         "epoch": epoch,
-        "modules": {name: copy.deepcopy(module.state_dict()) for name, module in modules.items()},
-        "optimizers": {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()},
+        "modules": {name: _kept(module.state_dict()) for name, module in modules.items()},
+        "optimizers": {name: _kept(optimizer.state_dict()) for name, optimizer in optimizers.items()},
         "generator": generator.get_state(),
     }
+
+
+def _kept(state: Any) -> Any:  # noqa: ANN401 (what torch calls a state: nested dicts and lists)
+    """A copy on the CPU, which any machine can go on from."""
+    if isinstance(state, Tensor):
+        return state.detach().cpu().clone()
+    if isinstance(state, dict):
+        return {key: _kept(value) for key, value in state.items()}
+    return [_kept(value) for value in state] if isinstance(state, list) else copy.deepcopy(state)
 
 
 def _restore(

@@ -17,6 +17,9 @@ from . import _training
 from ._decoder import decoder
 from .base import Protection, Training
 
+#: images whose spread counts as all there is to hide
+_MEASURED = 8192
+
 
 class Adversarial(Protection):
     """Passes the adversarially trained head's features through."""
@@ -47,7 +50,7 @@ class Adversarial(Protection):
         _training.reinitialise(rebuild, training.seed)
         optimizer = torch.optim.Adam(training.head.parameters(), lr=options["learning_rate"])
         opponent = torch.optim.Adam(rebuild.parameters(), lr=options["decoder_learning_rate"])
-        spread = training.images.var()
+        spread = training.images[:_MEASURED].var()
 
         def step(batch: _training.Step) -> float:
             features = training.head(batch.images)

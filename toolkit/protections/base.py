@@ -13,12 +13,17 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UnknownNameError
+from ._devices import ALONE, Devices
+
+if TYPE_CHECKING:
+    from ..datasets._lazy import LazyImages
 
 FeatureShape = tuple[int, int, int]
 
@@ -30,7 +35,7 @@ class Training:
     Attributes:
         head: image [B,*] -> smashed [B,C,h,w]; frozen unless the protection's `trains_head` is True.
         tail: smashed -> logits [B,K]; always frozen, in eval mode.
-        images: [N,channels,H,W], preprocessed.
+        images: [N,channels,H,W], preprocessed; lazy ones are decoded as they are needed.
         labels: [N], class indices.
         seed: seeds every draw of the training.
         epochs: passes over `images`.
@@ -39,11 +44,14 @@ class Training:
         progress: called with (steps done, steps in all, one line of text).
         checkpoint: called with a resumable state now and then; see `resume_from`.
         resume_from: the state that `checkpoint` was last given, or None.
+        devices: where the arithmetic happens; head, tail and protection are there already.
+        scratch: a folder for features that memory has no room for, or None.
+        tell: hears once how long it will take and what it will use.
     """
 
     head: nn.Module
     tail: nn.Module
-    images: Tensor
+    images: Tensor | LazyImages
     labels: Tensor
     seed: int = 0
     epochs: int = 5
@@ -52,6 +60,9 @@ class Training:
     progress: Callable[[int, int, str], None] = lambda done, total, text: None
     checkpoint: Callable[[dict[str, object]], None] = lambda state: None
     resume_from: dict[str, object] | None = None
+    devices: Devices = ALONE
+    scratch: Path | None = None
+    tell: Callable[[str], None] = lambda text: None
 
 
 class Protection(nn.Module, ABC):

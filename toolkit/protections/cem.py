@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..inference import in_batches
 from . import _training
 from ._dependence import class_centres
+from ._features import sample_of
 from .base import FeatureShape, Protection, Training
 
 
@@ -40,7 +40,7 @@ class ConditionalEntropy(Protection):
     def fit(self, training: Training) -> None:
         """Fine-tune the head in place under noise of `scale` standard deviations of its original features."""
         options = self.settings(training.options)
-        smashed = in_batches(training.head, training.images)
+        smashed = sample_of(training)
         if training.resume_from is None:
             self.deviation.fill_(options["scale"] * smashed.std())
         balance = _training.balance_for(training, options["weight"], options["max_drop"])

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..inference import in_batches
 from . import _training
+from ._features import sample_of
 from .base import FeatureShape, Protection, Training
 
 
@@ -42,7 +42,7 @@ class Cloak(Protection):
     def fit(self, training: Training) -> None:
         """Train loc and scale: cross-entropy of the frozen tail - weight * log(mean scale)."""
         options = self.settings(training.options)
-        deviation = in_batches(training.head, training.images).std()
+        deviation = sample_of(training).std()
         if training.resume_from is None:
             with torch.no_grad():
                 self.loc.zero_()
@@ -53,7 +53,7 @@ class Cloak(Protection):
         def step(batch: _training.Step) -> float:
             logits = training.tail(self(batch.smashed, *batch.noise_for(self)))
             hidden = torch.log(torch.exp(self.log_scale).mean())
-            loss = functional.cross_entropy(logits, batch.labels) - balance.weight * hidden
+            loss = batch.weight * functional.cross_entropy(logits, batch.labels) - balance.weight * hidden
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

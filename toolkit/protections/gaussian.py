@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..inference import in_batches
+from ._features import sample_of
 from .base import FeatureShape, Protection, Training
 
 
@@ -30,7 +30,7 @@ class Gaussian(Protection):
     def fit(self, training: Training) -> None:
         """Set the noise to `scale` standard deviations of the victim's features."""
         scale = self.settings(training.options)["scale"]
-        self.deviation.fill_(scale * in_batches(training.head, training.images).std())
+        self.deviation.fill_(scale * sample_of(training).std())
 
     def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
         """Map smashed, eps [B,C,h,w] -> protected [B,C,h,w]."""

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..inference import in_batches
 from . import _training
 from ._dependence import class_centres, tolerated_directions
+from ._features import sample_of
 from .base import FeatureShape, Protection, Training
 
 #: spread of the attention, relative to its mean, below which it counts as flat [ours]
@@ -204,7 +204,7 @@ class PriPro(Protection):
         options = self.settings(training.options)
         generator = torch.Generator().manual_seed(training.seed)
         if training.resume_from is None:
-            smashed = in_batches(training.head, training.images)
+            smashed = sample_of(training).to(training.devices.device)
             _training.reinitialise(self, training.seed)
             self.transparency.fill_(options["transparency"])
             self.start_from(smashed, generator)
@@ -219,8 +219,8 @@ class PriPro(Protection):
         def step(batch: _training.Step) -> float:
             self.set_strength(least + (1.0 - least) * torch.rand((), generator=batch.generator).item())
             protected = self(batch.smashed, *batch.noise_for(self))
-            loss = functional.cross_entropy(training.tail(protected), batch.labels)
-            loss = loss + options["leak_weight"] * self._leak(batch.smashed, batch.labels, classes)
+            loss = batch.weight * functional.cross_entropy(training.tail(protected), batch.labels)
+            loss = loss + options["leak_weight"] * self._leak(batch.all_smashed, batch.all_labels, classes)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..inference import in_batches
 from . import _training
+from ._features import sample_of
 from .base import FeatureShape, Protection, Training
 
 
@@ -60,7 +60,7 @@ class Shredder(Protection):
         def step(batch: _training.Step) -> float:
             logits = training.tail(self(batch.smashed, *batch.noise_for(self)))
             power = torch.log(self.tensors.square().mean(1) + 1e-12).mean()
-            loss = functional.cross_entropy(logits, batch.labels) - balance.weight * power
+            loss = batch.weight * functional.cross_entropy(logits, batch.labels) - balance.weight * power
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -73,7 +73,7 @@ class Shredder(Protection):
     def _draw_tensors(self, training: Training, scale: float) -> None:
         """Start from Laplace noise of `scale` standard deviations of the features."""
         generator = torch.Generator().manual_seed(training.seed)
-        deviation = in_batches(training.head, training.images).std()
+        deviation = sample_of(training).std()
         uniform = torch.rand(self.tensors.shape, generator=generator) - 0.5
         laplace = -uniform.sign() * torch.log1p(-2 * uniform.abs().clamp(max=0.4999)) * math.sqrt(0.5)
         with torch.no_grad():

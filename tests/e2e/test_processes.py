@@ -1,0 +1,78 @@
+"""Several processes train as one does: the same loss curve, and a checkpoint of either goes on in the other."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from toolkit import plugins, protections
+from toolkit.inference import smash
+from toolkit.protections.base import Protection
+
+pytestmark = pytest.mark.slow
+SCRIPT = Path(__file__).parents[1] / "process_training.py"
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
+ROOT = Path(__file__).parents[2]
+
+
+def trained(out: Path, *arguments: object, processes: int = 1, code: int = 0) -> list[float]:
+    """Run the training in a process, or in several under torchrun on gloo, and return its loss curve."""
+    out.mkdir(exist_ok=True)
+    launch = [sys.executable]
+    if processes > 1:
+        launch += [*TORCHRUN, str(processes)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launch, str(SCRIPT), str(out), *map(str, arguments)],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0) == (code == 0), done.stderr[-3000:]
+    return json.loads((out / "curve.json").read_text())
+
+
+@pytest.mark.parametrize("method", ["pripro", "shredder", "cloak"])
+def test_two_processes_train_as_one(method, tmp_path):
+    one = trained(tmp_path / "one", method, 4)
+    two = trained(tmp_path / "two", method, 4, processes=2)
+    assert len(one) == len(two) == 4 * 5
+    assert max(one) - min(one) > 0.05, "a curve that moves"
+    assert max(abs(a - b) for a, b in zip(one, two, strict=True)) <= 1e-3
+    first, second = (protected(tmp_path / name, method) for name in ("one", "two"))
+    assert torch.allclose(first, second, atol=1e-4)
+
+
+def protected(out: Path, method: str) -> torch.Tensor:
+    """What a trained protection makes of some features.
+
+    Not its weights: a softmax does not see the key's bias, so Adam moves that by the sign of rounding errors.
+    """
+    protection = plugins.load(protections, "method", method, Protection).build((4, 6, 6))
+    protection.load_state_dict(torch.load(out / "weights.pt", weights_only=True))
+    generator = torch.Generator().manual_seed(5)
+    smashed = torch.rand(8, 4, 6, 6, generator=generator)
+    with torch.no_grad():
+        return smash(protection, smashed, generator)
+
+
+def test_two_processes_that_were_stopped_are_resumed_by_one(tmp_path):
+    whole = trained(tmp_path / "whole", "pripro", 4)
+    begun = trained(tmp_path / "parts", "pripro", 4, 2, processes=2, code=1)
+    rest = trained(tmp_path / "parts", "pripro", 4)
+    assert len(begun) == len(rest) == 2 * 5
+    assert max(abs(a - b) for a, b in zip(whole, begun + rest, strict=True)) <= 1e-3
+
+
+def test_a_head_that_is_trained_by_whole_batches_is_refused(tmp_path):
+    out = tmp_path / "cem"
+    out.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *TORCHRUN, "2", SCRIPT, out, "cem", "1"],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "cem trains the head by statistics over whole batches" in done.stderr
