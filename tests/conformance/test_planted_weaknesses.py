@@ -19,7 +19,7 @@ from toolkit.protections.none import NoProtection
 
 pytestmark = pytest.mark.slow
 #: features of the case are about 1
-LOUD = 30.0
+LOUD = 300.0
 #: positions of the leak, rows and columns of the 8 x 8 map; a position is two pixels wide
 BLOCK = slice(3, 5)
 PIXELS = slice(6, 10)

@@ -15,27 +15,35 @@ from torch.nn import functional
 #: a crossing tensor of at most so many values also passes a linear layer: what it holds may be anywhere
 _DENSE = 4096
 _RANK = 256
+#: of a channel's deviation: the least that a feature is divided by
+_QUIET = 0.003
+_EXTREME = 20.0
 #: positions that attention compares at most, each with each
 _POSITIONS = 256
 Shape = tuple[int, int, int]
 
 
 class Standardise(nn.Module):
-    """(x - mean) / deviation per feature channel, measured once: noise may make features of any size."""
+    """(x - mean) / deviation per feature and position, measured once: noise may make features of any size.
+
+    Per position, because a protection may bury most of them and let a few through, which must not look like silence.
+    """
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(self, features: Tensor) -> None:
         super().__init__()
-        self.register_buffer("mean", features.mean((0, 2, 3), keepdim=True))
-        spread = features.var((0, 2, 3), keepdim=True, unbiased=False).sqrt()
-        self.register_buffer("deviation", spread + 1e-3 * spread.mean() + 1e-8)
+        self.register_buffer("mean", features.mean(0, keepdim=True))
+        spread = features.var(0, keepdim=True, unbiased=False)
+        overall = spread.mean((2, 3), keepdim=True).sqrt()
+        # the floor is for features that happened to be constant when they were measured
+        self.register_buffer("deviation", spread.sqrt() + _QUIET * overall + _QUIET**2 * overall.mean() + 1e-8)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [B,C,h,w] -> [B,C,h,w]."""
         scaled: Tensor = (features - self.mean) / self.deviation
-        return scaled.clamp(-30, 30)
+        return scaled.clamp(-_EXTREME, _EXTREME)
 
 
 class Lift(nn.Module):

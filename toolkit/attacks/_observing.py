@@ -25,15 +25,24 @@ def each_look(messages: Messages) -> tuple[Tensor, ...]:
     return messages.tensors
 
 
-def with_guess(messages: Messages) -> tuple[Tensor, ...]:
-    """What `averaged` gives, and the predicted noise of the first look beside it, each [B,C,h,w]."""
-    noise = (one if one.ndim == 4 else one.reshape(len(one), -1, 1, 1) for one in messages.guess)
-    return (*averaged(messages), *noise)
-
-
 def reader(knowledge: Knowledge) -> Callable[[Messages], tuple[Tensor, ...]]:
-    """How this attacker reads messages of the same photo: with the noise beside them if it can predict it."""
-    return with_guess if predicts_noise(knowledge) else averaged
+    """How this attacker reads messages of the same photo: without the noise, as far as it can predict it."""
+    if not predicts_noise(knowledge):
+        return averaged
+    head, mean = knowledge.head, knowledge.images.mean(0, keepdim=True)
+
+    @torch.no_grad()
+    def without_noise(messages: Messages) -> tuple[Tensor, ...]:
+        """Take off what the predicted noise of the first look does to the mean photo; the noise stands beside it."""
+        if head is None:
+            raise ValueError("no head, no prediction")
+        photos = mean.expand(len(messages), -1, -1, -1)
+        noise = [with_it - bare for with_it, bare in zip(head(photos, messages.guess), head(photos, ()), strict=True)]
+        beside = (one if one.ndim == 4 else one.reshape(len(one), -1, 1, 1) for one in messages.guess)
+        first = (tensor[:, 0] for tensor in messages.tensors)
+        return (*(one - other for one, other in zip(first, noise, strict=True)), *beside)
+
+    return without_noise
 
 
 @torch.no_grad()

@@ -13,11 +13,13 @@ from ..datasets._data import DataSplits, Part, load_data
 from ..errors import InputError
 from ..partition.split import Split, load_split
 from ..protect.protected import features_of, load_protected
+from ..protections.base import Protection
 from ..protections.none import NoProtection
 from ..records.wire import wire_spec
 from .attacking import Setting, attack_class, attack_victim, build_attack
 from .attributes import attribute_task, check_attribute
 from .judge import judge_of
+from .lengths import length_of
 from .noise import NoiseName, source_of
 from .outcome import Outcome
 from .outcome_cache import OutcomeCache
@@ -151,7 +153,18 @@ def protected_victim(bundle: Bundle, settings: EvaluateSettings) -> Victim:
     found = load_protected(bundle)
     record = bundle.manifest.protection
     codes = None if settings.wire == "float32" or record is None else wire_spec(record.wire_uint8[0])
-    return Victim(found.split.head, found.split.tail, found.protection, codes, noise=source_of(noise_of(bundle)))
+    coding = record.waist.coding if record is not None and record.waist is not None else None
+    # behind a waist, what crosses is rounded to whole numbers
+    sender: Protection = getattr(found, "sender", found.protection)
+    return Victim(
+        found.split.head,
+        found.split.tail,
+        sender,
+        codes if coding is None else None,
+        noise=source_of(noise_of(bundle)),
+        length=None if coding is None else length_of(coding),
+        soft=found.protection,
+    )
 
 
 def noise_of(bundle: Bundle) -> NoiseName:

@@ -52,7 +52,8 @@ class Victim:
     """Head, protection and tail. The head is deterministic, so what differs between two looks is eps alone.
 
     With `codes`, tail and attackers see what those affine codes leave of the features. `length` is the number of
-    bytes [B] of the messages that carry crossing tensors; default: their size as float32, or as codes.
+    bytes [B] of the messages that carry crossing tensors; default: their size as float32, or as codes. `soft` is the
+    protection without the rounding that a waist ends with, for those who need its gradient.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Victim:
         *,
         noise: NoiseSource | None = None,
         length: Callable[[Tensors], Tensor] | None = None,
+        soft: Protection | None = None,
         grid: tuple[int, int] | None = None,
         prefix_tokens: int = 0,
     ) -> None:
@@ -73,6 +75,7 @@ class Victim:
         self._codes = codes
         self._noise = noise or Fresh()
         self._length = length
+        self._soft = soft or protection
         self._grid, self._prefix = grid, prefix_tokens
         self._store = FeatureStore(head)
 
@@ -111,7 +114,7 @@ class Victim:
         shape = self.protection.eps_shape()
         if shape is not None and not eps:
             eps = (torch.zeros(len(images), *shape),)
-        return self._laid_out(as_tuple(self.protection(*smashed, *eps)))
+        return self._laid_out(as_tuple(self._soft(*smashed, *eps)))
 
     def user_side(self, images: Tensor, labels: Tensor, unprotected: float, draws: int, seed: int) -> UserSide:
         """Measure the user's accuracy.
