@@ -19,12 +19,15 @@ with atheris.instrument_imports(include=["cloud_tail"]):
     import numpy as np
 
     from cloud_tail.calls import read_call
+    from cloud_tail.coding import Coding, table_id
     from cloud_tail.errors import ArchiveError, WireError
     from cloud_tail.signature import Signature, TensorSpec
-    from cloud_tail.wire import decode_response, encode_request
+    from cloud_tail.wire import decode_response, encode_coded_request, encode_request
 
 SHAPE = (-1, 2, 2, 2)
 CODES = TensorSpec("smashed", "uint8", SHAPE, "NCHW", (0.1, 0.2), (128, 3))
+TABLES = ((4096, 8192, 4096), (16000, 384))
+CODING = Coding(table_id(TABLES), (3, 2), (0.5, 1.0), (1, 0), TABLES)
 SIGNATURE = Signature(
     "tail",
     "1.0",
@@ -32,6 +35,7 @@ SIGNATURE = Signature(
     (),
     (TensorSpec("smashed", "float32", SHAPE), TensorSpec("smashed", "float16", SHAPE), CODES),
     (TensorSpec("logits", "float32", (-1, 2), "NC"),),
+    CODING,
 )
 
 
@@ -53,7 +57,8 @@ def one_input(data: bytes) -> None:
             length = str(int.from_bytes(body[:2], "big")) if kind == 2 else None
             headers = {} if length is None else {"inference-header-content-length": length}
             call, _ = read_call(headers, body[2:], [_Tail()], raw=kind == 3)
-            if call.array.shape[1:] != SHAPE[1:] or not np.isfinite(call.features()).all():
+            features = call.features()
+            if features.shape[1:] != SHAPE[1:] or not np.isfinite(features).all():
                 raise RuntimeError("an accepted request does not fit its signature")
     except (ArchiveError, WireError):
         return
@@ -64,6 +69,8 @@ def seeds(folder: Path) -> None:
     for number, spec in enumerate(SIGNATURE.inputs):
         body = encode_request(np.ones((1, 2, 2, 2), np.float32), spec, "ab" * 32)[1]
         (folder / f"request{number}").write_bytes(b"\x02" + (body.rindex(b"}]}") + 3).to_bytes(2, "big") + body)
+    body = encode_coded_request(np.ones((2, 2, 2, 2), np.float32), SIGNATURE, "ab" * 32)[1]
+    (folder / "coded").write_bytes(b"\x02" + (body.rindex(b"}]}") + 3).to_bytes(2, "big") + body)
     (folder / "signature").write_bytes(b"\x04" + SIGNATURE.to_json())
     tensor = b'{"name":"smashed","datatype":"FP32","shape":[1,2,2,2],"data":[1,2,3,4,5,6,7,8]}'
     (folder / "json").write_bytes(b"\x03\x00\x00" + b'{"inputs":[%s]}' % tensor)

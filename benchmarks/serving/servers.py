@@ -94,6 +94,27 @@ def _script(venv: str, script: str, model: str) -> Callable[[Path, Path, int], l
     ]
 
 
+def _same_handler(server: str, precision: str) -> Callable[[Path, Path, int], list[str]]:
+    """Our handler, codec, batcher and engine on another HTTP server, with its limits set."""
+
+    def command(data: Path, scratch: Path, port: int) -> list[str]:
+        tool = str(VENVS / "asgi" / "bin" / server)
+        setting = [f"PRIPRO_ARCHIVE={data / 'bench.mar'}", f"PRIPRO_PRECISION={precision}"]
+        paths = f"PYTHONPATH={ROOT}:{HERE / 'peers'}"
+        if server == "uvicorn":
+            options = "--host 127.0.0.1 --loop uvloop --http httptools --ws none --lifespan on --no-access-log"
+            options += " --log-level warning --limit-concurrency 1024 --timeout-keep-alive 75 --backlog 512"
+            target = "same_handler:asgi"
+        else:
+            options = "--host 127.0.0.1 --interface rsgi --loop uvloop --no-ws --http 1 --workers 1 --no-access-log"
+            options += " --log-level warning --backpressure 1024 --backlog 512 --http1-buffer-size 16384"
+            options += " --http1-header-read-timeout 10000"
+            target = "same_handler:rsgi"
+        return ["env", *setting, paths, tool, *options.split(), "--port", str(port), target]
+
+    return command
+
+
 def _noop(data: Path, scratch: Path, port: int) -> list[str]:
     return [sys.executable, str(HERE / "noop.py"), str(data / "bench.mar"), str(scratch / "ready.json"), str(port)]
 
@@ -110,6 +131,10 @@ PEERS = {
     "ours-bf16": Peer("ours", "openvino-bf16", V2, "v2", _own("openvino", "bf16")),
     "ours-int8": Peer("ours", "onnxruntime-int8", V2, "v2", _own("onnxruntime", "int8")),
     "ours-openvino-int8": Peer("ours", "openvino-int8", V2, "v2", _own("openvino", "int8")),
+    "uvicorn-ort": Peer("uvicorn, our handler", "onnxruntime-f32", V2, "v2", _same_handler("uvicorn", "f32")),
+    "granian-ort": Peer("granian, our handler", "onnxruntime-f32", V2, "v2", _same_handler("granian", "f32")),
+    "uvicorn-int8": Peer("uvicorn, our handler", "onnxruntime-int8", V2, "v2", _same_handler("uvicorn", "int8")),
+    "granian-int8": Peer("granian, our handler", "onnxruntime-int8", V2, "v2", _same_handler("granian", "int8")),
     "ours-noop": Peer("ours", "none", V2, "v2", _noop),
 }
 
