@@ -1,8 +1,11 @@
 """HTTP/1.1 for one connection: headers are parsed once, bodies land in place, everything has a limit and a deadline.
 
-Why not a framework: on the path that matters (a few hundred KB in, a few hundred bytes out) the framework
-costs as much as the rest of the transport; benchmarks/serving measures both. Protocol errors are handled
-here: the application only ever sees whole requests.
+Why not uvicorn or granian: with the same handler in front of a real tail and a body that arrives at once they are as
+fast, uvicorn within 10 % in 11 of 12 comparisons (requests/s 0.86 to 1.06 of ours). But a phone's body arrives in
+hundreds of packets, and looking at each costs uvicorn 9.2 and granian 7.3 ms of CPU a request where this code takes 5.1
+(int8 tail). Nor do they hold the same limits: uvicorn has no deadline for headers and takes two Hosts or none, granian
+takes bare line feeds, a length given twice and chunking given twice. Figures: benchmarks/serving, 2026-11-27.
+Protocol errors are handled here: the application only ever sees whole requests.
 """
 
 from __future__ import annotations

@@ -158,10 +158,15 @@ def bare(engine: str, data: Path, seconds: float) -> Row:
 
 
 def with_ratios(rows: list[Row]) -> list[Row]:
-    """Add one round's ratios: to the engine's bare forward, and to TorchServe with the same body and concurrency."""
+    """Add one round's ratios: to the engine's bare forward, to TorchServe and to our server with the same load."""
     bares = {row["engine"]: row for row in rows if row["server"] == "bare"}
     torchserve = {(row["body"], row["concurrency"]): row for row in rows if row["server"] == "torchserve"}
+    own = {(row["engine"], row["body"], row["concurrency"]): row for row in rows if row["server"] == "ours"}
     for row in rows:
+        beside = own.get((row["engine"], row["body"], row["concurrency"]))
+        if beside is not None and beside is not row:
+            for field in ("rps", "cpu_ms", "p50_ms", "p99_ms"):
+                row[f"{field}_ratio_to_ours"] = row[field] / beside[field]
         alone, reference = bares.get(row["engine"]), torchserve.get((row["body"], row["concurrency"]))
         if alone is not None:
             row["ratio_to_bare"] = row["rps"] / alone["rps"]
