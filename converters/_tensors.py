@@ -16,6 +16,7 @@ class TensorSpec:
         layout: ``NCHW`` unless the file says otherwise.
         scale: per-channel (or one) step of an affine-quantised tensor, else None.
         zero_point: the code that stands for 0.0, as many as ``scale``, else None.
+        levels: how many codes there are, as many as ``scale``; None: all of the dtype's.
     """
 
     name: str
@@ -24,3 +25,4 @@ class TensorSpec:
     layout: str = "NCHW"
     scale: tuple[float, ...] | None = None
     zero_point: tuple[int, ...] | None = None
+    levels: tuple[int, ...] | None = None

@@ -31,7 +31,9 @@ def make() -> tuple[Goldens, SimpleNamespace]:
     image[2:], eps[3] = image[0], 0.0
     logits = rng.standard_normal((6, 5)).astype(np.float32)
     goldens = Goldens({"image": image, "eps": eps}, {"smashed": image + eps, "logits": logits}, ROWS)
-    manifest = SimpleNamespace(bundle_id=ID, golden=SimpleNamespace(tolerances={"fp32": 1e-4}), heads=[])
+    manifest = SimpleNamespace(
+        bundle_id=ID, golden=SimpleNamespace(tolerances={"fp32": 1e-4}), heads=[], protection=None
+    )
     return goldens, SimpleNamespace(manifest=manifest)
 
 

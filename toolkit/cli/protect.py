@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ._console import next_command, say, show_json, show_table
 from ._options import BundleArgument, JsonOption
 from ._progress import share_bar
+
+if TYPE_CHECKING:
+    from ..records.bundle import Protection
 
 
 def command(
@@ -30,6 +33,23 @@ def command(
     batch_size: Annotated[int, typer.Option(min=1, help="Images per training step.")] = 64,
     seed: Annotated[int, typer.Option(help="Seeds the training.")] = 0,
     option: Annotated[list[str] | None, typer.Option(help="A setting of the method, NAME=NUMBER; repeatable.")] = None,
+    train: Annotated[
+        str,
+        typer.Option(
+            help="injector: the block alone, head and tail untouched (the paper's); waist: an encoder and a decoder "
+            "around it, few coarse codes cross; all: head and tail fine-tuned too."
+        ),
+    ] = "injector",
+    channels: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(help="What a message may have on average, with a waist, such as 400.")
+    ] = None,
+    pad: Annotated[bool, typer.Option("--pad", help="Give all messages one length, with a waist.")] = False,
+    noise: Annotated[
+        str,
+        typer.Option(help="memoised: the same photo on the same device gives the same message; fresh: a new draw."),
+    ] = "memoised",
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Go on though the network is right about the data by chance only.")
     ] = False,
@@ -61,6 +81,12 @@ def command(
         seed=seed,
         options=parse_options(option or []),
         anyway=anyway,
+        train=train,
+        channels=channels,
+        stride=stride,
+        max_bytes=max_bytes,
+        pad=pad,
+        noise=noise,
     )
     if not devices.first:
         join(opened, settings, devices, resume=resume)
@@ -76,8 +102,23 @@ def command(
         if record.accuracy is not None:
             rows.append(("test accuracy, unprotected", f"{record.accuracy.unprotected:.2%}"))
             rows.append(("test accuracy, protected", f"{record.accuracy.protected:.2%}"))
+        rows += certified(record)
         show_table((method, ">value"), rows)
     next_command(f"pripro convert {bundle} --to executorch,coreml,tflite,onnx")
+
+
+def certified(record: Protection) -> list[tuple[str, str]]:
+    """What no attacker can exceed, as rows of a table; none without a waist."""
+    found = record.certificate
+    if found is None:
+        return []
+    mse = "" if found.mse_bound is None else f"{found.mse_bound:.4f} of {found.prior_mse:.4f}"
+    return [
+        ("message, mean", f"{found.message_bits_mean / 8:.0f} bytes"),
+        ("message, longest of 99 %", f"{found.message_bits_p99 / 8:.0f} bytes"),
+        ("bits about the photo, at most", f"{found.capacity_bits or found.message_bits_mean:.0f}"),
+        ("least reconstruction MSE, of the prior's", mse),
+    ]
 
 
 def parse_options(pairs: list[str]) -> dict[str, float]:

@@ -105,12 +105,20 @@ def convert(
         ConverterError: a head cannot be expressed in a format; heads before it are kept.
     """
     program = head_program(bundle, photos=any(head.precision in _CALIBRATED for head in wanted), data=data)
+    wanted = as_carried(bundle, wanted)
     made = []
     for number, head in enumerate(wanted):
         progress(number, len(wanted), f"{head}")
         made.append(_convert_one(bundle, program, head, fingerprint))
     progress(len(wanted), len(wanted), "converted")
     return made
+
+
+def as_carried(bundle: Bundle, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Say how these heads hand out what crosses: heads with a waist always emit its codes."""
+    record = bundle.manifest.protection
+    narrow = record is not None and record.waist is not None
+    return [replace(head, wire="uint8") if narrow else head for head in wanted]
 
 
 def head_program(
@@ -172,11 +180,12 @@ def _convert_one(bundle: Bundle, program: HeadProgram, wanted: Wanted, fingerpri
 
 
 def _codes(bundle: Bundle) -> TensorSpec:
-    """The very codes that the tail's uint8 encoding has; protecting calibrated them, with noise."""
+    """The very codes that the tail's uint8 encoding has; protecting calibrated them, or a waist has its own."""
     record = bundle.manifest.protection
     if record is None:
         raise BundleError(f"{bundle.root} is not protected yet; run: pripro protect {bundle.root} --method pripro")
-    return TensorSpec(**asdict(wire_spec(record.wire_uint8[0])))
+    levels = None if record.waist is None else tuple(record.waist.coding.levels)
+    return TensorSpec(**asdict(wire_spec(record.wire_uint8[0])), levels=levels)
 
 
 def _key(head: records.Head) -> tuple[str, str, str]:
@@ -202,4 +211,6 @@ def _record(root: Path, files: list[records.FileRef], wanted: Wanted, conversion
 
 def _spec(spec: TensorSpec) -> records.TensorSpec:
     # through JSON, the form in which both are defined: it checks dtype and layout, and makes lists of tuples
-    return records.TensorSpec.model_validate_json(json.dumps(asdict(spec)))
+    # the manifest says how many levels the codes have where it says how they are entropy-coded
+    known = {name: value for name, value in asdict(spec).items() if name != "levels"}
+    return records.TensorSpec.model_validate_json(json.dumps(known))

@@ -85,7 +85,8 @@ def _wanted(bundle: Bundle, platform: Platform) -> list[FileRef]:
     if manifest.golden is None or manifest.tail is None:
         raise BundleError(f"{bundle.root} has no goldens and no tail yet; make them with: pripro package {bundle.root}")
     files = [ref for head in heads for ref in head.files]
-    return [*files, manifest.golden.inputs, manifest.golden.expected]
+    golden = [manifest.golden.inputs, manifest.golden.expected]
+    return [*files, *golden, *([manifest.golden.messages] if manifest.golden.messages is not None else [])]
 
 
 def _copy(bundle: Bundle, ref: FileRef, to: Path) -> None:

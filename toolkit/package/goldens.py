@@ -7,17 +7,23 @@ in the metadata of inputs.safetensors, `rows`: a JSON list of names; a reader th
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
 
+from cloud_tail.coder import Coder
+
 from ..datasets._data import load_photos
 from ..datasets._recorded import recorded_data
 from ..errors import MovedDataError
 from ..inference import seeded
+from ..noise import memoised_eps
 from ..protect.protected import Protected
+from ..protect.waist.tables import as_coding, to_codes
 from .cases import ALTERNATING, BLACK, GREY, NO_NOISE, OTHER_DRAW, PHOTO, SATURATED, SPECKLE, SWINGING, WHITE
 
 if TYPE_CHECKING:
@@ -27,10 +33,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..bundle import Bundle
-    from ..records.bundle import Preprocess
+    from ..records.bundle import Manifest, Preprocess
 
 #: changes whenever goldens of the same settings would come out differently
-VERSION = 2
+VERSION = 3
 #: what eps is saturated at, in standard deviations: beyond it is one value in 500 million
 _SIX_SIGMA = 6.0
 
@@ -68,30 +74,46 @@ def golden_images(
     return images, torch.full((count,), -1, dtype=torch.int64)
 
 
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        rows: how many, the hard ones included.
+        secret: the device secret that the photos' memoised noise was drawn with, or None where it is fresh.
+    """
+
+    rows: int
+    secret: bytes | None
+
+
 @torch.no_grad()
 def write_goldens(
-    found: Protected, images: Tensor, labels: Tensor, preprocess: Preprocess, seed: int, out: Path
-) -> int:
-    """Write inputs.safetensors and expected.safetensors into the folder `out`.
+    found: Protected, images: Tensor, labels: Tensor, manifest: Manifest, seed: int, out: Path
+) -> Written:
+    """Write inputs.safetensors, expected.safetensors and, with a waist, messages.safetensors into the folder `out`.
 
     Args:
         found: the protected head and its tail.
         images: [n,C,H,W], real ones.
         labels: [n].
-        preprocess: what the extreme pixel values are after it.
+        manifest: of the protected bundle: what pixel values are, and how noise is drawn.
         seed: of eps; each row also gets a second draw, to show that another eps gives another output.
         out: an existing empty folder.
-
-    Returns:
-        how many rows were written, the hard ones included.
     """
     generator = seeded(seed)
-    hard = _hard_images(images[0].shape, preprocess, generator)
+    hard = _hard_images(images[0].shape, manifest.preprocess, generator)
     noisy = found.protection.eps_shape() is not None
     twins = [OTHER_DRAW, NO_NOISE, SWINGING, SATURATED] if noisy else []
     rows = [PHOTO] * len(images) + twins + list(hard)
     images = torch.cat([images, images[:1].expand(len(twins), -1, -1, -1), torch.stack(list(hard.values()))])
     eps, other = (found.protection.draw_eps(len(rows), generator) for _ in range(2))
+    secret = None
+    if eps is not None and manifest.protection is not None and manifest.protection.noise == "memoised":
+        secret = hashlib.sha256(f"goldens {seed}".encode()).digest()
+        shapes = [tuple(eps.shape[1:])]
+        eps = torch.from_numpy(memoised_eps(secret, manifest.compute_id(), images.numpy(), shapes)[0].copy())
+        eps[rows.index(OTHER_DRAW)] = torch.randn(eps.shape[1:], generator=generator)
     if eps is not None:
         signs = torch.randint(0, 2, eps[0].shape, generator=generator) * 2.0 - 1.0
         eps[rows.index(NO_NOISE)] = 0.0
@@ -111,7 +133,15 @@ def write_goldens(
     )
     expected = {"smashed": smashed, "logits": logits, "label": labels}
     save_file({name: value.contiguous() for name, value in expected.items()}, out / "expected.safetensors")
-    return len(rows)
+    waist = None if manifest.protection is None else manifest.protection.waist
+    if waist is not None:
+        coder = Coder(as_coding(waist.coding), tuple(waist.shape))
+        messages = (coder.encode(row) for row in to_codes(smashed).numpy())
+        save_file(
+            {f"message_{i}": torch.frombuffer(bytearray(each), dtype=torch.uint8) for i, each in enumerate(messages)},
+            out / "messages.safetensors",
+        )
+    return Written(len(rows), secret)
 
 
 def _hard_images(shape: torch.Size, how: Preprocess, generator: torch.Generator) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloud_tail.archive import write_archive
@@ -11,6 +12,7 @@ from cloud_tail.signature import Signature
 from ..errors import InputError, UnknownNameError
 from ..inference import seeded
 from ..protect.protected import load_protected
+from ..protect.waist.tables import as_coding
 from ..records import bundle as records
 from ..records.tools import tool_versions
 from ..records.wire import wire_spec
@@ -59,9 +61,11 @@ def package(
     images, labels = golden_images(bundle, settings.goldens, settings.photos, settings.data, tell)
     old = bundle.manifest
     wire = accepted_inputs(old)
+    record = old.protection
+    coding = None if record is None or record.waist is None else record.waist.coding
     with bundle.extending() as stage:
         goldens = stage.scratch("golden")
-        rows = write_goldens(found, images, labels, old.preprocess, settings.seed, goldens)
+        golden = write_goldens(found, images, labels, old, settings.seed, goldens)
         work = stage.scratch("onnx")
         model = export_tail(
             found.split.tail,
@@ -76,6 +80,7 @@ def package(
             labels=tuple(old.labels) if len(old.labels) == old.split.logits.shape[1] else (),
             inputs=tuple(wire_spec(spec) for spec in wire),
             outputs=(wire_spec(old.split.logits),),
+            coding=None if coding is None else as_coding(coding),
         )
         int8_model = None
         if settings.tail_precision == "int8":
@@ -83,7 +88,7 @@ def package(
             tell(str(int8_tail(found, old, model, int8_model, settings.max_tail_drop, settings.data)))
         write_archive(made / f"{settings.name}.mar", signature=signature, model=model, int8_model=int8_model)
         (archive,) = stage.keep(made, "tail")
-        expected, inputs = stage.keep(goldens, "golden")
+        files = {Path(ref.path).stem: ref for ref in stage.keep(goldens, "golden")}
         tail = records.Tail(
             name=settings.name,
             archive=archive,
@@ -91,13 +96,22 @@ def package(
             wire_version=signature.wire_version,
             inputs=wire,
             outputs=[old.split.logits],
+            coding=coding,
         )
-        golden = records.Golden(n=rows, seed=settings.seed, inputs=inputs, expected=expected, tolerances=TOLERANCES)
+        kept = records.Golden(
+            n=golden.rows,
+            seed=settings.seed,
+            inputs=files["inputs"],
+            expected=files["expected"],
+            tolerances=TOLERANCES,
+            secret_hex=None if golden.secret is None else golden.secret.hex(),
+            messages=files.get("messages"),
+        )
         bundle.commit(
             old.model_copy(
                 update={
                     "tail": tail,
-                    "golden": golden,
+                    "golden": kept,
                     "tools": old.tools | tool_versions("onnx", "onnxruntime"),
                     "stages": old.stages | {"package": fingerprint},
                 }
@@ -108,7 +122,7 @@ def package(
 
 def accepted_inputs(manifest: records.Manifest) -> list[records.TensorSpec]:
     """List every encoding of the smashed features that the tail takes: float32, float16, uint8."""
-    plain = manifest.split.smashed
+    plain = manifest.smashed
     half = plain.model_copy(update={"dtype": "float16"})
     codes = [] if manifest.protection is None else manifest.protection.wire_uint8
     return [plain, half, *codes]

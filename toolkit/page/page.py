@@ -86,7 +86,7 @@ def _section(kind: str, reports: list[dict[str, Any]], bundle: Bundle) -> str:
 def _head(bundle: Bundle) -> str:
     manifest = bundle.manifest
     protection = manifest.protection.method if manifest.protection is not None else "none"
-    shape = " x ".join(str(size) for size in manifest.split.smashed.shape[1:])
+    shape = " x ".join(str(size) for size in manifest.smashed.shape[1:])
     facts = [
         ("cut", manifest.split.cut),
         ("smashed features", shape),

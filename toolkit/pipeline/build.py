@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .. import __version__
 from ..bundle import MANIFEST, Bundle
-from ..convert.heads import convert, plan_heads
+from ..convert.heads import as_carried, convert, plan_heads
 from ..evaluate.privacy_meter import pi_meter
 from ..measure.heads import measure_bundle
 from ..measure.settings import effort_of
@@ -88,7 +88,7 @@ def build(config: Deploy, progress: Progress) -> Bundle:
         )
     progress(1, 1, "protect")
 
-    missing = [head for head in wanted if not _done(bundle, f"convert {head}", stamp)]
+    missing = [head for head in as_carried(bundle, wanted) if not _done(bundle, f"convert {head}", stamp)]
     if missing:
         convert(bundle, missing, progress=_part(progress, "convert"), fingerprint=stamp)
     progress(1, 1, "convert")

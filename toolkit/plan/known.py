@@ -67,7 +67,7 @@ def server_factor(url: str, bundles: Sequence[Bundle], tail_ms: Mapping[str, flo
     from cloud_tail.client import TailClient
     from cloud_tail.errors import TailError
 
-    shape = (1, *bundle.manifest.split.smashed.shape[1:])
+    shape = (1, *bundle.manifest.smashed.shape[1:])
     smashed = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     try:
         with TailClient(url, model=bundle.manifest.tail.name, bundle_id=bundle.manifest.bundle_id) as client:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..inference import device_of, in_batches, right, seeded, smash
+from ..partition.split import Split
 from ..protections.base import Protection
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ MAX_STRENGTH = 200.0
 #: one-sided 90 % normal quantile: the test accuracy stays within the drop in about nine of ten cases
 _QUANTILE = 1.2816
 _BISECTIONS = 12
+#: strengths that a waist is tried at, its training having been for 1
+_STRONGER, _WEAKER = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0), (0.95, 0.9, 0.8, 0.65, 0.5)
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,63 @@ def calibrate_strength(
     return _search(protection, tail, smashed, labels, unprotected_right, max_drop, draws, seed, progress)
 
 
+def calibrate_trained(
+    protection: Protection,
+    narrow: Split,
+    images: Tensor,
+    truth: Tensor,
+    before: Tensor,
+    *,
+    max_drop: float,
+    draws: int,
+    seed: int,
+) -> CalibrationResult:
+    """Find the largest strength within `max_drop` of a protection that a decoder was trained for.
+
+    Other than for a frozen tail, less noise than trained is no way to more accuracy, so the search goes upwards from 1
+    and only a little below.
+
+    Args:
+        protection: at strength 1; its strength is set by this function.
+        narrow: the network with its waist.
+        images: victim-val images [N,channels,H,W].
+        truth: [N] right answers.
+        before: [N] 1 where the unprotected network is right.
+        max_drop: allowed loss of accuracy, a share of all photos.
+        draws: draws of eps per image.
+        seed: seeds the draws.
+    """
+    smashed = in_batches(narrow.head, images)
+    tried: list[tuple[float, float]] = []
+    has_noise = protection.eps_shape() is not None
+
+    def look(strength: float) -> bool:
+        protection.set_strength(strength)
+        now = _share_right(protection, narrow.tail, smashed, truth, draws if has_noise else 1, seed)
+        tried.append((strength, now.mean().item()))
+        return (before - now).mean().item() <= max_drop
+
+    kept, met = 1.0, look(1.0)
+    if has_noise and met:
+        for strength in _STRONGER:
+            if not look(strength):
+                break
+            kept = strength
+    elif has_noise:
+        kept, met = next(((strength, True) for strength in _WEAKER if look(strength)), (1.0, False))
+    protection.set_strength(kept)
+    accuracy = dict(tried)[kept]
+    return CalibrationResult(
+        kept, before.mean().item(), accuracy, 0.0, met, tuple(tried), len(images), draws if has_noise else 1
+    )
+
+
 def calibrate_privacy(
     protection: Protection,
     pi_at: Callable[[], float],
     *,
     min_pi: float,
+    least: float = 0.0,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> float:
     """Find the smallest strength with PI >= `min_pi`: the other direction of the search.
@@ -102,13 +157,14 @@ def calibrate_privacy(
         protection: fitted; left at the strength found, or at MAX_STRENGTH where even that does not reach `min_pi`.
         pi_at: measures PI at the protection's present strength, with an attacker retrained for it.
         min_pi: in [0, 1].
+        least: no strength below it is tried.
         progress: called with (steps done, steps in all, one line of text).
 
     Returns:
         PI at the strength found.
     """
     steps = 6
-    low, high, best = 0.0, 1.0, None
+    low, high, best = least, max(least, 1.0), None
     total = 8 + steps
     for done in range(8):
         protection.set_strength(high)

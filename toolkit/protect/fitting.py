@@ -5,19 +5,29 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor, nn
 
-from ..datasets._data import DataSplits
+from ..datasets._data import DataSplits, Part
 from ..inference import in_batches, right
 from ..partition.split import Split
 from ..protections._devices import ALONE, Devices
 from ..protections.base import Protection, Training
-from .calibrate import CalibrationResult, calibrate_strength
-from .protected import features_of, protection_class
+from .calibrate import CalibrationResult, calibrate_strength, calibrate_trained
+from .protected import BLOCK, DECODER, ENCODER, HEAD, TAIL, features_of, protection_class
+from .waist.geometry import choose_geometry
+from .waist.modules import Waist, narrowed
+from .waist.training import WaistTraining, train_waist
 
+#: the paper's injector alone; encoder and decoder too; head and tail as well
+Train = Literal["injector", "waist", "all"]
+#: accuracy that a waist may cost where nothing else is said
+WAIST_DROP = 0.01
+#: validation photos that a waist is watched and judged on, at most
+_WATCHED = 4000
 Progress = Callable[[int, int, str], None]
 
 
@@ -43,6 +53,9 @@ class Fitting:
         relative: whether `max_drop` is a share of the unprotected accuracy instead of all images.
         draws: draws of eps per image in the search.
         relabel: from class indices [N] to what the user wants to know [N].
+        train: what is trained: the injector, a waist around it, or head and tail too.
+        channels, stride: of the waist, or None: as fits the cut.
+        max_bytes: what a message may have on average, or None.
     """
 
     method: str
@@ -54,6 +67,10 @@ class Fitting:
     relative: bool = False
     draws: int = 5
     relabel: Callable[[Tensor], Tensor] = lambda labels: labels
+    train: Train = "injector"
+    channels: int | None = None
+    stride: int | None = None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,14 +78,23 @@ class Fitted:
     """A fitted method.
 
     Attributes:
-        head: the head as the method left it, a copy of its own.
+        split: the cut network as the method left it: a head of its own, and a tail; with the waist where there is one.
         protection: in eval mode, without gradients.
         calibration: what the search found; None without one.
+        waist: its two networks; None without one.
+        trained: head and tail without the waist's networks.
     """
 
-    head: nn.Module
+    split: Split
     protection: Protection
     calibration: CalibrationResult | None
+    waist: Waist | None = None
+    trained: tuple[nn.Module, nn.Module] | None = None
+
+    @property
+    def head(self) -> nn.Module:
+        """Image -> what is protected."""
+        return self.split.head
 
 
 def fit_and_calibrate(
@@ -99,6 +125,8 @@ def fit_and_calibrate(
     Raises:
         UnknownNameError: an unknown method or option.
     """
+    if wanted.train != "injector":
+        return _with_waist(halves, data, wanted, progress, checkpoint, resume_from)
     head, tail = copy.deepcopy(halves.head).to(devices.device), copy.deepcopy(halves.tail).to(devices.device)
     options = dict(wanted.options)
     protection = protection_class(wanted.method).build(features_of(halves.cut.shape), options)
@@ -140,9 +168,67 @@ def fit_and_calibrate(
             unprotected_right=before,
             progress=progress,
         )
-    return Fitted(head.cpu(), protection.cpu(), calibration)
+    return Fitted(replace(halves, head=head.cpu()), protection.cpu(), calibration)
 
 
 def judged(halves: Split) -> int:
     """How many photos' features are held at once to measure an accuracy: a sample where there are millions."""
     return max(min(_MOST_JUDGED, _JUDGED_BYTES // (4 * math.prod(halves.cut.shape))), _LEAST_JUDGED)
+
+
+def _with_waist(
+    halves: Split,
+    data: DataSplits,
+    wanted: Fitting,
+    progress: Progress,
+    checkpoint: Callable[[dict[str, object]], None],
+    resume_from: dict[str, object] | None,
+) -> Fitted:
+    """Train a waist around the method, by distillation; then raise the strength to what the accuracy allows."""
+    features, options = features_of(halves.cut.shape), dict(wanted.options)
+    geometry = choose_geometry(
+        features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
+        max_bytes=wanted.max_bytes,
+    )  # fmt: skip
+    protection = protection_class(wanted.method).build(geometry.shape, options)
+    images, labels = watched(data.victim_val)
+    truth = None if labels is None else wanted.relabel(labels)
+    logits = in_batches(halves.tail, in_batches(halves.head, images))
+    if truth is None:
+        truth = logits.argmax(1)
+    before = right(logits, truth)
+    allowed = WAIST_DROP if wanted.max_drop is None else wanted.max_drop
+    allowed *= before.mean().item() if wanted.relative else 1.0
+    trained = train_waist(
+        WaistTraining(
+            halves, geometry, protection, "all" if wanted.train == "all" else "waist", options, data.victim_train,
+            images, truth, allowed,
+            max_bits=None if wanted.max_bytes is None else 8.0 * wanted.max_bytes,
+            epochs=wanted.epochs, batch_size=wanted.batch_size, seed=wanted.seed,
+            progress=progress, checkpoint=checkpoint, resume_from=resume_from,
+        )
+    )  # fmt: skip
+    narrow = narrowed(replace(halves, head=trained.head, tail=trained.tail), trained.waist)
+    calibration = calibrate_trained(
+        protection, narrow, images, truth, before, max_drop=allowed, draws=wanted.draws, seed=wanted.seed
+    )
+    return Fitted(narrow, protection, calibration, trained.waist, (trained.head, trained.tail))
+
+
+def watched(part: Part) -> tuple[Tensor, Tensor | None]:
+    """Validation images [N,C,H,W] and their labels [N], or None for the labels where not all of them are known."""
+    labels = part.labels[:_WATCHED]
+    return part.images[:_WATCHED], labels if bool((labels >= 0).all()) else None
+
+
+def weights_of(fitted: Fitted, train: str) -> dict[str, Tensor]:
+    """Collect what protecting changed: the weights of the block, of the waist, and of trained head and tail."""
+    parts: dict[str, nn.Module] = {BLOCK: fitted.protection}
+    if fitted.waist is not None:
+        parts |= {ENCODER: fitted.waist.encoder, DECODER: fitted.waist.decoder}
+    if fitted.trained is not None and train == "all":
+        parts |= {HEAD: fitted.trained[0], TAIL: fitted.trained[1]}
+    elif fitted.waist is None and fitted.protection.trains_head:
+        parts[HEAD] = fitted.head
+    state = {prefix + name: value for prefix, part in parts.items() for name, value in part.state_dict().items()}
+    return {name: value.detach().clone().contiguous() for name, value in state.items()}

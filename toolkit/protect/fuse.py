@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from ..datasets._chance import refuse_chance
 from ..datasets._data import DataSplits, load_data
 from ..errors import InputError
-from ..inference import accuracy, in_batches, seeded, smashing
+from ..inference import in_batches
 from ..partition.split import Split, load_split
 from ..protections._devices import ALONE, Devices
 from ..protections.base import Protection
@@ -21,20 +19,16 @@ from ..records import bundle as records
 from ..records.tools import tool_versions
 from .calibrate import calibrate_privacy
 from .checkpoint import Checkpoint
-from .codes import wire_codes
-from .fitting import Fitted, Fitting, Progress, fit_and_calibrate, judged, quietly
-from .protected import Protected, features_of, protection_class, weights_of
+from .describe import DRAWS, describe
+from .fitting import WAIST_DROP, Fitted, Fitting, Progress, fit_and_calibrate, judged, quietly, weights_of
+from .protected import features_of, protection_class
 from .settings import ProtectSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ..bundle import Bundle
 
 #: given seed too, makes a function that measures PI at the protection's present strength, with a retrained attacker
 Meter = Callable[[Split, Fitted, DataSplits, records.Preprocess, int], Callable[[], float]]
-_DRAWS = 5
-_CALIBRATION_IMAGES = 256
 
 
 def protect(
@@ -66,31 +60,27 @@ def protect(
     """
     kind = protection_class(settings.method)
     halves = load_split(bundle)
-    protection = kind.build(features_of(halves.cut.shape), settings.options)
-    data = _data(
-        bundle,
-        settings,
-        progress,
-        needs=kind.fit is not Protection.fit or settings.max_accuracy_drop is not None or settings.min_pi is not None,
-    )
-    before = None if data is None else _unprotected(bundle, halves, data, settings, devices)
-    kept = Checkpoint(bundle, settings, protection.revision)
+    fitted = Fitted(halves, kind.build(features_of(halves.cut.shape), settings.options), None)
+    searches = settings.max_accuracy_drop is not None or settings.min_pi is not None
+    trains = kind.fit is not Protection.fit or settings.train != "injector"
+    data = _data(bundle, settings, progress, needs=trains or searches)
+    if data is not None and not settings.anyway:
+        _refuse_foreign(bundle, halves, data, settings, devices)
+    kept = Checkpoint(bundle, settings, kind.revision)
     with bundle.extending() as stage:
-        head = halves.head
         if data is not None:
             fitted = fit_and_calibrate(
                 halves, data, _fitting(settings), progress=progress, checkpoint=kept.save,
                 resume_from=kept.load() if resume else None, devices=devices, scratch=stage.folder, tell=tell,
             )  # fmt: skip
-            head, protection = fitted.head, fitted.protection
             _check(fitted, settings)
             if settings.min_pi is not None:
                 measure = _needed(meter)(halves, fitted, data, bundle.manifest.preprocess, settings.seed)
-                _reach(settings, protection, measure, progress)
-        found = Protected(replace(halves, head=head), protection.eval().requires_grad_(False))
-        record = _record(found, settings, data, before, _sample(bundle, data))
+                _reach(settings, fitted, measure, progress)
+        fitted.protection.eval().requires_grad_(False)
+        record = describe(bundle, halves, fitted, settings, data)
         made = stage.scratch("protection")
-        save_file(weights_of(head, protection), made / "weights.safetensors")
+        save_file(weights_of(fitted, settings.train), made / "weights.safetensors")
         (weights,) = stage.keep(made, "protection")
         record = record.model_copy(update={"weights": weights})
         old = bundle.manifest
@@ -110,8 +100,10 @@ def protect(
     return record
 
 
-def _unprotected(bundle: Bundle, halves: Split, data: DataSplits, settings: ProtectSettings, devices: Devices) -> float:
-    """The network's accuracy on the test part, before anything is trained on data that may not be its own.
+def _refuse_foreign(
+    bundle: Bundle, halves: Split, data: DataSplits, settings: ProtectSettings, devices: Devices
+) -> None:
+    """Look at the network's accuracy on the test part, before anything is trained on data that may not be its own.
 
     Raises:
         InputError: it is near chance, or far below what the bundle records.
@@ -120,15 +112,14 @@ def _unprotected(bundle: Bundle, halves: Split, data: DataSplits, settings: Prot
     network = nn.Sequential(halves.head, halves.tail).to(devices.device)
     answers = in_batches(network, test.photos).argmax(1)
     network.cpu()
-    if settings.anyway:
-        return (answers == test.labels).float().mean().item()
-    return refuse_chance(answers, test.labels, settings.data or "", bundle.manifest.model.accuracy)
+    refuse_chance(answers, test.labels, settings.data or "", bundle.manifest.model.accuracy)
 
 
 def join(bundle: Bundle, settings: ProtectSettings, devices: Devices, *, resume: bool = False) -> None:
     """Train along in a process that is not the first: the same photos in the same order, and nothing is written."""
     kind, halves = protection_class(settings.method), load_split(bundle)
-    if kind.fit is Protection.fit or settings.data is None:
+    # a waist is trained in the first process alone
+    if kind.fit is Protection.fit or settings.data is None or settings.train != "injector":
         return
     data = load_data(settings.data, bundle.manifest.preprocess, labels=bundle.manifest.labels)
     kept = Checkpoint(bundle, settings, kind.revision)
@@ -144,16 +135,31 @@ def _fitting(settings: ProtectSettings) -> Fitting:
         batch_size=settings.batch_size,
         seed=settings.seed,
         max_drop=settings.max_accuracy_drop,
-        draws=_DRAWS,
+        draws=DRAWS,
+        train=settings.train,
+        channels=settings.channels,
+        stride=settings.stride,
+        max_bytes=settings.max_bytes,
     )
 
 
 def _check(fitted: Fitted, settings: ProtectSettings) -> None:
-    if fitted.calibration is not None and not fitted.calibration.met:
+    found = fitted.calibration
+    if found is None or found.met:
+        return
+    if fitted.waist is None:
         raise InputError(
             f"{settings.method} cannot keep the accuracy drop within {settings.max_accuracy_drop:.1%} even at its "
             "least strength; allow a larger --max-accuracy-drop, train longer, or choose another method or cut."
         )
+    lost = found.unprotected - found.protected
+    size = "" if settings.max_bytes is None else f" in {settings.max_bytes} bytes a message"
+    allowed = WAIST_DROP if settings.max_accuracy_drop is None else settings.max_accuracy_drop
+    raise InputError(
+        f"{settings.method} with this waist costs {lost:.1%} of the accuracy{size}, more than {allowed:.1%}; train "
+        "longer with --epochs, allow more with --max-accuracy-drop, --max-bytes or --channels, or choose --train all "
+        "or a later cut."
+    )
 
 
 def _needed(meter: Meter | None) -> Meter:
@@ -162,9 +168,11 @@ def _needed(meter: Meter | None) -> Meter:
     return meter
 
 
-def _reach(settings: ProtectSettings, protection: Protection, measure: Callable[[], float], progress: Progress) -> None:
+def _reach(settings: ProtectSettings, fitted: Fitted, measure: Callable[[], float], progress: Progress) -> None:
     wanted = settings.min_pi or 0.0
-    reached = calibrate_privacy(protection, measure, min_pi=wanted, progress=progress)
+    # a waist's decoder has learned to bear the noise it was trained with: less of it helps nobody
+    least = 0.0 if fitted.waist is None else 1.0
+    reached = calibrate_privacy(fitted.protection, measure, min_pi=wanted, least=least, progress=progress)
     if reached < wanted:
         raise InputError(
             f"{settings.method} reaches a PI of {reached:.2f} at its greatest strength, not {wanted:g}; "
@@ -180,53 +188,3 @@ def _data(bundle: Bundle, settings: ProtectSettings, progress: Progress, *, need
             )
         return None
     return load_data(settings.data, bundle.manifest.preprocess, labels=bundle.manifest.labels, progress=progress)
-
-
-def _sample(bundle: Bundle, data: DataSplits | None) -> Tensor:
-    """Images to calibrate the wire's codes on: victim-train, or noise where no data was given."""
-    if data is not None:
-        return data.victim_train.photos[:_CALIBRATION_IMAGES]
-    shape = bundle.manifest.split.image.shape[1:]
-    return torch.randn(8, *shape, generator=seeded(0))
-
-
-@torch.no_grad()
-def _record(
-    found: Protected,
-    settings: ProtectSettings,
-    data: DataSplits | None,
-    before: float | None,
-    sample: Tensor,
-) -> records.Protection:
-    protection, halves = found.protection, found.split
-    eps_shape = protection.eps_shape()
-    user = None
-    if data is not None and before is not None:
-        draws = 1 if eps_shape is None else _DRAWS
-        test = data.test.first(judged(halves))
-        smashed = in_batches(halves.head, test.photos)
-        noisy = smashing(protection, seeded(settings.seed + 1))
-        scores = [accuracy(lambda x: halves.tail(noisy(x)), smashed, test.labels) for _ in range(draws)]
-        user = records.AccuracyReport(
-            images=len(smashed), draws=draws, unprotected=before, protected=sum(scores) / len(scores)
-        )
-    chosen: dict[str, float | str | None] = {**protection.settings(settings.options)}
-    chosen |= {
-        "epochs": settings.epochs,
-        "batch_size": settings.batch_size,
-        "max_accuracy_drop": settings.max_accuracy_drop,
-        "min_pi": settings.min_pi,
-        "strength": protection.strength.item(),
-    }
-    return records.Protection(
-        method=settings.method,
-        settings=chosen,
-        seed=settings.seed,
-        data=None if data is None else data.ref,
-        eps=[] if eps_shape is None else [records.TensorSpec(name="eps", dtype="float32", shape=[-1, *eps_shape])],
-        weights=records.FileRef(path="protection/weights.safetensors", sha256="0" * 64, bytes=0),
-        trains_head=protection.trains_head,
-        statistics=protection.statistics(halves.head(sample)),
-        accuracy=user,
-        wire_uint8=[wire_codes(found, sample)],
-    )

@@ -11,6 +11,8 @@ from .. import plugins, protections
 from ..errors import BundleError
 from ..partition.split import Split, load_split
 from ..protections.base import Protection
+from .waist.geometry import Geometry
+from .waist.modules import Coded, Waist, narrowed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..bundle import Bundle
+    from ..records.bundle import Waist as WaistRecord
 
-_HEAD, _BLOCK = "head.", "protection."
+#: what the names of a part's weights begin with
+HEAD, BLOCK, ENCODER, DECODER, TAIL = "head.", "protection.", "encoder.", "decoder.", "tail."
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,20 @@ class Protected:
     """A split with what is fused behind its head; all in eval mode.
 
     Attributes:
-        split: head (with its changed weights, where the method changes them) and tail.
+        split: head (with its changed weights, where the method changes them) and tail. With a waist, the encoder is the
+            end of the head and the decoder the beginning of the tail.
         protection: smashed (and eps) -> protected features.
+        waist: the two networks of the waist, or None.
     """
 
     split: Split
     protection: Protection
+    waist: Waist | None = None
+
+    @property
+    def sender(self) -> Protection:
+        """Smashed (and eps) -> what crosses: behind a waist whole numbers, else the protected features themselves."""
+        return self.protection if self.waist is None else Coded(self.protection)
 
     def smash(self, images: Tensor, eps: Tensor | None) -> Tensor:
         """Photos [B,C,H,W] -> what crosses the network [B,c,h,w]."""
@@ -56,14 +68,6 @@ def protection_class(name: str) -> type[Protection]:
     return plugins.load(protections, "protection method", name, Protection)  # type: ignore[type-abstract]
 
 
-def weights_of(head: nn.Module, protection: Protection) -> dict[str, Tensor]:
-    """Collect what protecting changed: the block's weights, and the head's where the method trains it."""
-    state = {_BLOCK + name: value for name, value in protection.state_dict().items()}
-    if protection.trains_head:
-        state |= {_HEAD + name: value for name, value in head.state_dict().items()}
-    return {name: value.detach().clone().contiguous() for name, value in state.items()}
-
-
 def load_protected(bundle: Bundle) -> Protected:
     """Rebuild the protected head that a bundle's manifest describes.
 
@@ -83,9 +87,25 @@ def load_protected(bundle: Bundle) -> Protected:
         for name, value in record.settings.items()
         if isinstance(value, int | float) and name in kind.options
     }
-    protection = kind.build(features_of(halves.cut.shape), options)
-    _restore(halves.head, protection, bundle.path(record.weights))
-    return Protected(halves, protection.eval().requires_grad_(False))
+    state, path = load_file(bundle.path(record.weights)), bundle.path(record.weights)
+    features = features_of(halves.cut.shape)
+    waist = None if record.waist is None else Waist.empty(_geometry(features, record.waist, state))
+    protection = kind.build(features if waist is None else waist.geometry.shape, options)
+    parts: dict[str, nn.Module] = {BLOCK: protection, HEAD: halves.head, TAIL: halves.tail}
+    if waist is not None:
+        parts |= {ENCODER: waist.encoder, DECODER: waist.decoder}
+    for prefix, part in parts.items():
+        _restore(part, state, prefix, path)
+        part.requires_grad_(False)
+    protection.eval()
+    return Protected(halves if waist is None else narrowed(halves, waist), protection, waist)
+
+
+def _geometry(features: tuple[int, int, int], record: WaistRecord, state: dict[str, Tensor]) -> Geometry:
+    """The waist that a manifest and its weights describe."""
+    channels = record.shape[0]
+    first = state[ENCODER + "0.weight"]  # [inner,C,stride,stride]
+    return Geometry(features, channels, first.shape[2], first.shape[0])
 
 
 def features_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -103,14 +123,13 @@ def features_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _restore(head: nn.Module, protection: Protection, path: Path) -> None:
-    state = load_file(path)
-    block = {name.removeprefix(_BLOCK): value for name, value in state.items() if name.startswith(_BLOCK)}
-    changed = {name.removeprefix(_HEAD): value for name, value in state.items() if name.startswith(_HEAD)}
+def _restore(part: nn.Module, state: dict[str, Tensor], prefix: str, path: Path) -> None:
+    """Load what a file has for one part; head and tail that were not changed have nothing in it."""
+    found = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    if not found and prefix in (HEAD, TAIL):
+        return
     try:
-        protection.load_state_dict(block)
-        if changed:
-            head.load_state_dict(changed)
+        part.load_state_dict(found)
     except RuntimeError as error:
         raise BundleError(
             f"{path} does not fit the protection ({str(error).splitlines()[0]}); protect the bundle anew."

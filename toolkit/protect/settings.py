@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,13 @@ class ProtectSettings(Settings):
         seed: seeds training and search.
         options: the method's own settings.
         anyway: go on where the unprotected network is right about the data no more often than by chance.
+        train: injector: the paper's block alone, head and tail untouched; waist: an encoder and a decoder around it;
+            all: head and tail fine-tuned too.
+        channels: of the waist; None: as fits the cut.
+        stride: positions of the cut, per side, to one of the waist; None: as fits the cut.
+        max_bytes: what a message may have on average, with a waist.
+        pad: whether all messages have one length, with a waist.
+        noise: memoised: the same photo on the same device always gives the same message; fresh: a new draw each time.
     """
 
     method: str = "pripro"
@@ -33,6 +40,12 @@ class ProtectSettings(Settings):
     seed: int = 0
     options: dict[str, float] = Field(default_factory=dict)
     anyway: bool = False
+    train: Literal["injector", "waist", "all"] = "injector"
+    channels: Annotated[int, Field(ge=1)] | None = None
+    stride: Annotated[int, Field(ge=1)] | None = None
+    max_bytes: Annotated[int, Field(ge=1)] | None = None
+    pad: bool = False
+    noise: Literal["memoised", "fresh"] = "memoised"
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:
@@ -40,5 +53,15 @@ class ProtectSettings(Settings):
             raise ValueError(
                 "--min-pi and --max-accuracy-drop (min_pi and max_accuracy_drop in deploy.toml) are two directions of "
                 "one search; give one of them."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_with_a_waist(self) -> Self:
+        wrong = [name for name in ("channels", "stride", "max_bytes", "pad") if getattr(self, name)]
+        if self.train == "injector" and wrong:
+            raise ValueError(
+                f"--{wrong[0].replace('_', '-')} ({wrong[0]} in deploy.toml) is about a waist; give it with "
+                "--train waist or --train all."
             )
         return self

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from . import _training
@@ -40,6 +40,10 @@ class Adversarial(Protection):
     def forward(self, smashed: Tensor, eps: Tensor | None = None) -> Tensor:
         """Return smashed [B,C,h,w] itself."""
         return smashed
+
+    def opponent(self, image: tuple[int, int, int]) -> nn.Module:
+        """The same small decoder, for the waist's codes."""
+        return decoder(self.features, image)
 
     def fit(self, training: Training) -> None:
         """Fine-tune the head in place."""

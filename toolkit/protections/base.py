@@ -65,6 +65,25 @@ class Training:
     tell: Callable[[str], None] = lambda text: None
 
 
+@dataclass(frozen=True)
+class Sent:
+    """One batch behind a waist, as a method's own privacy term sees it.
+
+    Attributes:
+        images: [B,channels,H,W].
+        smashed: the encoder's output z before protection [B,c,h,w], in units of one code.
+        codes: what crosses, as whole numbers around 0 [B,c,h,w]; gradients pass the rounding.
+        answers: the unprotected network's top class [B].
+        classes: how many there are.
+    """
+
+    images: Tensor
+    smashed: Tensor
+    codes: Tensor
+    answers: Tensor
+    classes: int
+
+
 class Protection(nn.Module, ABC):
     """One method. Its file name is its name on the command line.
 
@@ -127,6 +146,29 @@ class Protection(nn.Module, ABC):
 
     def fit(self, training: Training) -> None:
         """Learn from victim-train data; the default method has nothing to learn."""
+
+    def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
+        """Take a place behind a waist, whose values have a spread of about one code; `fit` is not called then.
+
+        Args:
+            options: those that the user named; defaults of `options` are for features, not for a waist.
+            generator: draws first weights.
+        """
+
+    def channel(self, smashed: Tensor) -> tuple[Tensor, Tensor] | None:
+        """What smashed [B,C,h,w] becomes without eps, and the variance that eps adds, each [B,C,h,w].
+
+        None where the noise, given the photo, is not independent and Gaussian.
+        """
+        return None
+
+    def hidden(self, sent: Sent) -> Tensor | None:
+        """The method's own privacy term behind a waist, about one per bit that leaks; None where it has none."""
+        return None
+
+    def opponent(self, image: tuple[int, int, int]) -> nn.Module | None:
+        """A network [B,c,h,w] -> [B,*image] that rebuilds photos from codes, to be trained against, or None."""
+        return None
 
     def statistics(self, smashed: Tensor) -> dict[str, float]:
         """Figures that show that noise is there, such as mean W_A and mean sigma, over a batch [B,C,h,w]."""

@@ -18,7 +18,8 @@ from torch.nn import functional
 from . import _training
 from ._dependence import class_centres
 from ._features import sample_of
-from .base import FeatureShape, Protection, Training
+from ._leak import inside_bits
+from .base import FeatureShape, Protection, Sent, Training
 
 
 class ConditionalEntropy(Protection):
@@ -64,6 +65,18 @@ class ConditionalEntropy(Protection):
         modules = {"head": training.head, "noise": self, "balance": balance}
         with _training.frozen(training.tail), _training.trainable(training.head):
             _training.run(training, modules, {"adam": optimizer}, step, "cem")
+
+    def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
+        """Start at half a code's noise."""
+        self.deviation.fill_(options.get("scale", 0.5))
+
+    def hidden(self, sent: Sent) -> Tensor:
+        """The same bound on what is sent: variance inside the network's answers beside noise and rounding, in bits."""
+        return inside_bits(*self.channel(sent.smashed), sent.answers, sent.classes)
+
+    def channel(self, smashed: Tensor) -> tuple[Tensor, Tensor]:
+        """The features themselves, and one variance everywhere."""
+        return smashed, (self.strength * self.deviation).square().expand_as(smashed)
 
     def statistics(self, smashed: Tensor) -> dict[str, float]:
         """Report the noise's scale beside the features'."""

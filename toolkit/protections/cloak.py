@@ -7,6 +7,7 @@ noise on the input image. [ours] on the smashed features here; the weight follow
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from . import _training
 from ._features import sample_of
-from .base import FeatureShape, Protection, Training
+from .base import FeatureShape, Protection, Sent, Training
 
 
 class Cloak(Protection):
@@ -62,6 +63,21 @@ class Cloak(Protection):
 
         with _training.frozen(training.head, training.tail):
             _training.run(training, {"noise": self, "balance": balance}, {"adam": optimizer}, step, "cloak")
+
+    def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
+        """Start at a third of a code's noise everywhere."""
+        with torch.no_grad():
+            self.loc.zero_()
+            self.log_scale.fill_(math.log(options.get("initial_scale", 0.3)))
+
+    def channel(self, smashed: Tensor) -> tuple[Tensor, Tensor]:
+        """The shifted features, and each element's own variance."""
+        variance = (self.strength * torch.exp(self.log_scale)).square()
+        return smashed + self.strength * self.loc, variance.expand_as(smashed)
+
+    def hidden(self, sent: Sent) -> Tensor:
+        """Minus log2 of the mean scale for each symbol: halving what a symbol tells counts as one bit."""
+        return -math.prod(self.features) * torch.log2(torch.exp(self.log_scale).mean())
 
     def statistics(self, smashed: Tensor) -> dict[str, float]:
         """Report the learned scale beside the features'."""

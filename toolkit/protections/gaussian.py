@@ -32,9 +32,17 @@ class Gaussian(Protection):
         scale = self.settings(training.options)["scale"]
         self.deviation.fill_(scale * sample_of(training).std())
 
+    def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
+        """Start at half a code's noise; the search for the strength moves it."""
+        self.deviation.fill_(options.get("scale", 0.5))
+
     def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
         """Map smashed, eps [B,C,h,w] -> protected [B,C,h,w]."""
         return smashed + self.strength * self.deviation * eps
+
+    def channel(self, smashed: Tensor) -> tuple[Tensor, Tensor]:
+        """The features themselves, and one variance everywhere."""
+        return smashed, (self.strength * self.deviation).square().expand_as(smashed)
 
     def statistics(self, smashed: Tensor) -> dict[str, float]:
         """Report the noise's scale beside the features'."""

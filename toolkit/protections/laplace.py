@@ -38,6 +38,10 @@ class Laplace(Protection):
         scale = self.settings(training.options)["scale"]
         self.deviation.fill_(scale * sample_of(training).std())
 
+    def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
+        """Start at half a code's noise; the search for the strength moves it."""
+        self.deviation.fill_(options.get("scale", 0.5))
+
     def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
         """Map smashed [B,C,h,w], eps [B,4C,h,w] -> protected [B,C,h,w]."""
         c = self.features[0]

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from . import _training
 from ._dependence import distance_correlation
-from .base import Protection, Training
+from .base import Protection, Sent, Training
 
 
 class NoPeek(Protection):
@@ -32,6 +32,10 @@ class NoPeek(Protection):
     def forward(self, smashed: Tensor, eps: Tensor | None = None) -> Tensor:
         """Return smashed [B,C,h,w] itself."""
         return smashed
+
+    def hidden(self, sent: Sent) -> Tensor:
+        """A hundred times the distance correlation of photo and codes."""
+        return 100.0 * distance_correlation(sent.images, sent.codes)
 
     def fit(self, training: Training) -> None:
         """Fine-tune the head in place."""

@@ -20,7 +20,8 @@ from torch.nn import functional
 from . import _training
 from ._dependence import class_centres, tolerated_directions
 from ._features import sample_of
-from .base import FeatureShape, Protection, Training
+from ._leak import inside_bits
+from .base import FeatureShape, Protection, Sent, Training
 
 #: spread of the attention, relative to its mean, below which it counts as flat [ours]
 FLAT = 5e-2
@@ -28,6 +29,8 @@ FLAT = 5e-2
 _OBSERVATIONS = (1, 100)
 #: differences below this share of the features' deviation are not worth hiding
 _LEAST_NOISE = 0.05
+#: behind a waist: the encoder's spread in codes, and softplus^-1 of sigma's start (0.37 codes) [ours]
+_SPREAD, _SIGMA_START = 1.2, -0.8
 #: root mean square that features are brought to before they are squared: half precision then holds the squares of
 #: values a thousand times as large [ours]
 _BEFORE_SQUARES = 0.25
@@ -192,6 +195,31 @@ class PriPro(Protection):
         noise = mu + functional.conv2d(self.gain * sigma * eps, self.basis)
         protected: Tensor = smashed + self.share_of_noise(smashed) * (noise - smashed)
         return protected
+
+    def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
+        """Take the paper's own weighted sum (transparency 1), mu near 0 and sigma at about a third of a code [ours].
+
+        The encoder has brought every channel to one spread, so that no direction is more tolerated than another: Q
+        stays the identity, and all noise is independent.
+        """
+        self.transparency.fill_(options.get("transparency", 1.0))
+        self.attention.scale.fill_(_BEFORE_SQUARES / _SPREAD)
+        with torch.no_grad():
+            count = self.moments.positions[0, 0].numel()
+            self.moments.positions.copy_(torch.randn(self.moments.positions.shape, generator=generator))
+            self.moments.positions.mul_(math.sqrt(count) / _SPREAD)
+            self.moments.linear.weight.mul_(0.3)
+            self.moments.linear.bias[self.features[0] :] = _SIGMA_START
+
+    def channel(self, smashed: Tensor) -> tuple[Tensor, Tensor]:
+        """The weighted sum without eps, and its noise; independent behind a waist, where Q is the identity."""
+        mu, sigma = self.moments(smashed)
+        weight = self.share_of_noise(smashed)
+        return smashed + weight * (mu - smashed), (weight * self.gain * sigma).square()
+
+    def hidden(self, sent: Sent) -> Tensor:
+        """Bits that a message tells beyond the user's answer, as in `fit` but for rounded symbols."""
+        return inside_bits(*self.channel(sent.smashed), sent.answers, sent.classes)
 
     def fit(self, training: Training) -> None:
         """Train the injector; head and tail stay frozen [ours].

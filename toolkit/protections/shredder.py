@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from . import _training
 from ._features import sample_of
-from .base import FeatureShape, Protection, Training
+from .base import FeatureShape, Protection, Sent, Training
 
 
 class Shredder(Protection):
@@ -70,14 +70,25 @@ class Shredder(Protection):
         with _training.frozen(training.head, training.tail):
             _training.run(training, {"noise": self, "balance": balance}, {"adam": optimizer}, step, "shredder")
 
+    def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
+        """Start from Laplace noise of half a code."""
+        self._draw(options.get("initial_scale", 0.5), generator)
+
+    def hidden(self, sent: Sent) -> Tensor:
+        """Minus half of log2 of the noise's power for each symbol, as for a Gaussian channel."""
+        power = torch.log2(self.tensors.square().mean(1) + 1e-12).mean()
+        return -0.5 * math.prod(self.features) * power
+
     def _draw_tensors(self, training: Training, scale: float) -> None:
         """Start from Laplace noise of `scale` standard deviations of the features."""
         generator = torch.Generator().manual_seed(training.seed)
-        deviation = sample_of(training).std()
+        self._draw(scale * sample_of(training).std().item(), generator)
+
+    def _draw(self, scale: float, generator: torch.Generator) -> None:
         uniform = torch.rand(self.tensors.shape, generator=generator) - 0.5
         laplace = -uniform.sign() * torch.log1p(-2 * uniform.abs().clamp(max=0.4999)) * math.sqrt(0.5)
         with torch.no_grad():
-            self.tensors.copy_(scale * deviation * laplace)
+            self.tensors.copy_(scale * laplace)
 
     def statistics(self, smashed: Tensor) -> dict[str, float]:
         """Report the learned noise's scale beside the features'."""

@@ -325,6 +325,18 @@ class Manifest(Record):
         text = json.dumps(agreed, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def smashed(self) -> TensorSpec:
+        """The one tensor that crosses, as float32: behind a waist its values, else the cut's own.
+
+        Raises:
+            BundleError: several do, and the caller knows one only.
+        """
+        waist = None if self.protection is None else self.protection.waist
+        if waist is None:
+            return self.split.smashed
+        return TensorSpec(name="smashed", dtype="float32", shape=[-1, *waist.shape])
+
     def files(self) -> list[FileRef]:
         """Every file that this manifest names."""
         found = [self.model.program]

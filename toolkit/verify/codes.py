@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cloud_tail.signature import CODED
 from cloud_tail.wire import dequantise, quantise
 
 from ..records.wire import emits_codes, wire_spec
@@ -19,6 +20,7 @@ from ..records.wire import emits_codes, wire_spec
 if TYPE_CHECKING:
     from cloud_tail.signature import TensorSpec
 
+    from ..bundle import Bundle
     from ..records import bundle as records
     from .replay import Array, Goldens
 
@@ -27,14 +29,27 @@ PAST_ROUNDING = " + code/2"
 
 @dataclass(frozen=True)
 class Codes:
-    """The codes of one head: `scale` and `zero_point` are those of the tail's uint8 encoding."""
+    """The codes of one head: `scale` and `zero_point` are those of the tail's uint8 encoding.
+
+    `levels`: how many there are behind a waist, where they are few and coarse; None: 256.
+    """
 
     spec: TensorSpec
+    levels: int | None = None
 
     @classmethod
-    def of(cls, head: records.Head) -> Codes | None:
+    def of(cls, head: records.Head, bundle: Bundle) -> Codes | None:
         """Codes of a head that emits them, or None."""
-        return cls(wire_spec(head.outputs[0])) if emits_codes(head) else None
+        if not emits_codes(head):
+            return None
+        record = bundle.manifest.protection
+        waist = None if record is None else record.waist
+        return cls(wire_spec(head.outputs[0]), None if waist is None else waist.coding.levels[0])
+
+    @property
+    def encoding(self) -> str:
+        """How clients send them."""
+        return "uint8" if self.levels is None else CODED
 
     def to_send(self, answers: Array) -> Array:
         """A head's answers [n,c,h,w] as the wire carries them, uint8; every one is a whole number already."""
@@ -50,9 +65,15 @@ class Codes:
 
     def cut(self, goldens: Goldens) -> Goldens:
         """The goldens with eager torch's features limited to what codes can express."""
-        ends = (dequantise(np.full((1, *goldens.smashed.shape[1:]), end, np.uint8), self.spec) for end in (0, 255))
+        top = 255 if self.levels is None else self.levels - 1
+        ends = (dequantise(np.full((1, *goldens.smashed.shape[1:]), end, np.uint8), self.spec) for end in (0, top))
         limited = np.clip(goldens.smashed, *ends)
         return replace(goldens, expected={**goldens.expected, "smashed": limited})
+
+    def rounded(self, goldens: Goldens) -> Goldens:
+        """The goldens with what the tail makes of eager torch's features; of goldens that are cut already."""
+        there = self.features(self.of_features(goldens.smashed))
+        return replace(goldens, expected={**goldens.expected, "smashed": there})
 
     def without_rounding(self, expected: Array, got: Array) -> Array:
         """The features `got` [n,c,h,w] moved towards `expected` by half a step at most."""

@@ -78,7 +78,7 @@ def _codes(bundle: Bundle, target: str, precision: str, backend: str) -> Codes |
     """Codes of the head that a phone ran, where it emits them; the report has the features that they stand for."""
     for head in bundle.manifest.heads:
         if (head.target, head.precision, head.backend) == (target, precision, backend):
-            return Codes.of(head)
+            return Codes.of(head, bundle)
     return None
 
 

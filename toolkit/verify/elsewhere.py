@@ -66,7 +66,7 @@ def old_tflite_rows(bundle: Bundle, head: records.Head, goldens: Goldens, versio
 
 
 def _rows(bundle: Bundle, head: records.Head, goldens: Goldens, runtime: str, run: Run) -> list[ParityRow]:
-    subject, codes = Subject.of(head, runtime), Codes.of(head)
+    subject, codes = Subject.of(head, runtime), Codes.of(head, bundle)
     made_by = converter(head.target)
     if head.not_run or made_by.cannot_run(head.backend):
         return [subject.not_run(head.not_run or made_by.cannot_run(head.backend) or "")]

@@ -110,7 +110,7 @@ def explain(bundle: Bundle, head: records.Head) -> Explanation:
     reason = head.not_run or converter(head.target).cannot_run(head.backend)
     if reason:
         raise BundleError(f"The {head.target} head cannot be explained here: {reason}.")
-    codes = Codes.of(head)
+    codes = Codes.of(head, bundle)
     program = head_program(bundle, wire="float32" if codes is None else "uint8", photos=head.precision == "int8")
     entry = bundle.root / head.entry
     return explain_head(program, head.target, head.precision, head.backend, entry, load_goldens(bundle), codes=codes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .coarse import coarse_rows
 from .codes import PAST_ROUNDING
 from .diagnose import diagnose
 from .numeric import numeric_rows
@@ -47,6 +48,8 @@ def judge(
             return ""
         return diagnose(run if codes is None else lambda feed: codes.features(run(feed)), goldens, got)
 
+    if codes is not None and codes.levels is not None:
+        return coarse_rows(subject, goldens, answers, codes, name_fault)
     rows = numeric_rows(subject, goldens, near, tolerances, name_fault)
     if codes is not None:
         rows = [row.model_copy(update={"tolerance": row.tolerance + PAST_ROUNDING}) for row in rows]

@@ -28,6 +28,8 @@ _AUDIBLE = 1e-2
 _SILENT = 0.01
 #: a channel or position with less than this share of the overall strength is a fault of its own
 _LOCAL = 0.7
+#: one coarse code more or less, among the few that noise moved
+_ONE_CODE = 0.05
 #: the part without noise counts as right above this SQNR
 _SAME_DB = 25.0
 
@@ -47,8 +49,15 @@ class NoiseStrength:
     weakest_position: float
 
 
-def noise_row(subject: Subject, goldens: Goldens, got: Array) -> ParityRow:
-    """Compare what eps adds to the first photo, for every eps that the goldens have for it."""
+def noise_row(subject: Subject, goldens: Goldens, got: Array, *, local: bool = True) -> ParityRow:
+    """Compare what eps adds to the first photo, for every eps that the goldens have for it.
+
+    Args:
+        subject: what answered.
+        goldens: inputs and eager torch's answers.
+        got: the answers [n,c,h,w].
+        local: judge channels and positions too; not for coarse codes, which change in few places.
+    """
     quiet = goldens.find(NO_NOISE)
     if quiet is None:
         return subject.not_run("these goldens have no row with eps = 0; make them anew with pripro package")
@@ -56,11 +65,12 @@ def noise_row(subject: Subject, goldens: Goldens, got: Array) -> ParityRow:
     wanted = goldens.smashed[twins].astype(np.float64) - goldens.smashed[quiet]
     mine = got[twins].astype(np.float64) - got[quiet]
     allowed, weakest = limits.strength(subject.kept)
+    allowed = allowed if local else max(allowed, _ONE_CODE)
     found = noise_strength(wanted, mine) if np.isfinite(mine).all() else NoiseStrength(np.nan, np.nan, np.nan)
     passed = (
         abs(found.overall - 1.0) <= allowed
-        and found.weakest_channel >= 1.0 - weakest
-        and found.weakest_position >= 1.0 - weakest
+        and (found.weakest_channel >= 1.0 - weakest or not local)
+        and (found.weakest_position >= 1.0 - weakest or not local)
     )
     same_base = sqnr_db(goldens.smashed[quiet], got[quiet]) >= _SAME_DB
     return subject.row(

@@ -176,14 +176,15 @@ def _head_rows(
     entry = bundle.root / head.entry
     runner = made_by.load(entry)
     subject = Subject.of(head, head.target if runner.is_real_runtime else EVALUATOR)
-    codes = Codes.of(head)
+    codes = Codes.of(head, bundle)
     answers = goldens.replay(runner.run)
     rows = judge(bundle, subject, goldens, answers, runner.run, codes)
     if tail is not None and not np.isfinite(answers).all():
         # a tail refuses such features by name, which would say nothing of where they come from
         rows.append(subject.failed("its features are not finite: see which operator departs with verify --explain"))
     elif tail is not None:
-        send = tail.infer if codes is None else lambda part: tail.infer(codes.to_send(part), "uint8")
+        # entropy-coded behind a waist: what phones send
+        send = tail.infer if codes is None else lambda part: tail.infer(codes.to_send(part), codes.encoding)
         logits = through(send, answers[goldens.real()])
         agree = bool(rows[0].passed)
         rows.append(end_to_end_row(subject, goldens, logits, features_agree=agree, task=task_of(bundle.manifest)))

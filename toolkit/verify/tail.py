@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 def tail_fault(bundle: Bundle, tail: TailClient) -> ParityRow | None:
     """Return a failed row that says why the tail cannot be this bundle's, or None."""
     served, manifest = tail.signature(), bundle.manifest
+    crossing = manifest.smashed.shape
     plain = next((spec for spec in served.inputs if spec.dtype == "float32"), None)
-    if plain is not None and list(plain.shape) != manifest.split.smashed.shape:
+    if plain is not None and list(plain.shape) != crossing:
         reason = (
             f"tail of another cut: it takes features {list(plain.shape)}, "
-            f"the heads cut at {manifest.split.cut} give {manifest.split.smashed.shape}"
+            f"the heads cut at {manifest.split.cut} give {crossing}"
         )
     elif served.bundle_id != manifest.bundle_id:
         reason = (

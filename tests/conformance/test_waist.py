@@ -1,0 +1,226 @@
+"""Every method behind a waist: the same encoder, the same budget; and a bundle with one, from training to the tail."""
+
+import io
+
+import numpy as np
+import parity_bundle
+import pytest
+import torch
+from privacy_case import FEATURES, PREPROCESS, case
+from safetensors.numpy import load_file
+from torch.nn import functional
+
+from toolkit import plugins, protections
+from toolkit.bundle import Bundle
+from toolkit.convert.heads import convert, plan_heads
+from toolkit.datasets._preprocess import preprocess_for
+from toolkit.noise import memoised_eps
+from toolkit.package.tail import package
+from toolkit.partition.begin import partition
+from toolkit.partition.cuts import Crosser, Cut
+from toolkit.partition.layouts import Layout
+from toolkit.partition.network import Network, export
+from toolkit.partition.split import Split
+from toolkit.protect.certificate import certify, most_often_right
+from toolkit.protect.describe import in_unit
+from toolkit.protect.fitting import Fitting, fit_and_calibrate
+from toolkit.protect.fuse import protect
+from toolkit.protect.protected import load_protected
+from toolkit.protect.settings import ProtectSettings
+from toolkit.protect.waist.tables import codes_of, coding_for, to_codes
+from toolkit.verify.coarse import coarse_rows
+from toolkit.verify.codes import Codes
+from toolkit.verify.replay import load_goldens
+from toolkit.verify.report import verify_bundle
+from toolkit.verify.rows import Subject
+
+METHODS = plugins.names(protections)
+pytestmark = pytest.mark.slow
+
+
+def halves() -> Split:
+    one = case()
+    crosser = Crosser("head", FEATURES, Layout("NCHW"))
+    cut = Cut("head", (), FEATURES, 4 * 512, 20_000, 300_000, 80, 5_000, "head", (crosser,))
+    return Split(one.head, one.tail, cut, (1, 16, 16), 10)
+
+
+def fitted(method: str, train: str = "waist", epochs: int = 2, **more: object):
+    wanted = Fitting(method, epochs=epochs, train=train, max_drop=0.5, draws=1, **more)  # type: ignore[arg-type]
+    states: list[dict[str, object]] = []
+    return fit_and_calibrate(halves(), case().data, wanted, checkpoint=states.append), states
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_stands_behind_the_same_encoder(method):
+    before = [value.clone() for value in case().tail.state_dict().values()]
+    found, _ = fitted(method)
+    assert found.waist is not None
+    geometry = found.waist.geometry
+    codes = codes_of(found.head, found.protection, case().setting.test[:64], 0)
+    assert codes.shape[1:] == geometry.shape == (8, 2, 2)
+    assert len(np.unique(codes)) > 2, "a waist that says nothing"
+    answers = found.split.tail(found.head(case().setting.test[:8]))
+    assert answers.shape == (8, 10)
+    assert all(torch.equal(a, b) for a, b in zip(before, case().tail.state_dict().values(), strict=True))
+    assert sum(parameter.numel() for parameter in found.waist.encoder.parameters()) == 8 * 8 * 16 + 8 + 8 * 8 + 8
+
+
+def test_all_trains_copies_of_head_and_tail():
+    found, _ = fitted("pripro", "all", epochs=1)
+    assert found.trained is not None
+    for mine, original in zip(found.trained, (case().head, case().tail), strict=True):
+        pairs = zip(mine.state_dict().values(), original.state_dict().values(), strict=True)
+        assert any(not torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize(("method", "train"), [("pripro", "all"), ("adversarial", "waist")])
+def test_a_resumed_training_ends_with_the_same_weights(method, train):
+    wanted = Fitting(method, epochs=3, train=train, max_drop=0.5, draws=1)  # type: ignore[arg-type]
+    states: list[bytes] = []
+
+    def keep(state: dict[str, object]) -> None:
+        file = io.BytesIO()
+        torch.save(state, file)
+        states.append(file.getvalue())
+
+    whole = fit_and_calibrate(halves(), case().data, wanted, checkpoint=keep)
+    torch.rand(7)  # the global generator must not matter
+    kept = torch.load(io.BytesIO(states[0]), weights_only=True)  # readable without running code
+    rest = fit_and_calibrate(halves(), case().data, wanted, resume_from=kept)
+    for mine, other in ((whole.split.head, rest.split.head), (whole.split.tail, rest.split.tail)):
+        pairs = zip(mine.state_dict().values(), other.state_dict().values(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("method", ["pripro", "none"])
+def test_no_attacker_beats_the_certificate(method):
+    found, _ = fitted(method, epochs=4)
+    data = case().data
+    known, held = data.attacker_train, data.test
+    codes = {part: codes_of(found.head, found.protection, part.images, 5) for part in (data.victim_train, known, held)}
+    coding = coding_for(codes[data.victim_train], pad=False)
+    certificate = certify(found.split, found.protection, coding, held.images, in_unit(held.images, PREPROCESS), 5)
+    assert (certificate.capacity_bits is None) == (method == "none")
+    bits = certificate.capacity_bits or certificate.message_bits_mean
+    assert bits <= certificate.message_bits_mean
+    inputs = {part: torch.from_numpy(codes[part]).float().flatten(1) for part in (known, held)}
+    photos = in_unit(known.images, PREPROCESS)
+    torch.manual_seed(0)
+    size = inputs[known].shape[1]
+    decoder = torch.nn.Sequential(torch.nn.Linear(size, 256), torch.nn.ReLU(), torch.nn.Linear(256, 256))
+    guesser = torch.nn.Sequential(torch.nn.Linear(size, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
+    optimizer = torch.optim.Adam([*decoder.parameters(), *guesser.parameters()], 2e-3)
+    for _ in range(60):
+        for index in torch.randperm(len(known)).split(64):
+            message = inputs[known][index]
+            loss = functional.mse_loss(decoder(message), photos[index].flatten(1))
+            loss = loss + functional.cross_entropy(guesser(message), known.labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    with torch.no_grad():
+        error = functional.mse_loss(decoder(inputs[held]), in_unit(held.images, PREPROCESS).flatten(1)).item()
+        right = (guesser(inputs[held]).argmax(1) == held.labels).float().mean().item()
+    assert certificate.mse_bound is not None
+    assert certificate.mse_bound <= error
+    assert right <= most_often_right(bits, 10)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    root = tmp_path_factory.mktemp("waist")
+    parity_bundle.write_crops(root / "crops")
+    data = f"folder:{root / 'crops'}"
+    shape = (3, parity_bundle.SIDE, parity_bundle.SIDE)
+    program = export(parity_bundle.trained(data), shape)
+    made = partition(
+        Network("small", program, shape, len(parity_bundle.PHOTOS)), parity_bundle.CUT, root / "bundle",
+        preprocess=preprocess_for(shape), labels=sorted(parity_bundle.PHOTOS),
+    )  # fmt: skip
+    protect(made, ProtectSettings(data=data, train="all", epochs=8, max_accuracy_drop=0.5, batch_size=16, pad=False))
+    convert(made, [head for target in ("onnx",) for head in plan_heads([target], ["fp32", "int8"])])
+    package(made)
+    return made
+
+
+def test_a_bundle_says_what_crosses(bundle):
+    record = bundle.manifest.protection
+    assert record is not None
+    assert record.waist is not None
+    assert record.train == "all"
+    assert bundle.manifest.smashed.shape[1:] == record.waist.shape
+    tail = bundle.manifest.tail
+    assert tail is not None
+    assert (tail.wire_version, tail.coding) == (2, record.waist.coding)
+    assert all(head.outputs[0].dtype == "uint8" for head in bundle.manifest.heads)
+    assert record.waist.encoder_macs < bundle.manifest.split.head_macs
+    assert record.certificate is not None
+
+
+def test_what_was_saved_is_what_was_trained(bundle):
+    found = load_protected(bundle)
+    golden = load_goldens(bundle)
+    images = torch.from_numpy(golden.inputs["image"])
+    eps = torch.from_numpy(golden.inputs["eps"])
+    again = torch.cat([found.smash(images[i : i + 1], eps[i : i + 1]) for i in range(len(images))])
+    assert np.array_equal(again.numpy(), golden.smashed)
+    sent = found.sender(found.split.head(images), eps)
+    assert torch.equal(to_codes(sent), to_codes(again))
+
+
+def test_goldens_carry_secret_noise_and_the_very_bytes(bundle):
+    golden, record = bundle.manifest.golden, bundle.manifest.protection
+    assert golden is not None
+    assert record is not None
+    assert golden.secret_hex is not None
+    assert golden.messages is not None
+    inputs = load_goldens(bundle).inputs
+    drawn = memoised_eps(
+        bytes.fromhex(golden.secret_hex), bundle.manifest.bundle_id, inputs["image"][:3], [inputs["eps"].shape[1:]]
+    )[0]
+    assert np.array_equal(drawn, inputs["eps"][:3])
+    assert set(load_file(bundle.path(golden.messages))) == {f"message_{row}" for row in range(golden.n)}
+
+
+def test_heads_agree_through_the_tail_on_coded_messages(bundle):
+    report = verify_bundle(bundle)
+    assert [row.where for row in report.rows if row.passed is False] == []
+    assert {row.where for row in report.rows} >= {"head", "noise", "end-to-end", "task"}
+
+
+def planted(bundle: Bundle, fault: str) -> list[str]:
+    """Rows that fail for codes of a head with that fault."""
+    found, golden = load_protected(bundle), load_goldens(bundle)
+    images, eps = torch.from_numpy(golden.inputs["image"]), torch.from_numpy(golden.inputs["eps"])
+    if fault == "noise ignored":
+        eps = torch.zeros_like(eps)
+    elif fault == "half the noise":
+        eps = eps / 2
+    elif fault == "red and blue swapped":
+        images = images.flip(1)
+    answers = to_codes(found.smash(images, eps)).numpy()
+    if fault == "codes off by one":
+        answers = np.minimum(answers + 1, 6)
+    head = next(head for head in bundle.manifest.heads if head.precision == "fp32")
+    codes = Codes.of(head, bundle)
+    assert codes is not None
+    rows = coarse_rows(Subject.of(head, "planted"), codes.cut(golden), answers, codes, lambda: "")
+    return [row.where for row in rows if not row.passed]
+
+
+@pytest.mark.parametrize("fault", ["noise ignored", "half the noise", "red and blue swapped", "codes off by one"])
+def test_a_planted_fault_is_seen_in_coarse_codes(bundle, fault):
+    assert planted(bundle, "") == []
+    assert "head" in planted(bundle, fault)
+
+
+def test_a_waist_setting_without_a_waist_is_refused():
+    with pytest.raises(ValueError, match="--max-bytes"):
+        ProtectSettings(max_bytes=100)
+
+
+def test_two_photos_of_one_device_do_not_share_their_noise(bundle):
+    images = load_goldens(bundle).inputs["image"][:2]
+    first, second = memoised_eps(bytes(32), bundle.manifest.bundle_id, images, [(8, 4, 4)])[0]
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.5

@@ -1,0 +1,195 @@
+"""The waist's parts by themselves: shapes, folding, rounding, tables, views, and the certificate's arithmetic."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from toolkit.datasets._data import Part
+from toolkit.errors import InputError
+from toolkit.protect.certificate import channel_bits, least_mse, most_often_right, photo_spectrum
+from toolkit.protect.waist.decoder import Decoder
+from toolkit.protect.waist.encoder import TrainingEncoder, plain_encoder
+from toolkit.protect.waist.geometry import LEVEL, Geometry, choose_geometry
+from toolkit.protect.waist.steering import Steering
+from toolkit.protect.waist.symbols import Rounding, Symbols
+from toolkit.protect.waist.tables import coding_for, ideal_bits, message_lengths, to_codes
+from toolkit.protect.waist.views import VIEWS, Views
+from toolkit.protections.gaussian import Gaussian
+
+CUTS = [
+    ((16, 32, 32), 9),
+    ((32, 16, 16), 9),
+    ((64, 8, 8), 9),
+    ((64, 7, 7), 9),
+    ((192, 13, 13), 60),
+    ((24, 112, 112), 40),
+]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(("features", "millions"), CUTS)
+def test_encoder_and_decoder_fit_every_cut(features, millions):
+    image = (3, 224, 224) if features[1] > 32 else (3, 32, 32)
+    geometry = choose_geometry(features, image, millions * 1_000_000)
+    z = plain_encoder(geometry)(torch.randn(2, *features))
+    assert z.shape[1:] == geometry.shape
+    assert Decoder(geometry).eval()(torch.zeros(2, *geometry.shape)).shape[1:] == features
+
+
+@pytest.mark.parametrize("size", [(5, 5), (7, 7), (13, 9), (12, 4)])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_every_position_reaches_the_waist(size, stride):
+    geometry = Geometry((3, *size), 2, stride, 4)
+    features = torch.zeros(1, 3, *size, requires_grad=True)
+    encoder = plain_encoder(geometry)
+    with torch.no_grad():
+        encoder[0].weight.fill_(1.0)
+        encoder[0].bias.fill_(1.0)
+        encoder[2].weight.fill_(1.0)
+    encoder(features).sum().backward()
+    assert (features.grad != 0).all()
+
+
+def test_fewer_bytes_make_a_narrower_waist():
+    wide, narrow = (choose_geometry((32, 16, 16), (3, 32, 32), 10**7, max_bytes=limit) for limit in (None, 20))
+    assert narrow.symbols < wide.symbols
+    assert narrow.symbols * 2 / 8 <= 20
+
+
+@pytest.mark.parametrize(("wrong", "word"), [({"stride": 17}, "--stride"), ({"channels": 0}, "--channels")])
+def test_a_waist_that_does_not_fit_is_refused(wrong, word):
+    with pytest.raises(InputError, match=word):
+        choose_geometry((32, 16, 16), (3, 32, 32), 10**7, **wrong)
+
+
+def test_a_folded_encoder_is_the_same_function_and_loads():
+    geometry = Geometry((6, 8, 8), 3, 4, 6)
+    encoder = TrainingEncoder(geometry)
+    for _ in range(5):
+        encoder(torch.randn(16, 6, 8, 8) + 1)
+    features = torch.randn(4, 6, 8, 8)
+    folded = encoder.folded()
+    assert torch.allclose(folded(features), encoder(features), atol=1e-5)
+    again = plain_encoder(geometry)
+    again.load_state_dict(load(save(folded.state_dict())))
+    assert torch.equal(again(features), folded(features))
+
+
+def test_rounding_gives_whole_numbers_within_the_levels_and_keeps_gradients():
+    symbols = Symbols(2)
+    noisy = torch.tensor([[[[-9.0, -0.4]], [[2.6, 0.5]]]], requires_grad=True)
+    codes, bits = symbols(noisy)
+    assert codes.flatten().tolist() == [-LEVEL, 0, LEVEL, 0]
+    codes.sum().backward(retain_graph=True)
+    assert (noisy.grad == 1).all(), "a clipped value must be able to come back"
+    noisy.grad = None
+    bits.sum().backward()
+    assert noisy.grad[0, 1, 0, 0] > 0, "rarer codes cost more, so the gradient pulls towards the middle"
+    assert torch.equal(Rounding()(noisy), codes)
+
+
+def test_bits_are_those_of_the_learned_frequencies():
+    symbols = Symbols(1)
+    codes = torch.tensor([[[[-1.0, 2.0, 0.0]]]])
+    cost = -torch.log2(torch.softmax(symbols.frequency, 1))[0]
+    assert symbols(codes)[1].item() == pytest.approx((cost[2] + cost[5] + cost[3]).item(), rel=1e-5)
+
+
+def test_tables_fit_the_codes_and_messages_are_as_long_as_the_tables_say():
+    codes = to_codes(torch.randn(200, 4, 3, 3, generator=seeded()) * torch.tensor([0.2, 0.5, 1.0, 2.0])[:, None, None])
+    coding = coding_for(codes.numpy(), pad=False)
+    assert all(sum(table) == 1 << 14 for table in coding.tables)
+    lengths, bits = message_lengths(coding, codes.numpy()), ideal_bits(coding.tables, codes.numpy())
+    assert (bits / 8 <= lengths).all(), "no message may be shorter than its information"
+    assert (lengths - bits / 8).mean() < 4
+    padded = coding_for(codes.numpy(), pad=True)
+    assert set(message_lengths(padded, codes.numpy())) == {padded.pad_bytes}
+
+
+def test_views_are_the_same_every_time_and_differ_from_each_other():
+    images = torch.rand(10, 3, 16, 16, generator=seeded())
+
+    class Halves:
+        cut = type("Cut", (), {"shape": (3, 16, 16)})
+        head = staticmethod(lambda images: images)
+        tail = staticmethod(lambda features: features.mean((2, 3)))
+
+    order = torch.arange(10).split(5)
+    first, again = (
+        [list(Views(Halves, Part(images, torch.zeros(10)), 3).batches(epoch, order)) for epoch in range(VIEWS)]
+        for _ in range(2)
+    )
+    for one, other in zip(first, again, strict=True):
+        assert all(torch.equal(a.images, b.images) for a, b in zip(one, other, strict=True))
+        assert all(torch.equal(seen.answers, seen.images.mean((2, 3))) for seen in one)
+    assert not torch.equal(first[0][0].images, first[1][0].images)
+    assert torch.equal(images.sort().values.amax((2, 3)).amax(), first[0][1].images.amax().maximum(images.amax()))
+
+
+@pytest.mark.parametrize(("lost", "rises"), [(0.0, True), (0.2, False)])
+def test_privacy_weighs_more_while_accuracy_is_there_and_less_while_it_is_not(lost, rises):
+    steering = Steering(0.01, None, 100, 20)
+    before = torch.ones(100)
+    start = steering.weight.item()
+    for _ in range(10):
+        steering.look(before, lambda index: (torch.rand(len(index), generator=seeded()) >= lost).float(), 0.9)
+    assert (steering.weight.item() > start) == rises
+
+
+def test_bytes_above_the_limit_make_rate_weigh_more():
+    steering = Steering(0.01, 100.0, 10, 20)
+    for _ in range(50):
+        steering.count_bits(200.0, 0.5)
+    high = steering.extra_rate.item()
+    for _ in range(400):
+        steering.count_bits(50.0, 0.5)
+    assert high > 0.01 > steering.extra_rate.item()
+
+
+def test_no_bits_leave_the_prior_and_many_leave_nothing():
+    spectrum = np.array([4.0, 1.0, 0.25, 0.0])
+    assert least_mse(spectrum, 0.0) == pytest.approx(spectrum.mean())
+    assert least_mse(spectrum, 1.0) == pytest.approx((1.0 + 1.0 + 0.25) / 4)  # one bit halves the largest one's spread
+    assert least_mse(spectrum, 500.0) < 1e-12
+
+
+def test_fano_knows_coins_and_dice():
+    assert most_often_right(1.0, 2) == 1.0
+    assert most_often_right(0.0, 2) == pytest.approx(0.5, abs=1e-6)
+    assert most_often_right(0.0, 10) == pytest.approx(0.1, abs=1e-6)
+    # a binary symmetric channel of error 0.11 tells half a bit
+    assert most_often_right(0.5, 2) == pytest.approx(0.89, abs=1e-3)
+
+
+def test_the_spectrum_holds_the_photos_variance():
+    photos = torch.rand(300, 3, 8, 6, generator=seeded())
+    spectrum = photo_spectrum(photos)
+    assert spectrum.shape == (3 * 8 * 6,)
+    assert spectrum.mean() == pytest.approx(photos.var(0, unbiased=False).mean().item(), rel=1e-5)
+
+
+def test_the_channel_bound_is_the_divergence_that_sampling_finds():
+    protection = Gaussian((1, 1, 1))
+    protection.deviation.fill_(0.8)
+    z = torch.tensor([-1.3, 0.2, 0.9, 3.4]).reshape(4, 1, 1, 1)
+    codes = to_codes(torch.randn(50_000, 1, 1, 1, generator=seeded())).numpy()
+    coding = coding_for(codes, pad=False)
+
+    class Narrow:
+        head = staticmethod(lambda images: images)
+
+    bound = channel_bits(Narrow, protection, coding, z)
+    drawn = to_codes(z + 0.8 * torch.randn(4, 200_000, 1, 1, generator=seeded(1))).reshape(4, -1).numpy()
+    q = np.asarray(coding.tables[0]) / (1 << 14)
+    sampled = 0.0
+    for row in drawn:
+        p = np.bincount(row, minlength=2 * LEVEL + 1) / len(row)
+        sampled += sum(share * math.log2(share / q[code]) for code, share in enumerate(p) if share) / 4
+    assert bound == pytest.approx(sampled, abs=0.01)
+    assert bound <= ideal_bits(coding.tables, to_codes(z).numpy()).mean() + 1

@@ -1,0 +1,123 @@
+"""The manifest's record of a fitted protection: what it is, what it costs the user, how its messages are coded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..inference import in_batches, right, seeded, smashing
+from ..records import bundle as records
+from .certificate import certify
+from .codes import wire_codes
+from .fitting import Fitted, judged
+from .protected import Protected
+from .waist.tables import as_wire, codes_of, coding_for
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..bundle import Bundle
+    from ..datasets._data import DataSplits
+    from ..partition.split import Split
+    from .settings import ProtectSettings
+
+#: of eps for each image, where accuracies are measured
+DRAWS = 5
+_CALIBRATION_IMAGES = 256
+#: images that a waist's frequencies are counted on, and test images that its certificate is measured on
+_COUNTED, _CERTIFIED = 2000, 2000
+
+
+@torch.no_grad()
+def describe(
+    bundle: Bundle, halves: Split, fitted: Fitted, settings: ProtectSettings, data: DataSplits | None
+) -> records.Protection:
+    """Describe a fitted protection.
+
+    Args:
+        bundle: whose head is protected.
+        halves: the unprotected network.
+        fitted: the protection at its final strength.
+        settings: what the user chose.
+        data: the four parts, or None where none was needed.
+    """
+    protection, narrow = fitted.protection, fitted.split
+    eps_shape = protection.eps_shape()
+    sample = _sample(bundle, data)
+    chosen: dict[str, float | str | None] = {**protection.settings(settings.options)}
+    chosen |= {
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "max_accuracy_drop": settings.max_accuracy_drop,
+        "min_pi": settings.min_pi,
+        "strength": protection.strength.item(),
+    }
+    waist = certificate = None
+    if fitted.waist is not None and data is not None:
+        chosen |= {"max_bytes": settings.max_bytes}
+        coding = coding_for(
+            codes_of(narrow.head, protection, data.victim_train.photos[:_COUNTED], settings.seed + 2), pad=settings.pad
+        )
+        waist = records.Waist(
+            shape=list(fitted.waist.geometry.shape),
+            encoder_macs=fitted.waist.encoder_macs,
+            decoder_macs=fitted.waist.decoder_macs,
+            decoder_parameters=fitted.waist.decoder_parameters,
+            coding=coding,
+        )
+        held = data.test.photos[:_CERTIFIED]
+        certificate = certify(
+            narrow, protection, coding, held, in_unit(held, bundle.manifest.preprocess), settings.seed + 3
+        )
+    return records.Protection(
+        method=settings.method,
+        settings=chosen,
+        seed=settings.seed,
+        data=None if data is None else data.ref,
+        train=settings.train,
+        eps=[] if eps_shape is None else [records.TensorSpec(name="eps", dtype="float32", shape=[-1, *eps_shape])],
+        noise=settings.noise,
+        weights=records.FileRef(path="protection/weights.safetensors", sha256="0" * 64, bytes=0),
+        trains_head=protection.trains_head or settings.train == "all",
+        statistics=protection.statistics(narrow.head(sample)),
+        accuracy=None if data is None else _accuracy(halves, fitted, data, settings.seed + 1),
+        wire_uint8=[wire_codes(Protected(narrow, protection), sample) if waist is None else as_wire(waist)],
+        waist=waist,
+        certificate=certificate,
+    )
+
+
+def _accuracy(halves: Split, fitted: Fitted, data: DataSplits, seed: int) -> records.AccuracyReport:
+    """Accuracy on the test images; where labels are missing, agreement with the unprotected network."""
+    test = data.test.first(judged(halves))
+    images, labels = test.images, test.labels
+    answers = in_batches(halves.tail, in_batches(halves.head, images))
+    labelled = bool((labels >= 0).all())
+    truth = labels if labelled else answers.argmax(1)
+    smashed = in_batches(fitted.head, images)
+    noisy = smashing(fitted.protection, seeded(seed))
+    draws = 1 if fitted.protection.eps_shape() is None else DRAWS
+    shares = [right(in_batches(lambda x: fitted.split.tail(noisy(x)), smashed), truth).mean() for _ in range(draws)]
+    return records.AccuracyReport(
+        images=len(images),
+        draws=draws,
+        unprotected=right(answers, truth).mean().item(),
+        protected=torch.stack(shares).mean().item(),
+        metric="top-1" if labelled else "agreement",
+        labelled=labelled,
+    )
+
+
+def _sample(bundle: Bundle, data: DataSplits | None) -> Tensor:
+    """Images to calibrate the wire's codes on: victim-train, or noise where no data was given."""
+    if data is not None:
+        return data.victim_train.photos[:_CALIBRATION_IMAGES]
+    shape = bundle.manifest.split.image.shape[1:]
+    return torch.randn(8, *shape, generator=seeded(0))
+
+
+def in_unit(images: Tensor, how: records.Preprocess) -> Tensor:
+    """Undo the normalisation of images [N,C,H,W]: pixels in [0, 1]."""
+    mean, std = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (how.mean, how.std))
+    return (images * std + mean).div(how.value_range).clamp(0, 1)

@@ -1,0 +1,97 @@
+"""How narrow a waist is: channels, stride, and the width of the encoder's first convolution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ...errors import InputError
+
+#: what the encoder may compute beside its head, so that latency and memory stay within 1.10 of the unprotected head
+_MOST_WORK = 0.07
+#: codes -LEVEL..LEVEL
+LEVEL = 3
+#: positions of the waist's longer side: photos below and from this side on
+_LARGE_PHOTO, _FEW, _MANY = 96, 4, 14
+#: bits that a code costs about, once the training has spread its distribution
+_BITS = 2.0
+_FEWEST, _CHANNELS, _CHANNELS_OF_WIDE = 4, 8, 12
+#: from this stride on, a position of the waist stands for much
+_WIDE = 8
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The shape of a waist behind features C x H x W.
+
+    Attributes:
+        features: (C, H, W) at the cut.
+        channels: of the waist.
+        stride: positions of the cut, per side, that one position of the waist stands for.
+        inner: channels between the encoder's two convolutions.
+    """
+
+    features: tuple[int, int, int]
+    channels: int
+    stride: int
+    inner: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(c, h, w) of what crosses."""
+        _, height, width = self.features
+        return self.channels, -(-height // self.stride), -(-width // self.stride)
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Zeros on each side of the features, so that every position is seen: rows, columns."""
+        _, height, width = self.features
+        _, rows, columns = self.shape
+        return -(-(rows * self.stride - height) // 2), -(-(columns * self.stride - width) // 2)
+
+    @property
+    def symbols(self) -> int:
+        """How many codes a message holds."""
+        return math.prod(self.shape)
+
+
+def choose_geometry(
+    features: tuple[int, int, int],
+    image: tuple[int, int, int],
+    head_macs: int,
+    *,
+    channels: int | None = None,
+    stride: int | None = None,
+    max_bytes: int | None = None,
+) -> Geometry:
+    """Fill in what the user left open.
+
+    Args:
+        features: (C, H, W) at the cut.
+        image: (channels, H, W) of the photo.
+        head_macs: of the head without encoder.
+        channels: of the waist, or None.
+        stride: of the waist, or None.
+        max_bytes: what a message may have on average; narrows the waist where its codes would need more.
+
+    Raises:
+        InputError: a stride or a number of channels that the features do not have.
+    """
+    full, height, width = features
+    longest = max(height, width)
+    if stride is None:
+        most = _FEW if max(image[1:]) < _LARGE_PHOTO else _MANY
+        positions = min(max(-(-longest // 4), 2), most, longest)
+        stride = -(-longest // positions)
+    if not 1 <= stride <= longest:
+        raise InputError(f"--stride {stride} does not fit features of {height}x{width}; give 1 to {longest}.")
+    if channels is None:
+        positions = -(-height // stride) * -(-width // stride)
+        channels = _CHANNELS if stride < _WIDE else _CHANNELS_OF_WIDE
+        if max_bytes is not None:
+            channels = min(channels, max(round(8 * max_bytes / (_BITS * positions)), _FEWEST))
+    if channels < 1:
+        raise InputError(f"--channels {channels} does not fit; give 1 or more.")
+    macs_per_inner = (full * stride * stride + channels) * -(-height // stride) * -(-width // stride)
+    inner = min(full, max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
+    return Geometry(features, channels, stride, inner)

@@ -1,0 +1,282 @@
+"""Train a waist by distillation: the unprotected network's answers are the target, labels are not needed.
+
+Loss of one batch, all of it in [ours] proportions:
+
+    KL(unprotected || protected) + w * (rate + hidden) / 100 + r * rate / 100
+
+- KL: knowledge distillation, Hinton et al. 2015, arXiv 1503.02531; the teacher is the very network that is cut.
+- rate: bits of the message, see symbols.py.
+- hidden: the method's own privacy term, see `Protection.hidden`; for an adversarial method minus the error of an
+  opponent that is trained along.
+- w follows the user's accuracy on validation photos, r the allowed bytes, see steering.py.
+
+Started without noise; noise, rate and privacy come in between 5 % and 30 % of the steps. With `all`, head and tail
+are fine-tuned from the trained weights; normalisation statistics stay as they were exported.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...inference import in_batches, right, seeded
+from ...protections import _training
+from ...protections.base import Sent
+from .decoder import Decoder
+from .encoder import TrainingEncoder
+from .modules import Waist
+from .steering import Steering
+from .symbols import Symbols
+from .views import Seen, Views
+
+if TYPE_CHECKING:
+    from ...datasets._data import Part
+    from ...partition.split import Split
+    from ...protections.base import Protection
+    from .geometry import Geometry
+
+_RATE, _RATE_TUNED, _RATE_OPPONENT = 2e-3, 5e-4, 2e-3
+_NOISE_FROM, _NOISE_WHOLE = 0.05, 0.30
+_LOOK_EVERY, _CHECKPOINT_SECONDS = 10, 60.0
+_CLIP = 5.0
+#: weight of an opponent's error, relative to a bit
+_OPPONENT_BITS = 100.0
+#: photos to measure the features' floor on
+_MEASURED = 256
+
+
+@dataclass
+class WaistTraining:
+    """What a waist is trained with.
+
+    Attributes:
+        halves: the cut network; stays as it is.
+        geometry: of the waist.
+        protection: built for the waist's shape; trained in place.
+        train: "waist": encoder, decoder and protection; "all": head and tail too.
+        options: of the method, those that the user named.
+        photos: victim-train; labels are not looked at.
+        watched: victim-val images [N,C,H,W].
+        labels: [N] of `watched`, or None: the unprotected network's own answers are then right.
+        max_drop: of the accuracy, a share of all photos.
+        max_bits: of a message on average, or None.
+        epochs, batch_size, seed: of the training.
+        progress: called with (steps done, steps in all, one line of text).
+        checkpoint: called with a resumable state now and then.
+        resume_from: the state that `checkpoint` was last given, or None.
+    """
+
+    halves: Split
+    geometry: Geometry
+    protection: Protection
+    train: Literal["waist", "all"]
+    options: dict[str, float]
+    photos: Part
+    watched: Tensor
+    labels: Tensor | None
+    max_drop: float
+    max_bits: float | None = None
+    epochs: int = 16
+    batch_size: int = 64
+    seed: int = 0
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None
+    checkpoint: Callable[[dict[str, object]], None] = lambda state: None
+    resume_from: dict[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of it, in eval mode.
+
+    Attributes:
+        waist: encoder (normalisation folded in) and decoder.
+        head, tail: copies of their own where they were fine-tuned, else the given ones.
+    """
+
+    waist: Waist
+    head: nn.Module
+    tail: nn.Module
+
+
+def train_waist(training: WaistTraining) -> Trained:
+    """Train, and leave the protection at strength 1."""
+    return _Run(training).run()
+
+
+@dataclass
+class _Run:
+    """A training under way."""
+
+    wanted: WaistTraining
+    modules: dict[str, nn.Module] = field(init=False)
+    generator: torch.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        wanted, geometry = self.wanted, self.wanted.geometry
+        self.generator = seeded(wanted.seed)
+        self.tuned = wanted.train == "all"
+        halves = wanted.halves
+        head, tail = (copy.deepcopy(half) if self.tuned else half for half in (halves.head, halves.tail))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(wanted.seed)
+            self.encoder, self.decoder = TrainingEncoder(geometry), Decoder(geometry)
+            self.symbols = Symbols(geometry.channels)
+            self.opponent = wanted.protection.opponent(halves.image)
+        _training.reinitialise(wanted.protection, wanted.seed)
+        wanted.protection.settle(wanted.options, self.generator)
+        with torch.no_grad():
+            self.decoder.start_from(halves.head(wanted.photos.photos[:_MEASURED]))
+            logits = in_batches(lambda images: halves.tail(halves.head(images)), wanted.watched)
+        self.truth = logits.argmax(1) if wanted.labels is None else wanted.labels
+        self.before = right(logits, self.truth)
+        self.batches = max(len(wanted.photos) // wanted.batch_size, 1)
+        looks = wanted.epochs * self.batches // _LOOK_EVERY
+        self.steering = Steering(wanted.max_drop, wanted.max_bits, len(self.truth), looks)
+        self.head, self.tail = head, tail
+        self.views = Views(halves, wanted.photos, wanted.seed)
+        # a frozen head says the same of them every time
+        self.watched = wanted.watched if self.tuned else in_batches(halves.head, wanted.watched)
+        self.modules = {
+            "encoder": self.encoder, "decoder": self.decoder, "symbols": self.symbols, "noise": wanted.protection,
+            "steering": self.steering,
+        }  # fmt: skip
+        if self.tuned:
+            self.modules |= {"head": head, "tail": tail}
+        if self.opponent is not None:
+            self.modules["opponent"] = self.opponent
+
+    def run(self) -> Trained:
+        wanted, batches = self.wanted, self.batches
+        total = wanted.epochs * batches
+        self._optimisers(total)
+        first = self._resumed()
+        began, saved = time.monotonic(), time.monotonic()
+        # fine-tuning needs gradients of weights that `split` froze
+        open_ = [*self.head.parameters(), *self.tail.parameters()] if self.tuned else []
+        for parameter in open_:
+            parameter.requires_grad_(True)
+        for epoch in range(first // batches, wanted.epochs):
+            order = torch.randperm(len(wanted.photos), generator=seeded(wanted.seed + 7919 * (epoch + 1)))
+            parts = order.split(wanted.batch_size)[:batches]
+            skipped = max(first - epoch * batches, 0)
+            for number, seen in enumerate(self.views.batches(epoch, parts[skipped:]), skipped):
+                step = epoch * batches + number
+                self._step(seen, step / total)
+                if step % _LOOK_EVERY == _LOOK_EVERY - 1:
+                    self.steering.look(self.before, self._right, step / total)
+                left = (time.monotonic() - began) / (step + 1 - first) * (total - step - 1)
+                wanted.progress(step + 1, total, self._line(left))
+                if time.monotonic() - saved > _CHECKPOINT_SECONDS or number == batches - 1:
+                    wanted.checkpoint(self._state(step + 1))
+                    saved = time.monotonic()
+        for parameter in open_:
+            parameter.requires_grad_(False)
+        wanted.protection.set_strength(1.0)
+        for module in self.modules.values():
+            module.eval().requires_grad_(False)
+        waist = Waist(wanted.geometry, self.encoder.folded().requires_grad_(False), self.decoder)
+        return Trained(waist, self.head, self.tail)
+
+    def _optimisers(self, total: int) -> None:
+        narrow = [*self.encoder.parameters(), *self.decoder.parameters(), *self.symbols.parameters()]
+        self.clipped = [*narrow, *self.wanted.protection.parameters()]
+        groups = [{"params": self.clipped, "lr": _RATE}]
+        if self.tuned:
+            groups.append({"params": [*self.head.parameters(), *self.tail.parameters()], "lr": _RATE_TUNED})
+        adam = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            adam, [_RATE, _RATE_TUNED][: len(groups)], total_steps=max(total, 2), pct_start=0.15, cycle_momentum=False
+        )
+        self.optimisers: dict[str, torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler]
+        self.optimisers = {"adam": adam, "schedule": schedule}
+        self.adam, self.schedule = adam, schedule
+        if self.opponent is not None:
+            self.rival = torch.optim.AdamW(self.opponent.parameters(), lr=_RATE_OPPONENT)
+            self.optimisers["opponent"] = self.rival
+
+    def _step(self, seen: Seen, done: float) -> None:
+        protection = self.wanted.protection
+        for module in (self.encoder, self.decoder):
+            module.train()
+        share = min(max((done - _NOISE_FROM) / (_NOISE_WHOLE - _NOISE_FROM), 0.0), 1.0)
+        protection.set_strength(max(share, 1e-3))
+        images, target = seen.images, seen.answers
+        z = self.encoder(self.head(images) if self.tuned else seen.features)
+        eps = protection.draw_eps(len(z), self.generator)
+        codes, bits = self.symbols(protection(z) if eps is None else protection(z, eps))
+        logits = self.tail(self.decoder(codes))
+        loss = functional.kl_div(
+            torch.log_softmax(logits, 1), torch.log_softmax(target, 1), log_target=True, reduction="batchmean"
+        )
+        private = bits.mean()
+        hidden = protection.hidden(Sent(images, z, codes, target.argmax(1), target.shape[1]))
+        if hidden is not None:
+            private = private + hidden
+        if self.opponent is not None:
+            private = private - _OPPONENT_BITS * self._error(self.opponent, codes, images)
+        weight, extra = self.steering.weight.item(), self.steering.extra_rate.item()
+        loss = loss + share * (weight * private + extra * bits.mean()) / 100
+        self.adam.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.clipped, _CLIP)
+        self.adam.step()
+        self.schedule.step()
+        self.steering.count_bits(bits.mean().item(), done)
+
+    def _error(self, opponent: nn.Module, codes: Tensor, images: Tensor) -> Tensor:
+        """The opponent's error in photos' variances, at most 1, after it has learned from this batch."""
+        spread = images.var()
+        opponent.requires_grad_(True)
+        own = functional.mse_loss(opponent(codes.detach()), images) / spread
+        self.rival.zero_grad()
+        own.backward()
+        self.rival.step()
+        opponent.requires_grad_(False)
+        return (functional.mse_loss(opponent(codes), images) / spread).clamp(max=1.0)
+
+    @torch.no_grad()
+    def _right(self, index: Tensor) -> Tensor:
+        protection = self.wanted.protection
+        for module in (self.encoder, self.decoder):
+            module.eval()
+        photos = self.watched[index]
+        z = self.encoder(self.head(photos) if self.tuned else photos)
+        eps = protection.draw_eps(len(z), self.generator)
+        codes, _ = self.symbols(protection(z) if eps is None else protection(z, eps))
+        return right(self.tail(self.decoder(codes)), self.truth[index])
+
+    def _line(self, left: float) -> str:
+        steering, before = self.steering, self.before.mean().item()
+        kept = "" if not steering.accuracy else f"accuracy {steering.accuracy.item():.1%} of {before:.1%}, "
+        size = steering.bits.item() / 8
+        return f"{kept}{size:.0f} bytes, {left / 60:.0f} min left" if left > 90 else f"{kept}{size:.0f} bytes"
+
+    def _state(self, step: int) -> dict[str, object]:
+        return {
+            "step": step,
+            "modules": {name: copy.deepcopy(module.state_dict()) for name, module in self.modules.items()},
+            "optimisers": {name: copy.deepcopy(each.state_dict()) for name, each in self.optimisers.items()},
+            "generator": self.generator.get_state(),
+        }
+
+    def _resumed(self) -> int:
+        state = self.wanted.resume_from
+        if state is None:
+            return 0
+        weights, moments, position, step = (state[key] for key in ("modules", "optimisers", "generator", "step"))
+        if not (isinstance(weights, dict) and isinstance(moments, dict) and isinstance(step, int)):
+            raise TypeError("resume_from must be what checkpoint was given")
+        for name, module in self.modules.items():
+            module.load_state_dict(weights[name])
+        for name, each in self.optimisers.items():
+            each.load_state_dict(copy.deepcopy(moments[name]))
+        if isinstance(position, Tensor):
+            self.generator.set_state(position)
+        return step

@@ -1,0 +1,115 @@
+"""Photos as seen again: shifted a little and, in colour, mirrored; and what the unprotected network says of each view.
+
+A few fixed views instead of a new one each time [ours]: the frozen network's answers, and its features where the head
+stays frozen, are then computed once and kept.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...inference import seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ...datasets._data import Part
+    from ...partition.split import Split
+
+VIEWS = 3
+#: of the side, at most
+_SHIFT = 0.1
+#: decoded photos, and features, that are kept in memory, each at most
+_KEPT_BYTES = 1 << 30
+_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One batch of a view.
+
+    Attributes:
+        images: [B,C,H,W].
+        features: of the unprotected head [B,...].
+        answers: of the unprotected network [B,K].
+    """
+
+    images: Tensor
+    features: Tensor
+    answers: Tensor
+
+
+class Views:
+    """The victim's photos in VIEWS views, one an epoch.
+
+    Args:
+        halves: the unprotected network.
+        part: victim-train.
+        seed: of the views.
+    """
+
+    def __init__(self, halves: Split, part: Part, seed: int) -> None:
+        self._halves, self._part, self._seed = halves, part, seed
+        self._in_memory = isinstance(part.photos, Tensor) or 4 * part.photos.shape.numel() <= _KEPT_BYTES
+        size = 4 * VIEWS * len(part) * math.prod(halves.cut.shape)
+        self._keeps_features = size <= _KEPT_BYTES
+        self._known: dict[int, tuple[Tensor | None, Tensor]] = {}
+
+    def batches(self, epoch: int, order: Sequence[Tensor]) -> Iterator[Seen]:
+        """Go over batches of photos, given by their indices [B], as this epoch sees them."""
+        number = epoch % VIEWS
+        view = _View(len(self._part), tuple(self._part.photos.shape[1:]), seeded(1000 * self._seed + number))
+        photos = self._part.photos
+        if not self._in_memory and not isinstance(photos, Tensor):
+            for index, images in zip(order, photos.batches(order), strict=True):
+                yield self._looked_at(view.of(images, index))
+            return
+        features, answers = self._known.get(number) or self._learn(number, view)
+        for index in order:
+            images = view.of(self._part.images[index], index)
+            kept = self._halves.head(images) if features is None else features[index]
+            yield Seen(images, kept, answers[index])
+
+    @torch.no_grad()
+    def _looked_at(self, images: Tensor) -> Seen:
+        features = self._halves.head(images)
+        return Seen(images, features, self._halves.tail(features))
+
+    def _learn(self, number: int, view: _View) -> tuple[Tensor | None, Tensor]:
+        """Compute a whole view in the photos' order, so that a resumed training finds the same numbers to the bit."""
+        rows = [
+            self._looked_at(view.of(self._part.images[index], index))
+            for index in torch.arange(len(self._part)).split(_AT_ONCE)
+        ]
+        features = torch.cat([row.features for row in rows]) if self._keeps_features else None
+        self._known[number] = features, torch.cat([row.answers for row in rows])
+        return self._known[number]
+
+
+class _View:
+    """A shift of up to a tenth for each of N photos, edges repeated; every second colour photo is mirrored."""
+
+    def __init__(self, count: int, image: tuple[int, ...], generator: torch.Generator) -> None:
+        channels, self._height, self._width = image
+        self._reach = max(int(_SHIFT * self._height), 1), max(int(_SHIFT * self._width), 1)
+        self._down, self._right = (
+            torch.randint(0, 2 * size + 1, (count, 1), generator=generator) for size in self._reach
+        )
+        self._mirrored = torch.rand(count, 1, generator=generator) < (0.5 if channels == 3 else 0.0)
+
+    def of(self, images: Tensor, index: Tensor) -> Tensor:
+        """Change images [B,C,H,W], photos `index` [B]."""
+        down, right = self._reach
+        padded = functional.pad(images, (right, right, down, down), mode="replicate")
+        rows = self._down[index] + torch.arange(self._height)
+        columns = self._right[index] + torch.arange(self._width)
+        columns = torch.where(self._mirrored[index], columns.flip(1), columns)
+        batch = torch.arange(len(images))[:, None, None]
+        # advanced indices around a slice: the channels come last
+        return padded[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
