@@ -11,11 +11,11 @@ Row = dict[str, Any]
 COLUMNS = (
     ("slant: PI", "attribute", 1, "PI_mean"),
     ("worst 5 %", "attribute", 1, "PI_worst5"),
-    ("PI, 10 looks", "attribute", 10, "PI_mean"),
-    ("inverse network: PI", "inverse_network", 1, "PI_mean"),
-    ("worst 5 %", "inverse_network", 1, "PI_worst5"),
-    ("SSIM", "inverse_network", 1, "SSIM"),
-    ("recognised", "inverse_network", 1, "recognised"),
+    ("PI, 10 looks", "averaging", 10, "PI_mean"),
+    ("decoder: PI", "residual_decoder", 1, "PI_mean"),
+    ("worst 5 %", "residual_decoder", 1, "PI_worst5"),
+    ("SSIM", "residual_decoder", 1, "SSIM"),
+    ("recognised", "residual_decoder", 1, "recognised"),
     ("rMLE: PI", "rmle", 1, "PI_mean"),
     ("SSIM", "rmle", 1, "SSIM"),
     ("recognised", "rmle", 1, "recognised"),
@@ -72,7 +72,7 @@ def full_table(data: dict[str, Any]) -> str:
 
 
 def summary(rows: list[Row]) -> str:
-    """README's table: per method and place, PI of slant / SSIM of the inverse network."""
+    """README's table: per method and place, PI of slant / SSIM of the decoder."""
     lines = ["| method | " + " | ".join(f"{network} {cut}" for network, cut in places(rows)) + " |"]
     lines += ["|---" * (len(places(rows)) + 1) + "|"]
     for method in methods(rows):
@@ -81,7 +81,7 @@ def summary(rows: list[Row]) -> str:
             mine = [row for row in rows if (row["network"], row["cut"], row["method"]) == (network, cut, method)]
             kept = "" if all(row["PA_met"] for row in mine) else " !"
             slant = figures(mine, "PI_mean", attack="attribute", observations=1)
-            ssim = figures(mine, "SSIM", attack="inverse_network", observations=1)
+            ssim = figures(mine, "SSIM", attack="residual_decoder", observations=1)
             cells.append(
                 "-" if not slant or not ssim else f"{statistics.fmean(slant):.2f} / {statistics.fmean(ssim):.2f}{kept}"
             )

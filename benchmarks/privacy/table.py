@@ -42,7 +42,7 @@ def plot(rows: list[dict], path: Path) -> None:
         axes,
         (
             ("attribute", "slant", "PI_mean", "PI of attribute inference\n(1 = attacker at chance)"),
-            ("inverse_network", "reconstruction", "SSIM", "SSIM of reconstruction\n(lower is better)"),
+            ("residual_decoder", "reconstruction", "SSIM", "SSIM of reconstruction\n(lower is better)"),
         ),
         strict=True,
     ):

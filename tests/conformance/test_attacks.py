@@ -63,7 +63,8 @@ def test_run_is_given_messages_only(name):
 
 def test_knowledge_holds_nothing_of_the_test_images():
     assert set(inspect.signature(Knowledge).parameters) == {
-        "images", "attribute", "classes", "observe", "head", "seed", "budget", "device", "shared", "log", "progress",
+        "images", "attribute", "classes", "observe", "single", "head", "seed", "budget", "device", "shared", "log",
+        "progress",
     }  # fmt: skip
 
 

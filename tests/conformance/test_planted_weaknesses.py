@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 import torch
 from privacy_case import FEATURES, case, slant
-from torch import Tensor, nn
+from torch import Tensor
 
 from toolkit import plugins, protections
 from toolkit.evaluate.attacking import attack_class, attack_victim, build_attack
@@ -80,7 +80,7 @@ def _bare(task_name: str | None) -> Outcome:
 
 def _headline(victim: Victim, names: tuple[str, ...], *, task: Task | None = None, looks: int = 10):
     one = case()
-    shared: dict[str, nn.Module] = {}
+    shared: dict = {}
     user = victim.user_side(one.setting.test, one.setting.labels, 0.9, 1, 0)
     rows = []
     for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch.nn import functional
 from ._fitting import fit, split_of
 from ._networks import Decoder
 from ._observing import examples, reader
-from .base import Knowledge
+from .base import Knowledge, Training
 
 #: parts of the loss beside the absolute error [ours]
 _STRUCTURE = 0.3
@@ -87,23 +88,35 @@ def mean_photo(knowledge: Knowledge) -> Tensor:
 
 def shared_decoder(knowledge: Knowledge) -> Decoder:
     """A residual decoder for one look at this victim: trained by whoever needs it first, then handed on as a copy."""
-    found = knowledge.shared.get(_SHARED)
-    if not isinstance(found, Decoder):
-        read = reader(knowledge)
-
-        def arguments(index: Tensor) -> tuple[Tensor, ...]:
-            return read(knowledge.observe(index).first())
-
-        shapes, centre = examples(knowledge, arguments), mean_photo(knowledge)
-        found = fit(
-            knowledge,
-            lambda: Decoder(shapes, centre, knowledge.budget.width),
-            PictureLoss(knowledge),
-            text="residual decoder",
-            arguments=arguments,
-        )
-        knowledge.shared[_SHARED] = found
+    found = _shared(knowledge)[0]
     return copy.deepcopy(found)
+
+
+def shared_training(knowledge: Knowledge) -> Training:
+    """How the shared decoder's training went."""
+    return _shared(knowledge)[1]
+
+
+def _shared(knowledge: Knowledge) -> tuple[Decoder, Training]:
+    known = knowledge.shared.get(_SHARED)
+    if known is not None and isinstance(known[0], Decoder):
+        return known[0], known[1]
+    one = replace(knowledge, observe=knowledge.single, log=[])
+    read = reader(one)
+
+    def arguments(index: Tensor) -> tuple[Tensor, ...]:
+        return read(one.observe(index))
+
+    shapes, centre = examples(one, arguments), mean_photo(one)
+    found = fit(
+        one,
+        lambda: Decoder(shapes, centre, one.budget.width),
+        PictureLoss(one),
+        text="residual decoder",
+        arguments=arguments,
+    )
+    knowledge.shared[_SHARED] = found, one.log[0]
+    return found, one.log[0]
 
 
 @torch.no_grad()

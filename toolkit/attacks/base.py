@@ -108,12 +108,15 @@ class Knowledge:
         classes: number of classes of that task.
         observe: index [B] into `images` -> what crosses for those photos, as often and in the way in which the
             victim's will be seen; drawn anew at each call, for the attacker's own phone has another secret.
+        single: likewise, one look at each photo, from a source of its own: what a shared decoder learns from is the
+            same whichever attack trains it.
         head: (photos [B,...], eps [B,*eps] each; none for the mean noise) -> the tensors that cross [B,C,h,w], for
             white-box attacks; None for black-box ones.
         seed: seeds every draw of the attack.
         budget: how hard to try.
         device: where its networks are trained.
-        shared: what attacks on the same victim hand on: a decoder that one has trained, others start from.
+        shared: what attacks on the same victim hand on: a decoder that one has trained, others start from, and how its
+            training went.
         log: trainings, as they end.
         progress: called with (steps done, steps in all, one line of text).
     """
@@ -122,11 +125,12 @@ class Knowledge:
     attribute: Tensor | None
     classes: int
     observe: Callable[[Tensor], Messages]
+    single: Callable[[Tensor], Messages]
     head: Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]] | None
     seed: int
     budget: Budget = field(default_factory=Budget)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    shared: dict[str, nn.Module] = field(default_factory=dict)
+    shared: dict[str, tuple[nn.Module, Training]] = field(default_factory=dict)
     log: list[Training] = field(default_factory=list)
     progress: Callable[[int, int, str], None] = lambda done, total, text: None
 

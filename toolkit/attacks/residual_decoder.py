@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from ._observing import reader
-from ._pictures import decode, shared_decoder
+from ._pictures import decode, shared_decoder, shared_training
 from .base import Attack, Knowledge, Messages
 
 
@@ -31,6 +31,7 @@ class ResidualDecoder(Attack):
         self._knowledge = knowledge
         self._read = reader(knowledge)
         self._decoder = shared_decoder(knowledge)
+        knowledge.log.append(shared_training(knowledge))
 
     def run(self, messages: Messages) -> Tensor:
         """Decode B photos' messages -> [B,channels,H,W]."""

@@ -82,7 +82,7 @@ def attack_victim(
     task: Task | None,
     looks: int = 1,
     draws: int = 1,
-    shared: dict[str, nn.Module] | None = None,
+    shared: dict[str, tuple[nn.Module, Training]] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> Outcome:
     """Train an attack against this victim, then run it on every test image.
@@ -107,6 +107,7 @@ def attack_victim(
         flat = from_unit(versions.flatten(0, 1), setting.preprocess)
         return victim.messages_of(flat.unflatten(0, (len(index), n)), source)
 
+    alone = torch.Generator().manual_seed(setting.seed + 3)
     log: list[Training] = []
     attack.train(
         Knowledge(
@@ -114,6 +115,7 @@ def attack_victim(
             attribute=None if task is None else task.train,
             classes=0 if task is None else task.classes,
             observe=lambda index: send(setting.attacker, index, generator),
+            single=lambda index: victim.messages(setting.attacker, index, 1, alone),
             head=victim.white_box,
             seed=setting.seed,
             budget=setting.budget,
@@ -166,6 +168,7 @@ def judged(answers: list[Tensor], setting: Setting, trainings: tuple[Training, .
             0
         ),
         identified=torch.stack(identified).mean(0),
+        crowds=tuple(among),
         pictures=answers[0],
         trainings=trainings,
     )

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..attacks.base import Budget
+from ..attacks.base import Budget, Training
 from ..datasets._data import DataSplits, load_data
 from ..inference import accuracy, in_batches
 from ..partition.network import load_network
@@ -27,7 +27,7 @@ from ..records.tools import tool_versions
 from .attacking import Setting, attack_class, attack_victim, build_attack
 from .attributes import attribute_task
 from .judge import judge_of
-from .outcome import AMONG, Outcome
+from .outcome import Outcome
 from .scoring import score, strongest
 from .tasks import Task
 from .units import to_unit
@@ -136,7 +136,7 @@ def run_cell(cell: Cell, baseline: CellResult | None) -> CellResult:
     user = victim.user_side(test.images, setting.labels, unprotected, max(cell.draws, 4), cell.seed)
     rows: list[PrivacyRow] = []
     success: dict[str, list[float]] = {}
-    shared: dict[str, nn.Module] = {}
+    shared: dict[str, tuple[nn.Module, Training]] = {}
     for plan in cell.attacks:
         if plan.methods and cell.method not in (*plan.methods, "none"):
             continue
@@ -205,7 +205,7 @@ def _kept(key: str, outcome: Outcome) -> dict[str, list[float]]:
     """What other cells' PI needs of an outcome, per test image, by name."""
     kept = {"success": outcome.success, "right": outcome.right, "ssim": outcome.ssim}
     if outcome.identified is not None:
-        kept |= {f"identified {among}": outcome.identified[:, at] for at, among in enumerate(AMONG[: outcome.among])}
+        kept |= {f"identified {among}": outcome.identified[:, at] for at, among in enumerate(outcome.crowds)}
     return {
         f"{key}/{what}": [round(value, 5) for value in values.tolist()]
         for what, values in kept.items()
@@ -233,6 +233,7 @@ def _before(baseline: CellResult, task: str, after: Outcome) -> Outcome:
                 chance=row.chance,
                 ssim=there.get("ssim"),
                 identified=torch.stack(identified, 1) if identified else None,
+                crowds=after.crowds,
             )
         )
     if not outcomes:

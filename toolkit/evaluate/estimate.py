@@ -116,6 +116,7 @@ def _knowledge(run: Run, victim: Victim) -> Knowledge:
         attribute=None,
         classes=0,
         observe=lambda index: victim.messages(images, index, 1, generator),
+        single=lambda index: victim.messages(images, index, 1, generator),
         head=victim.white_box,
         seed=0,
         budget=run.setting.budget,

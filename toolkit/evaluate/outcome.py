@@ -25,7 +25,8 @@ class Outcome:
         chance: accuracy without looking.
         ssim, psnr, mse: [N] mean over draws; None for attributes.
         distance: [N] distance to the photo in the judge's feature space, 1 = a random other photo's; None likewise.
-        identified: [N,k] success of re-identification among AMONG[:k]; None for attributes.
+        identified: [N,k] success of re-identification among `crowds` photos; None for attributes.
+        crowds: k numbers.
         pictures: [N,channels,H,W] in [0, 1], reconstructions of the first draw; None for attributes.
         trainings: how the attacker's networks were trained.
     """
@@ -39,17 +40,13 @@ class Outcome:
     distance: Tensor | None = None
     identified: Tensor | None = None
     pictures: Tensor | None = None
+    crowds: tuple[int, ...] = AMONG
     trainings: tuple[Training, ...] = ()
 
     @property
     def images(self) -> int:
         """How many test images were attacked."""
         return len(self.success)
-
-    @property
-    def among(self) -> int:
-        """How many of AMONG re-identification was tried with."""
-        return 0 if self.identified is None else self.identified.shape[1]
 
     @property
     def accuracy(self) -> float:

@@ -21,7 +21,7 @@ from ..bundle import write_atomically
 from .outcome import Outcome
 
 #: raise it when the same description no longer gives the same figures
-_VERSION = 2
+_VERSION = 3
 _TENSORS = ("success", "right", "ssim", "psnr", "mse", "distance", "identified", "pictures")
 
 
@@ -50,7 +50,11 @@ class OutcomeCache:
 def _bytes(outcome: Outcome) -> bytes:
     tensors = {name: value.contiguous() for name in _TENSORS if (value := getattr(outcome, name)) is not None}
     # JSON writes a double so that it reads back to the bit
-    told = {"chance": outcome.chance, "trainings": [dataclasses.asdict(one) for one in outcome.trainings]}
+    told = {
+        "chance": outcome.chance,
+        "crowds": outcome.crowds,
+        "trainings": [dataclasses.asdict(one) for one in outcome.trainings],
+    }
     return save(tensors, metadata={"told": json.dumps(told)})
 
 
@@ -63,6 +67,7 @@ def _read(path: Path) -> Outcome | None:
             success=tensors["success"],
             right=tensors["right"],
             chance=told["chance"],
+            crowds=tuple(told["crowds"]),
             **{name: tensors.get(name) for name in _TENSORS[2:]},
             trainings=tuple(Training(**{**one, "losses": tuple(one["losses"])}) for one in told["trainings"]),
         )

@@ -17,7 +17,7 @@ from .attacking import Setting, from_answer_alone, without_looking
 from .curves import curves
 from .estimate import estimate
 from .metrics.pi import pi
-from .outcome import AMONG, Outcome
+from .outcome import Outcome
 from .pictures import heat_maps, picture_grid
 from .running import (
     Progress,
@@ -159,7 +159,7 @@ def _floor(name: str, outcome: Outcome) -> Floor:
     return Floor.model_validate(
         {
             "name": name, "ssim": _mean(outcome.ssim), "recognised": outcome.accuracy,
-            "reidentified": {str(among): share for among, share in zip(AMONG, identified, strict=False)},
+            "reidentified": {str(among): share for among, share in zip(outcome.crowds, identified, strict=False)},
         }
     )  # fmt: skip
 
@@ -185,7 +185,7 @@ def _learning(run: Run, victim: Victim, found: Headline | None, before: dict[str
 
 def _counted(measure: str, before: Outcome, after: Outcome) -> tuple[float, float, float]:
     """An outcome by one measure's name: (attacker, unprotected, chance)."""
-    for place, among in enumerate(AMONG):
+    for place, among in enumerate(after.crowds):
         if measure == f"re-identified of {among}" and after.identified is not None and before.identified is not None:
             return after.identified[:, place].mean().item(), before.identified[:, place].mean().item(), 1.0 / among
     return after.accuracy, before.accuracy, after.chance

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from ..attacks.base import Training
 from ..bundle import Bundle
 from ..datasets._data import DataSplits, Part, load_data
 from ..errors import InputError
@@ -49,7 +50,7 @@ class Run:
     progress: Progress
     total: float
     done: float = 0.0
-    shared: dict[str, dict[str, nn.Module]] = field(default_factory=dict)
+    shared: dict[str, dict[str, tuple[nn.Module, Training]]] = field(default_factory=dict)
 
     def attack(
         self, victim: Victim, who: str, name: str, task: Task | None, looks: int = 1, photos: int | None = None

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..records.privacy import Headline, Measure, PrivacyRow, TrainingRecord
 from .metrics.interval import pi_interval, share_interval
 from .metrics.pi import pi, pi_per_input, worst
-from .outcome import AMONG, Outcome
+from .outcome import Outcome
 from .victim import UserSide
 
 #: reconstructions below it count as unrecognisable (He et al., 2020)
@@ -82,7 +82,7 @@ def measures_of(before: Outcome, after: Outcome, floor: Outcome | None) -> list[
         return [_measure("attribute", before.right, after.right, after.chance, None if floor is None else floor.right)]
     found = [_measure("recognised", before.right, after.right, after.chance, None if floor is None else floor.right)]
     for place in range(after.identified.shape[1]):
-        among = AMONG[place]
+        among = after.crowds[place]
         found.append(
             _measure(
                 f"re-identified of {among}",

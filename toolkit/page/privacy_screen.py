@@ -9,8 +9,6 @@ from typing import Any
 _WORDS = ((0.9, "next to nothing"), (0.6, "little"), (0.3, "a part"), (0.1, "much"), (-1.0, "nearly everything"))
 _MEASURES = {
     "recognised": "what the photo shows",
-    "re-identified of 100": "which of 100 photos it was",
-    "re-identified of 1000": "which of 1,000 photos it was",
 }
 _MOST_SHOWN = 3
 
@@ -72,7 +70,11 @@ def _sentences(report: dict[str, Any]) -> list[str]:
         if (row["attack"], row["task"], row["observations"]) == (found["attack"], found["task"], found["observations"])
     )  # fmt: skip
     measure = next(one for one in row["measures"] if one["name"] == found["measure"])
-    what = _MEASURES.get(found["measure"], f"the photo's {found['task']}")
+    name = found["measure"]
+    if name.startswith("re-identified of "):
+        what = f"which of {name.removeprefix('re-identified of ')} photos it was"
+    else:
+        what = _MEASURES.get(name, f"the photo's {found['task']}")
     told.append(
         f"Of {len(rows)} attacks the strongest learns {word}: it finds out {what} for {measure['attacker']:.0%} of the "
         f"photos, without protection {measure['unprotected']:.0%}, by guessing {measure['chance']:.0%}."
