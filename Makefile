@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 comma := ,
 
-.PHONY: demo test test-all unit docs lint setup clean
+.PHONY: demo demo-waist test test-all unit docs lint setup clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,9 @@ $(STAMP): pyproject.toml constraints/cpu.txt
 
 demo: $(STAMP)
 	$(BIN)/python -m toolkit.cli.demo
+
+demo-waist: $(STAMP)
+	$(BIN)/python -m toolkit.cli.demo.waist
 
 # one worker per core; tests that judge by the clock stay in one worker
 WORKERS ?= 2

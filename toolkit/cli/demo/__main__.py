@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from ...bundle import Bundle
 from ...pipeline.config import read_config
 from .._console import say
 from .._progress import share_bar
@@ -19,8 +20,9 @@ CONFIG = Path(__file__).parent / "deploy.toml"
 _LOOK = ("--effort", "quick")
 
 
-def _demo() -> None:
-    config = read_config(CONFIG)
+def play(path: Path) -> Bundle:
+    """Train the demo's network if it is not there yet, run a deploy.toml, and look at its privacy."""
+    config = read_config(path)
     weights = config.network.weights
     if weights is not None and not weights.is_file():
         from .train import train
@@ -30,10 +32,15 @@ def _demo() -> None:
         with share_bar("train") as bar:
             accuracy = train(weights, progress=bar)
         say(f"trained: {accuracy:.2%} of the test digits are right")
-    for arguments in (["run", str(CONFIG)], ["evaluate", str(config.bundle), *_LOOK]):
+    for arguments in (["run", str(path)], ["evaluate", str(config.bundle), *_LOOK]):
         code = app(arguments, standalone_mode=False)
         if code:
             raise typer.Exit(code)
+    return Bundle.open(config.bundle)
+
+
+def _demo() -> None:
+    play(CONFIG)
 
 
 if __name__ == "__main__":
