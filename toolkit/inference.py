@@ -6,7 +6,7 @@ Notation: N images, C x h x w smashed features, K classes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -37,7 +37,20 @@ def in_batches(
 ) -> Tensor:
     """Apply a module to many inputs [N,...] and return its outputs [N,...]; lazy ones are decoded as needed."""
     device = device_of(module)
-    return torch.cat([module(part.to(device)).cpu() for part in inputs.split(batch_size)])
+    return gathered((module(part.to(device)).cpu() for part in inputs.split(batch_size)), len(inputs))
+
+
+def gathered(parts: Iterable[Tensor], count: int) -> Tensor:
+    """Join parts [b,...] to [count,...] as they come: joining a list of them afterwards takes the memory twice."""
+    joined: Tensor | None = None
+    done = 0
+    for part in parts:
+        joined = part.new_empty((count, *part.shape[1:])) if joined is None else joined
+        joined[done : done + len(part)] = part
+        done += len(part)
+    if joined is None or done != count:
+        raise ValueError(f"{done} rows came where {count} were expected")
+    return joined
 
 
 def device_of(module: nn.Module | Callable[[Tensor], Tensor]) -> torch.device:

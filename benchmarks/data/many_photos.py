@@ -96,6 +96,7 @@ def stable(folder: Path, count: int) -> dict[str, object]:
         "photos_after": len(after),
         "moved": sum(after[key] != part for key, part in before.items()),
         "looked_at_per_second": len(before) / seconds,
+        "peak_mb": peak_mb(),
     }
 
 
@@ -103,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("counts", type=int, nargs="+")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", choices=["protect", "parts"], help="one half; the other's figures in --out stay")
     wanted = parser.parse_args()
     from toolkit.partition.settings import PartitionSettings
     from toolkit.partition.start import start
@@ -112,13 +114,23 @@ def main() -> None:
         rows = []
         for count in wanted.counts:
             folder, bundle = work / f"photos-{count}", work / f"bundle-{count}"
+            if wanted.only == "parts":
+                continue
             generate(folder, count)
             settings = {"source": "resnet18", "cut": "layer2", "classes": CLASSES}
             start(PartitionSettings(**settings, preprocess="torchvision:resnet18"), bundle)
             rows.append({"photos": count} | protect(folder, bundle))
             print(rows[-1], flush=True)
-        result: dict[str, object] = {"protect": rows, "parts": stable(folder, wanted.counts[-1])}
-        print(result["parts"], flush=True)
+        result: dict[str, object] = {}
+        if wanted.out is not None and wanted.out.is_file():
+            result = json.loads(wanted.out.read_text())
+        if rows:
+            result["protect"] = rows
+        if wanted.only != "protect":
+            if not folder.exists():
+                generate(folder, count)
+            result["parts"] = stable(folder, count)
+            print(result["parts"], flush=True)
         if wanted.out is not None:
             from toolkit.records.machine import this_host
             from toolkit.records.tools import tool_versions

@@ -91,7 +91,7 @@ def describe(
 def _accuracy(halves: Split, fitted: Fitted, data: DataSplits, seed: int) -> records.AccuracyReport:
     """Accuracy on the test images; where labels are missing, agreement with the unprotected network."""
     test = data.test.first(judged(halves))
-    images, labels = test.images, test.labels
+    images, labels = test.photos, test.labels
     answers = in_batches(halves.tail, in_batches(halves.head, images))
     labelled = bool((labels >= 0).all())
     truth = labels if labelled else answers.argmax(1)

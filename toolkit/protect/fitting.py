@@ -36,7 +36,7 @@ def quietly(done: int, total: int, text: str) -> None:
 
 
 #: photos that an accuracy is measured on, at most and at least, and the features' bytes that may be held for it
-_MOST_JUDGED, _LEAST_JUDGED, _JUDGED_BYTES = 10_000, 512, 1 << 30
+_MOST_JUDGED, _LEAST_JUDGED, _JUDGED_BYTES = 10_000, 512, 256 << 20
 
 
 @dataclass(frozen=True)

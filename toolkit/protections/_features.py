@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..inference import gathered
+
 if TYPE_CHECKING:
     from ..datasets._lazy import LazyImages
     from .base import Training
@@ -121,7 +123,7 @@ def features_of(training: Training) -> Features:
     devices = training.devices
     if room.bytes <= IN_MEMORY:
         if devices.processes == 1:
-            return Held(torch.cat(list(head_of(training, order))))
+            return Held(gathered(head_of(training, order), count))
         values = torch.zeros(room.shape)
         _fill(training, order, values.numpy())
         return Held(devices.total(values.to(devices.device)).cpu())
@@ -195,5 +197,5 @@ def photos_of(images: Tensor | LazyImages, order: Sequence[Tensor], epoch: int =
 def sample_of(training: Training, most: int = 4096) -> Tensor:
     """Features [M,C,h,w] of the first photos, as many as fit well into memory: enough for a scale or a spread."""
     one = next(head_of(training, [torch.arange(1)]))
-    room = max(min(most, len(training.images), IN_MEMORY // (4 * one.numel())), 1)
-    return torch.cat(list(head_of(training, torch.arange(room).split(_BATCH))))
+    room = max(min(most, len(training.images), IN_MEMORY // 2 // (4 * one.numel())), 1)
+    return gathered(head_of(training, torch.arange(room).split(_BATCH)), room)
