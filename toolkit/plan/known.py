@@ -115,6 +115,9 @@ def _newest_pi(bundle: Bundle) -> float | None:
             continue
         if not isinstance(report, dict) or report.get("bundle_id") != bundle.manifest.bundle_id:
             continue
+        headline = report.get("headline")
+        if isinstance(headline, dict) and isinstance(headline.get("pi"), float):
+            return float(headline["pi"])
         values = [
             row["pi"] for row in report.get("rows", []) if isinstance(row, dict) and isinstance(row.get("pi"), float)
         ]
