@@ -136,7 +136,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     program = export(parity_bundle.trained(data), shape)
     made = partition(
         Network("small", program, shape, len(parity_bundle.PHOTOS)), parity_bundle.CUT, root / "bundle",
-        preprocess=preprocess_for(shape), labels=sorted(parity_bundle.PHOTOS),
+        preprocess=preprocess_for(shape), labels=list(parity_bundle.PHOTOS),
     )  # fmt: skip
     protect(made, ProtectSettings(data=data, train="all", epochs=8, max_accuracy_drop=0.5, batch_size=16, pad=False))
     convert(made, [head for target in ("onnx",) for head in plan_heads([target], ["fp32", "int8"])])

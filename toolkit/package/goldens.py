@@ -89,7 +89,13 @@ class Written:
 
 @torch.no_grad()
 def write_goldens(
-    found: Protected, images: Tensor, labels: Tensor, manifest: Manifest, seed: int, out: Path
+    found: Protected,
+    images: Tensor,
+    labels: Tensor,
+    preprocess: Preprocess,
+    seed: int,
+    out: Path,
+    manifest: Manifest | None = None,
 ) -> Written:
     """Write inputs.safetensors, expected.safetensors and, with a waist, messages.safetensors into the folder `out`.
 
@@ -97,19 +103,21 @@ def write_goldens(
         found: the protected head and its tail.
         images: [n,C,H,W], real ones.
         labels: [n].
-        manifest: of the protected bundle: what pixel values are, and how noise is drawn.
+        preprocess: what the extreme pixel values are after it.
         seed: of eps; each row also gets a second draw, to show that another eps gives another output.
         out: an existing empty folder.
+        manifest: of the protected bundle, for memoised noise and messages; None: fresh noise.
     """
     generator = seeded(seed)
-    hard = _hard_images(images[0].shape, manifest.preprocess, generator)
+    hard = _hard_images(images[0].shape, preprocess, generator)
     noisy = found.protection.eps_shape() is not None
     twins = [OTHER_DRAW, NO_NOISE, SWINGING, SATURATED] if noisy else []
     rows = [PHOTO] * len(images) + twins + list(hard)
     images = torch.cat([images, images[:1].expand(len(twins), -1, -1, -1), torch.stack(list(hard.values()))])
     eps, other = (found.protection.draw_eps(len(rows), generator) for _ in range(2))
     secret = None
-    if eps is not None and manifest.protection is not None and manifest.protection.noise == "memoised":
+    record = None if manifest is None else manifest.protection
+    if eps is not None and manifest is not None and record is not None and record.noise == "memoised":
         secret = hashlib.sha256(f"goldens {seed}".encode()).digest()
         shapes = [tuple(eps.shape[1:])]
         eps = torch.from_numpy(memoised_eps(secret, manifest.compute_id(), images.numpy(), shapes)[0].copy())
@@ -133,7 +141,7 @@ def write_goldens(
     )
     expected = {"smashed": smashed, "logits": logits, "label": labels}
     save_file({name: value.contiguous() for name, value in expected.items()}, out / "expected.safetensors")
-    waist = None if manifest.protection is None else manifest.protection.waist
+    waist = None if record is None else record.waist
     if waist is not None:
         coder = Coder(as_coding(waist.coding), tuple(waist.shape))
         messages = (coder.encode(row) for row in to_codes(smashed).numpy())

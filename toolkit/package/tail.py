@@ -65,7 +65,7 @@ def package(
     coding = None if record is None or record.waist is None else record.waist.coding
     with bundle.extending() as stage:
         goldens = stage.scratch("golden")
-        golden = write_goldens(found, images, labels, old, settings.seed, goldens)
+        golden = write_goldens(found, images, labels, old.preprocess, settings.seed, goldens, old)
         work = stage.scratch("onnx")
         model = export_tail(
             found.split.tail,
