@@ -3,7 +3,7 @@
 #
 #   OUT   a folder that keeps the stub modules; a temporary one otherwise
 #
-# Every Swift file is parsed; SplitKit (its Apple branches), SplitKitCoreML, splitkit-parity and the app are type-checked
+# Every Swift file is parsed; SplitKit (its Apple branches), SplitKitCoreML, SplitKitExecuTorch, splitkit-parity, the app and the sample are type-checked
 # against checks/stubs, hand-made modules of the signatures used; the project file, its plists and the scheme are linted.
 # Needs Swift 6 (PRIPRO_SWIFT names the folder of its programs if they are not on PATH) and Python 3.
 set -euo pipefail
@@ -16,7 +16,7 @@ app=$here/App/SplitDemo
 flags=(-swift-version 6 -warnings-as-errors -I "$out" -module-cache-path "$out/cache")
 
 echo "== parse"
-find "$here/SplitKit/Sources" "$here/SplitKit/Tests" "$app" "$here/checks/stubs" -name '*.swift' -print0 | sort -z |
+find "$here/SplitKit/Sources" "$here/SplitKit/Tests" "$app" "$here/checks/stubs" "$here/sample" -name '*.swift' -print0 | sort -z |
   xargs -0 -n 1 swiftc -frontend -parse
 
 emit() { # MODULE FILES...: type-checks and keeps the module's interface
@@ -25,7 +25,7 @@ emit() { # MODULE FILES...: type-checks and keeps the module's interface
 }
 
 echo "== stubs"
-for module in CryptoKit Security UIKit SwiftUI PhotosUI CoreML ExecuTorch Darwin; do
+for module in ObjectiveC CoreGraphics CryptoKit Security UIKit SwiftUI PhotosUI CoreML ExecuTorch CoreVideo AVFoundation Darwin; do
   file=$here/checks/stubs/$module.swift
   if [ ! "$out/$module.swiftmodule" -nt "$file" ]; then emit "$module" "$file"; fi
 done
@@ -33,8 +33,10 @@ done
 echo "== type-check"
 emit SplitKit $(find "$here/SplitKit/Sources/SplitKit" -name '*.swift' | sort)
 emit SplitKitCoreML $(find "$here/SplitKit/Sources/SplitKitCoreML" -name '*.swift' | sort)
+emit SplitKitExecuTorch $(find "$here/SplitKit/Sources/SplitKitExecuTorch" -name '*.swift' | sort)
 swiftc "${flags[@]}" -typecheck $(find "$here/SplitKit/Sources/splitkit-parity" -name '*.swift' | sort)
-swiftc "${flags[@]}" -typecheck -parse-as-library -module-name SplitDemo $(find "$app" -name '*.swift' | sort)
+swiftc "${flags[@]}" -typecheck -parse-as-library -module-name SplitDemo $(find "$app" "$here/SplitKit/Sources/SplitKitExecuTorch" -name '*.swift' | sort)
+swiftc "${flags[@]}" -typecheck -parse-as-library -module-name Sample $(find "$here/sample" -name '*.swift' | sort)
 
 echo "== project"
 python3 "$here/checks/lint_project.py"

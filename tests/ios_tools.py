@@ -1,4 +1,4 @@
-"""What the iOS demo's tests share: where Swift is, and the package built once."""
+"""What the iOS tests share: where Swift is, and the package at the repository's root built once."""
 
 import os
 import subprocess
@@ -10,7 +10,6 @@ from require import require_tool
 
 ROOT = Path(__file__).parents[1]
 IOS = ROOT / "ios_demo"
-KIT = IOS / "SplitKit"
 
 
 def swift_environment() -> dict[str, str]:
@@ -23,7 +22,7 @@ def swift_environment() -> dict[str, str]:
 def run(*command: str | Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in command],
-        env=swift_environment(), cwd=KIT, capture_output=True, text=True, timeout=timeout, check=False,
+        env=swift_environment(), cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
 
 

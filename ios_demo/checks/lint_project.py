@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 import re
 import sys
@@ -94,10 +95,11 @@ def lint(folder: Path = HERE) -> list[str]:
             _check_products(objects, folder / record["relativePath"])
         if record["isa"] == "XCBuildConfiguration":
             settings = record["buildSettings"]
+            _check_simulator(settings)
             paths += [folder / settings[key] for key in ("INFOPLIST_FILE", "CODE_SIGN_ENTITLEMENTS") if key in settings]
     for path in paths:
         if not path.exists():
-            raise LintError(f"the project references {path.relative_to(folder)}, which does not exist")
+            raise LintError(f"the project references {os.path.relpath(path, folder)}, which does not exist")
     plists = [
         path for pattern in ("*.plist", "*.entitlements", "*.xcprivacy") for path in (folder / "App").rglob(pattern)
     ]
@@ -110,7 +112,7 @@ def lint(folder: Path = HERE) -> list[str]:
         for reference in ElementTree.parse(path).iter("BuildableReference"):  # noqa: S314 - our own file
             if reference.get("BlueprintIdentifier") not in ids:
                 raise LintError(f"{path.name} builds a target that does not exist")
-    return sorted({str(path.relative_to(folder)) for path in [*paths, *plists]})
+    return sorted({os.path.relpath(path, folder) for path in [*paths, *plists]})
 
 
 def _strings(value: Value) -> list[str]:
@@ -130,6 +132,14 @@ def _paths(objects: dict[str, dict[str, Value]], group: str, folder: Path) -> li
     for child in record.get("children", []):
         found += _paths(objects, child, here)
     return found
+
+
+def _check_simulator(settings: dict[str, Value]) -> None:
+    """ExecuTorch has no x86_64 slice for the simulator, and a Release build would ask for one."""
+    if "PRODUCT_BUNDLE_IDENTIFIER" in settings and settings.get("EXCLUDED_ARCHS[sdk=iphonesimulator*]") != "x86_64":
+        raise LintError(
+            "ExecuTorch has no slice for x86_64 simulators; exclude that architecture"
+        )
 
 
 def _check_products(objects: dict[str, dict[str, Value]], package: Path) -> None:

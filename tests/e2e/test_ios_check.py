@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ios_tools import IOS, ROOT, build, run
+from require import require_tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 STUBS = ROOT / "build" / "ios-check"
@@ -30,19 +31,72 @@ def test_what_only_apple_builds_type_checks() -> None:
     ("file", "right", "wrong"),
     [
         # a value of another type, in a screen
-        ("App/SplitDemo/Parity/ParityView.swift", "let tail = withTail", "let tail: Int = withTail"),
+        ("App/SplitDemo/Parity/ParityView.swift", "withTail: withTail", "withTail: rows"),
         # a method that Core ML does not have
         ("SplitKit/Sources/SplitKitCoreML/CoreMLHead.swift", "model.prediction(from: inputs)", "model.predict(inputs)"),
         # not Swift at all
-        ("App/SplitDemo/Head/ExecuTorchHead.swift", "final class ExecuTorchHead", "final klass ExecuTorchHead"),
+        ("SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift", "final class Exec", "final klass Exec"),
+        # the load mode that the loader had before it had one
+        ("SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift", ", loadMode: .mmap", ""),
     ],
 )
 def test_a_planted_fault_is_found(tmp_path: Path, file: str, right: str, wrong: str) -> None:
     copy = tmp_path / "ios_demo"
     shutil.copytree(IOS, copy, ignore=shutil.ignore_patterns(".build", "Resources"))
+    shutil.copyfile(ROOT / "Package.swift", tmp_path / "Package.swift")
     text = (copy / file).read_text()
     assert right in text
     (copy / file).write_text(text.replace(right, wrong, 1))
     done = run(copy / "check.sh", STUBS)
     assert done.returncode != 0
     assert f"{Path(file).name}:" in done.stderr + done.stdout, done.stderr[-2000:]
+
+
+CONSUMER = """
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+    name: "Consumer",
+    dependencies: [.package(url: "ADDRESS", branch: "main")],
+    targets: [.executableTarget(name: "consumer", dependencies: [.product(name: "SplitKit", package: "NAME")])])
+"""
+MAIN = """
+import Foundation
+import SplitKit
+
+do {
+    let bundle = try ModelBundle(at: URL(fileURLWithPath: CommandLine.arguments[1]))
+    _ = try SplitClient(bundle: bundle, tail: "https://tail.example.org", runtimes: [])
+} catch {
+    print(error.localizedDescription)
+}
+"""
+
+
+def test_swiftpm_takes_the_package_by_the_repositorys_address(tmp_path: Path) -> None:
+    """A package of somebody else names this repository by URL; nothing but the repository itself is fetched."""
+    require_tool("git", "apt-get install git")
+    origin, consumer = tmp_path / "origin", tmp_path / "consumer"
+    shutil.copytree(IOS, origin / "ios_demo", ignore=shutil.ignore_patterns(".build", "Resources"))
+    shutil.copyfile(ROOT / "Package.swift", origin / "Package.swift")
+    git = ["git", "-C", origin, "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
+        done = run(*git, *command)
+        assert done.returncode == 0, done.stderr
+    (consumer / "Sources" / "consumer").mkdir(parents=True)
+    manifest = CONSUMER.replace("ADDRESS", origin.as_uri()).replace("NAME", origin.name).lstrip()
+    (consumer / "Package.swift").write_text(manifest)
+    (consumer / "Sources" / "consumer" / "main.swift").write_text(MAIN)
+    done = run("swift", "run", "--package-path", consumer, "consumer", tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert "is not a bundle" in done.stdout
+    assert "executorch" not in done.stderr, "an optional package was looked up"
+
+
+def test_executorch_is_one_word_away() -> None:
+    """The trait adds ExecuTorch's package; without a network its absence is all that can be seen of it here."""
+    done = run("swift", "package", "dump-package")
+    assert done.returncode == 0, done.stderr
+    assert '"SplitKitExecuTorch"' in done.stdout
+    assert "github.com/pytorch/executorch" in done.stdout

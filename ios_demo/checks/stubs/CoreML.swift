@@ -1,5 +1,6 @@
 // STUB: the signatures that the sources use, so that Linux can type-check them. Never linked, never shipped.\n
 import Foundation
+@_exported import ObjectiveC
 
 public enum MLComputeUnits: Int, Sendable { case cpuOnly, cpuAndGPU, all, cpuAndNeuralEngine }
 public enum MLMultiArrayDataType: Int, Sendable { case double, float32, float16, int32 }
@@ -35,7 +36,7 @@ public class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {
 }
 
 public class MLModel: NSObject {
-    public init(contentsOf url: URL, configuration: MLModelConfiguration) throws { fatalError() }
+    public class func load(contentsOf url: URL, configuration: MLModelConfiguration) async throws -> MLModel { fatalError() }
     public class func compileModel(at modelURL: URL) async throws -> URL { fatalError() }
     public func prediction(from input: any MLFeatureProvider) throws -> any MLFeatureProvider { fatalError() }
 }

@@ -114,6 +114,8 @@ extension View {
     public func font(_ font: Font?) -> some View { SomeView() }
     public func foregroundStyle(_ style: Color) -> some View { SomeView() }
     public func padding() -> some View { SomeView() }
+    public func onDisappear(perform action: (@MainActor () -> Void)? = nil) -> some View { SomeView() }
+    public func task(_ action: @escaping @MainActor @Sendable () async -> Void) -> some View { SomeView() }
     public func frame(maxHeight: CGFloat?) -> some View { SomeView() }
     public func buttonStyle<S: PrimitiveButtonStyle>(_ style: S) -> some View { SomeView() }
     public func scaledToFit() -> some View { SomeView() }

@@ -1,31 +1,14 @@
 // STUB: the signatures that the sources use, so that Linux can type-check them. Never linked, never shipped.\n
+@_exported import CoreGraphics
 @_exported import Foundation
 
-public enum CGImageAlphaInfo: UInt32, Sendable { case none, premultipliedLast, premultipliedFirst, last, first, noneSkipLast, noneSkipFirst }
-public enum CGInterpolationQuality: Int32, Sendable { case `default`, none, low, high, medium }
-public final class CGColorSpace {}
-public func CGColorSpaceCreateDeviceRGB() -> CGColorSpace { fatalError() }
-public func CGColorSpaceCreateDeviceGray() -> CGColorSpace { fatalError() }
-public final class CGImage {}
-public final class CGContext {
-    public init?(
-        data: UnsafeMutableRawPointer?, width: Int, height: Int, bitsPerComponent: Int, bytesPerRow: Int, space: CGColorSpace,
-        bitmapInfo: UInt32
-    ) { fatalError() }
-    public var interpolationQuality: CGInterpolationQuality { get { fatalError() } set { fatalError() } }
-    public func translateBy(x: CGFloat, y: CGFloat) { fatalError() }
-    public func scaleBy(x: CGFloat, y: CGFloat) { fatalError() }
-    public func makeImage() -> CGImage? { fatalError() }
-}
-
-public func UIGraphicsPushContext(_ context: CGContext) { fatalError() }
-public func UIGraphicsPopContext() { fatalError() }
 
 public final class UIImage: NSObject, @unchecked Sendable {
     public init?(data: Data) { fatalError() }
-    public var size: CGSize { fatalError() }
-    public var scale: CGFloat { fatalError() }
-    public func draw(in rect: CGRect) { fatalError() }
+    public init?(named name: String) { fatalError() }
+    public enum Orientation: Int, Sendable { case up, down, left, right, upMirrored, downMirrored, leftMirrored, rightMirrored }
+    public var cgImage: CGImage? { fatalError() }
+    public var imageOrientation: Orientation { fatalError() }
 }
 
 @MainActor

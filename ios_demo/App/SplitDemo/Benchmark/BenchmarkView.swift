@@ -48,28 +48,46 @@ struct BenchmarkView: View {
     }
 
     private func measure() async throws {
-        (lines, file, progress) = ([], nil, 0)
+        (lines, file, progress, plan) = ([], nil, 0, [:])
         let bundle = try session.bundle.get()
-        let room = try await session.openRoom()
-        plan = room.plan
-        let tail = withTail ? try session.tail() : nil
+        let client = try await session.client()
         let names = ["head", "head, network and tail"]
         let start = Condition(batteryPercent: battery)
-        let rows = try await room.benchmark(runs: runs, tail: tail) { done, all, summaries in
+        let pace = Pace(seconds: 0.25)
+        let rows = try await client.benchmark(runs: runs, withTail: withTail) { done, all, summaries in
+            // drawing must not disturb what is timed
+            guard pace.isDue || done == all else { return }
+            let found = summaries()
             Task { @MainActor in
                 progress = Double(done) / Double(all)
-                lines = summaries.enumerated().map { Line(id: $0.offset, name: names[$0.offset], summary: $0.element) }
+                lines = found.enumerated().map { Line(id: $0.offset, name: names[$0.offset], summary: $0.element) }
             }
         }
         let report = LatencyReport(
             bundleID: bundle.manifest.bundleID, device: .current, start: start, end: Condition(batteryPercent: battery),
             rows: rows)
         file = try ReportFile.write(report, name: "latency")
+        plan = try await client.plan()
     }
 
     private var battery: Double? {
         UIDevice.current.isBatteryMonitoringEnabled = true
         let level = UIDevice.current.batteryLevel
         return level < 0 ? nil : Double(level) * 100
+    }
+}
+
+/// Says when something is due again.
+private final class Pace: @unchecked Sendable {
+    private let seconds: Double
+    private var last = Date.distantPast
+
+    init(seconds: Double) { self.seconds = seconds }
+
+    /// True at most once in that many seconds; asked by one task alone.
+    var isDue: Bool {
+        guard Date.now.timeIntervalSince(last) >= seconds else { return false }
+        last = .now
+        return true
     }
 }

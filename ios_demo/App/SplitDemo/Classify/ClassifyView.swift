@@ -10,7 +10,8 @@ struct ClassifyView: View {
     @State private var picked: PhotosPickerItem?
     @State private var showsCamera = false
     @State private var image: UIImage?
-    @State private var result: HeadRoom.Result?
+    @State private var mosaic: FeatureMosaic?
+    @State private var result: SplitClient.Answer?
 
     var body: some View {
         ScrollView {
@@ -21,7 +22,7 @@ struct ClassifyView: View {
                 }
                 HStack {
                     if let image { picture(Image(uiImage: image), "stays here") }
-                    if let mosaic = result?.mosaic.image {
+                    if let mosaic = mosaic?.image {
                         picture(Image(decorative: mosaic, scale: 1).interpolation(.none), "leaves the phone")
                     }
                 }
@@ -46,7 +47,7 @@ struct ClassifyView: View {
         }
     }
 
-    private func answer(_ result: HeadRoom.Result) -> some View {
+    private func answer(_ result: SplitClient.Answer) -> some View {
         VStack(alignment: .leading, spacing: 8) {
             ForEach(result.classification.choices) { choice in
                 HStack {
@@ -60,7 +61,7 @@ struct ClassifyView: View {
         }
     }
 
-    private func timing(_ result: HeadRoom.Result) -> String {
+    private func timing(_ result: SplitClient.Answer) -> String {
         let ms = { (value: Double) in value.formatted(.number.precision(.fractionLength(1))) + " ms" }
         let rest =
             if let tail = result.tailMs {
@@ -85,9 +86,14 @@ struct ClassifyView: View {
     }
 
     private func run(_ image: UIImage) async throws {
-        self.image = image
-        result = nil
-        guard let photo = Photo(image) else { throw BundleError("This photo cannot be drawn; choose another.") }
-        result = try await session.openRoom().classify(photo, tail: session.tail())
+        (self.image, mosaic, result) = (image, nil, nil)
+        let bundle = try session.bundle.get()
+        guard let pixels = image.cgImage, let photo = StoredPhoto(pixels, orientation: Orientation(image.imageOrientation)) else {
+            throw BundleError("This photo cannot be drawn; choose another.")
+        }
+        let client = try await session.client()
+        let features = try await client.protect(photo)
+        mosaic = FeatureMosaic(smashed: features.smashed, shape: Array(try bundle.manifest.smashed().shape.dropFirst()))
+        result = try await client.ask(features)
     }
 }

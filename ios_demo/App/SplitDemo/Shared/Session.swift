@@ -10,13 +10,26 @@ final class Session {
     /// The bundle, or why there is none.
     let bundle: Result<ModelBundle, any Error>
     /// Position of the chosen head in `heads`.
-    var chosen = 0 { didSet { if chosen != oldValue { room = nil } } }
-    var units = ComputeUnits.all { didSet { if units != oldValue { room = nil } } }
+    var chosen = 0 { didSet { if chosen != oldValue { (units, trials) = (.cpu, [:]) } } }
+    /// Which processors Core ML may use for photos: those whose goldens have passed since the head was chosen.
+    var units = ComputeUnits.cpu
+    /// What became of the goldens of the chosen head.
+    private(set) var trials: [ComputeUnits: Result<Trial, any Error>] = [:]
     var address: String { didSet { UserDefaults.standard.set(address, forKey: "tail") } }
     /// Kept in memory only.
     var token = ""
-    var encoding = Manifest.TensorSpec.DType.uint8
-    private var room: HeadRoom?
+    /// nil: the fewest bytes that the tail takes.
+    var encoding: Manifest.TensorSpec.DType?
+    private let clients = Keyed<Choice, SplitClient>()
+
+    /// All that a client depends on: another choice is another client.
+    private struct Choice: Hashable, Sendable {
+        let head: String
+        let units: ComputeUnits
+        let address: String
+        let token: String
+        let encoding: Manifest.TensorSpec.DType?
+    }
 
     init() {
         let folder = Foundation.Bundle.main.bundleURL.appendingPathComponent("bundle", isDirectory: true)
@@ -35,25 +48,58 @@ final class Session {
         (try? bundle.get().manifest.tail?.inputs.map(\.dtype)) ?? []
     }
 
-    /// The chosen head, opened once.
-    func openRoom() async throws -> HeadRoom {
-        if let room { return room }
+    /// The client for what is chosen now: its head stays open and its connections too. A picker that moves while a head is
+    /// being opened leaves that one to who asked for it.
+    func client() async throws -> SplitClient {
+        try await client(on: units)
+    }
+
+    /// Replays the golden photos on every choice of processors; photos go to those that pass.
+    func tryProcessors() async throws {
+        for units in ComputeUnits.allCases {
+            do {
+                let trial = try await client(on: units).trial(isExact: units == .cpu)
+                trials[units] = .success(trial)
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                trials[units] = .failure(error)
+            }
+        }
+    }
+
+    /// Processors that may be chosen: the CPU, and those whose goldens have passed.
+    var offered: [ComputeUnits] {
+        ComputeUnits.allCases.filter { units in units == .cpu || (try? trials[units]?.get().passed) == true }
+    }
+
+    private func client(on units: ComputeUnits) async throws -> SplitClient {
         let bundle = try bundle.get()
         guard heads.indices.contains(chosen) else {
             throw BundleError("This bundle has no head for this app; add one with: pripro convert BUNDLE --to coreml")
         }
-        let opened = try await HeadRoom(heads[chosen], in: bundle, units: units)
-        room = opened
-        return opened
+        let head = heads[chosen]
+        let words = "\(head.target) \(head.precision) \(head.backend)"
+        let choice = Choice(head: words, units: units, address: address, token: token, encoding: encoding)
+        let options = try SplitClient.Options(
+            head: words, encoding: encoding,
+            tail: .init(
+                token: token.isEmpty ? nil : token, cleartextHosts: Self.cleartextHosts, authority: Self.authority()))
+        return try await clients.value(for: choice) {
+            try SplitClient(
+                bundle: bundle, tail: choice.address, runtimes: [.coreML(choice.units), .executorch], options: options)
+        }
     }
 
-    /// A client for the tail as the settings say.
-    func tail() throws -> TailClient {
-        guard let url = URL(string: address.trimmingCharacters(in: .whitespaces)) else {
-            throw TailError.unreachable("\(address) is no address")
-        }
-        return try TailClient(
-            url: url, manifest: try bundle.get().manifest, dtype: encoding,
-            options: .init(token: token.isEmpty ? nil : token))
+    /// Private hosts that may be spoken to over http, as Info.plist lists them.
+    private static var cleartextHosts: Set<String> {
+        Set(Foundation.Bundle.main.object(forInfoDictionaryKey: "SplitKitCleartextHosts") as? [String] ?? [])
+    }
+
+    /// The certificate authority in the app, or nil where there is none.
+    private static func authority() throws -> OwnAuthority? {
+        let file = Foundation.Bundle.main.bundleURL.appendingPathComponent("tail_ca.pem")
+        guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+        return try OwnAuthority(pem: Data(contentsOf: file))
     }
 }

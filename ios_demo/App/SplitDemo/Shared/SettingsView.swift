@@ -17,7 +17,7 @@ struct SettingsView: View {
                     }
                 }
                 Picker("Core ML runs on", selection: $session.units) {
-                    ForEach(ComputeUnits.allCases, id: \.self) { units in Text(units.rawValue).tag(units) }
+                    ForEach(session.offered, id: \.self) { units in Text(units.rawValue).tag(units) }
                 }
             }
             Section("Tail") {
@@ -25,7 +25,8 @@ struct SettingsView: View {
                     .autocorrectionDisabled()
                 SecureField("Token (kept in memory only)", text: $session.token)
                 Picker("Features cross as", selection: $session.encoding) {
-                    ForEach(session.encodings, id: \.self) { dtype in Text(dtype.rawValue).tag(dtype) }
+                    Text("the fewest bytes").tag(Manifest.TensorSpec.DType?.none)
+                    ForEach(session.encodings, id: \.self) { dtype in Text(dtype.rawValue).tag(Optional(dtype)) }
                 }
             }
             Section("Bundle") {

@@ -17,6 +17,15 @@
         }
     }
 
+    extension HeadRuntime {
+        /// Core ML on the processors that are chosen.
+        public static func coreML(_ units: ComputeUnits = .all) -> HeadRuntime {
+            HeadRuntime(accepts: { $0.target == "coreml" }, prepare: CoreMLHead.compiled) { head, file in
+                try await CoreMLHead(head, compiled: file, units: units)
+            }
+        }
+    }
+
     /// A Core ML head: an .mlpackage of the bundle, compiled on this device, its hashes checked before.
     ///
     /// Inputs and output are looked up by the names that the manifest gives. The input arrays are allocated once; a call
@@ -25,7 +34,7 @@
         public let runtime: String
         private let model: MLModel
         private let compiled: URL
-        private let configuration: MLModelConfiguration
+        private let units: ComputeUnits
         private let image: Input
         private let eps: Input?
         private let output: Manifest.TensorSpec
@@ -55,20 +64,37 @@
                     values.withUnsafeBytes { memory.copyMemory(from: $0) }
                 }
             }
+
+            func wipe() {
+                array.withUnsafeMutableBytes { memory, _ in _ = memory.initializeMemory(as: UInt8.self, repeating: 0) }
+            }
         }
 
-        /// Compiles and opens a head.
+        /// A head's compiled model, its hashes checked before; compiled once on this version of the system.
+        ///
+        /// - Throws: `BundleError` for a head that is missing or changed; Core ML's own error.
+        public static func compiled(_ head: Manifest.Head, in bundle: ModelBundle) async throws -> URL {
+            let package = try bundle.checkedEntry(of: head)
+            return try await CompiledModels().model(of: head) { try await MLModel.compileModel(at: package) }
+        }
+
+        /// Checks, compiles and opens a head.
         ///
         /// - Throws: `BundleError` for a head that is missing, changed or not for Core ML; Core ML's own error.
-        public init(_ head: Manifest.Head, in bundle: ModelBundle, units: ComputeUnits = .all) async throws {
+        public convenience init(_ head: Manifest.Head, in bundle: ModelBundle, units: ComputeUnits = .all) async throws {
+            try await self.init(head, compiled: Self.compiled(head, in: bundle), units: units)
+        }
+
+        /// Opens a compiled head.
+        ///
+        /// - Throws: `BundleError` for a head that is not for Core ML; Core ML's own error.
+        public init(_ head: Manifest.Head, compiled: URL, units: ComputeUnits) async throws {
             guard head.target == "coreml" else {
                 throw BundleError("\(head.target) heads do not run on Core ML; choose a head with the target coreml.")
             }
-            let package = try bundle.checkedEntry(of: head)
-            compiled = try await MLModel.compileModel(at: package)
-            configuration = MLModelConfiguration()
-            configuration.computeUnits = units.value
-            model = try MLModel(contentsOf: compiled, configuration: configuration)
+            self.compiled = compiled
+            self.units = units
+            model = try await MLModel.load(contentsOf: compiled, configuration: Self.configuration(units))
             func input(_ name: String) throws -> Input? {
                 try head.inputs.first { $0.name == name }.map(Input.init)
             }
@@ -85,11 +111,19 @@
             runtime = "Core ML of \(system.majorVersion).\(system.minorVersion), \(units.rawValue)"
         }
 
-        deinit {
-            try? FileManager.default.removeItem(at: compiled)
+        private static func configuration(_ units: ComputeUnits) -> MLModelConfiguration {
+            let configuration = MLModelConfiguration()
+            configuration.computeUnits = units.value
+            return configuration
         }
 
         public func smashed(image: [Float], eps: [Float]) throws -> [Float] {
+            defer { self.eps?.wipe() }
+            // Objective-C's temporaries would else pile up for as long as a benchmark runs
+            return try autoreleasepool { try run(image, eps) }
+        }
+
+        private func run(_ image: [Float], _ eps: [Float]) throws -> [Float] {
             try self.image.fill(image)
             if let noise = self.eps {
                 try noise.fill(eps)
@@ -107,8 +141,8 @@
         /// How many operators Core ML means to run on each kind of processor.
         ///
         /// - Throws: Core ML's own error.
-        public func plan() async throws -> [String: Int] {
-            let plan = try await MLComputePlan.load(contentsOf: compiled, configuration: configuration)
+        public func plan(isolation: isolated (any Actor)? = #isolation) async throws -> [String: Int] {
+            let plan = try await MLComputePlan.load(contentsOf: compiled, configuration: Self.configuration(units))
             guard case .program(let program) = plan.modelStructure, let main = program.functions["main"] else { return [:] }
             var counts: [String: Int] = [:]
             for operation in main.block.operations where operation.operatorName != "const" {

@@ -1,46 +1,60 @@
-import ExecuTorch
-import Foundation
-import SplitKit
+#if canImport(ExecuTorch)
+    import ExecuTorch
+    import Foundation
+    import SplitKit
 
-/// An ExecuTorch head: a .pte of the bundle, its hash checked before it is opened.
-final class ExecuTorchHead: HeadRunner {
-    let runtime = "ExecuTorch"
-    private let module: Module
-    private let inputs: [Manifest.TensorSpec]
-    private let output: Manifest.TensorSpec
-
-    /// - Throws: `BundleError` for a head that is missing, changed or not for ExecuTorch; ExecuTorch's own error.
-    init(_ head: Manifest.Head, in bundle: ModelBundle) throws {
-        guard head.target == "executorch" else {
-            throw BundleError("\(head.target) heads do not run on ExecuTorch; choose a head with the target executorch.")
+    extension HeadRuntime {
+        /// ExecuTorch: which delegates it holds depends on the products that the app links.
+        public static var executorch: HeadRuntime {
+            HeadRuntime(accepts: { $0.target == "executorch" }) { head, file in try ExecuTorchHead(head, file: file) }
         }
-        guard let output = head.outputs.first else { throw BundleError("The head has no output; convert it anew.") }
-        let file = try bundle.checkedEntry(of: head)
-        module = Module(filePath: file.path)
-        try module.load("forward")
-        inputs = head.inputs
-        self.output = output
     }
 
-    func smashed(image: [Float], eps: [Float]) throws -> [Float] {
-        var values: [Tensor<Float>] = []
-        for spec in inputs {
-            let floats = spec.name == "eps" ? eps : image
-            guard floats.count == (try spec.itemCount()) else {
-                throw BundleError("The head's input \(spec.name) takes \(try spec.itemCount()) values, \(floats.count) came.")
+    /// An ExecuTorch head: a .pte of the bundle, its hash checked before it is opened.
+    public final class ExecuTorchHead: HeadRunner {
+        public let runtime = "ExecuTorch"
+        private let module: Module
+        private let inputs: [Manifest.TensorSpec]
+        private let output: Manifest.TensorSpec
+
+        /// - Throws: `BundleError` for a head that is not for ExecuTorch; ExecuTorch's own error.
+        public init(_ head: Manifest.Head, file: URL) throws {
+            guard head.target == "executorch" else {
+                throw BundleError("\(head.target) heads do not run on ExecuTorch; choose a head with the target executorch.")
             }
-            values.append(Tensor<Float>(floats, shape: [1] + spec.shape.dropFirst()))
+            guard let output = head.outputs.first else { throw BundleError("The head has no output; convert it anew.") }
+            // mapped: its weights are read where they lie, and the system may drop what it can read again
+            module = Module(filePath: file.path, loadMode: .mmap)
+            try module.load("forward")
+            inputs = head.inputs
+            self.output = output
         }
-        let answer = try module.forward(values).first
-        if output.dtype == .uint8 {
-            guard let codes: Tensor<UInt8> = answer?.tensor() else {
-                throw BundleError("The head gave no uint8 tensor; convert it anew.")
+
+        public func smashed(image: [Float], eps: [Float]) throws -> [Float] {
+            // Objective-C's temporaries would else pile up for as long as a benchmark runs
+            try autoreleasepool { try run(image, eps) }
+        }
+
+        private func run(_ image: [Float], _ eps: [Float]) throws -> [Float] {
+            var values: [Tensor<Float>] = []
+            for spec in inputs {
+                let floats = spec.name == "eps" ? eps : image
+                guard floats.count == (try spec.itemCount()) else {
+                    throw BundleError("The head's input \(spec.name) takes \(try spec.itemCount()) values, \(floats.count) came.")
+                }
+                values.append(Tensor<Float>(floats, shape: [1] + spec.shape.dropFirst()))
             }
-            return try SmashedEncoding.features(codes: codes.scalars(), output: output)
+            let answer = try module.forward(values).first
+            if output.dtype == .uint8 {
+                guard let codes: Tensor<UInt8> = answer?.tensor() else {
+                    throw BundleError("The head gave no uint8 tensor; convert it anew.")
+                }
+                return try SmashedEncoding.features(codes: codes.scalars(), output: output)
+            }
+            guard let features: Tensor<Float> = answer?.tensor() else {
+                throw BundleError("The head gave no float32 tensor; convert it anew.")
+            }
+            return features.scalars()
         }
-        guard let features: Tensor<Float> = answer?.tensor() else {
-            throw BundleError("The head gave no float32 tensor; convert it anew.")
-        }
-        return features.scalars()
     }
-}
+#endif

@@ -15,7 +15,7 @@ final class BenchTests: XCTestCase {
             subject("a") { order += "a" }, subject("b") { order += "b" },
         ]) { done, all, summaries in
             XCTAssertEqual(all, 10)
-            XCTAssertEqual(summaries.count, 2)
+            XCTAssertEqual(summaries().count, 2)
             progress.append(done)
         }
         XCTAssertEqual(order, "aabb" + "aabbaabbab")
@@ -45,5 +45,20 @@ final class BenchTests: XCTestCase {
         XCTAssertEqual(
             Benchmark.doubt([Double](repeating: 2, count: 20) + [Double](repeating: 3, count: 20)),
             "slower by 50 % at the end than at the start")
+    }
+
+    func testFramesThatComeMeanwhileAreDroppedNotQueued() {
+        final class Clock: @unchecked Sendable { var now = 0.0 }
+        let clock = Clock()
+        let rate = FrameRate { clock.now }
+        XCTAssertEqual(rate.perSecond, 0)
+        for _ in 0..<5 {
+            XCTAssert(rate.begin())
+            for _ in 0..<2 { XCTAssertFalse(rate.begin()) }
+            clock.now += 0.1
+            rate.end()
+        }
+        XCTAssertEqual([rate.done, rate.dropped], [5, 10])
+        XCTAssertEqual(rate.perSecond, 10, accuracy: 1e-9)
     }
 }

@@ -63,7 +63,7 @@ final class BundleTests: XCTestCase {
     func testGoldensOfAnotherShapeAreRefused() throws {
         let bundle = try ModelBundle(at: Peer.bundle())
         var manifest = bundle.manifest
-        manifest.split.smashed.shape = [-1, 4, 4, 5]
+        manifest.split.crossing[0].shape = [-1, 4, 4, 5]
         assertRefused("another shape", mentions: ["smashed", "pripro package"]) {
             let golden = manifest.golden!
             return try GoldenRows(

@@ -97,25 +97,36 @@ final class ContractTests: XCTestCase {
     }
 
     func testPhotos() throws {
-        for entry in try Contract.entries("preprocess") {
-            let rows = try JSONSerialization.jsonObject(with: entry.data()) as! [[String: Any]]
-            XCTAssertFalse(rows.isEmpty)
-            for row in rows {
-                let how: Manifest.Preprocess = try Fields.read(
-                    JSONParser.parse(JSONSerialization.data(withJSONObject: row["preprocess"]!)))
-                let rgb = [UInt8](Data(base64Encoded: row["rgb"] as! String)!)
-                let found = Preprocessor(how).tensor(rgb: rgb, width: row["width"] as! Int, height: row["height"] as! Int)
-                let expected = LittleEndian.floats(Data(base64Encoded: row["image"] as! String)!)
-                XCTAssertEqual(found.count, expected.count)
-                // some versions of Pillow resize tall photos columns first, which moves a value by one grey level at most
-                let plane = how.height * how.width
-                for (index, (value, wanted)) in zip(found, expected).enumerated() {
-                    let level = Float(1 / 255 / how.std[index / plane])
-                    XCTAssertEqual(value, wanted, accuracy: 1.001 * level, "\(row["name"]!), value \(index)")
-                }
-                let share = Double(zip(found, expected).filter { $0 == $1 }.count) / Double(found.count)
-                XCTAssertGreaterThan(share, row["name"] as! String == "crop-tall" ? 0.75 : 0.999, row["name"] as! String)
+        for entry in try Contract.entries("preprocess") { try checkPhotos(entry.data()) }
+        // ways that came later
+        try checkPhotos(Data(contentsOf: Contract.folder.appendingPathComponent("phone/preprocess.json")))
+    }
+
+    private func checkPhotos(_ data: Data) throws {
+        let rows = try JSONSerialization.jsonObject(with: data) as! [[String: Any]]
+        XCTAssertFalse(rows.isEmpty)
+        for row in rows {
+            let how: Manifest.Preprocess = try Contract.record(row["preprocess"]!)
+            let rgb = [UInt8](Data(base64Encoded: row["rgb"] as! String)!)
+            let found = try Preprocessor(how).tensor(StoredPhoto(rgb, width: row["width"] as! Int, height: row["height"] as! Int))
+            let expected = LittleEndian.floats(Data(base64Encoded: row["image"] as! String)!)
+            XCTAssertEqual(found.count, expected.count)
+            // some versions of Pillow resize tall photos columns first, which moves a value by one grey level at most
+            let plane = how.height * how.width
+            for (index, (value, wanted)) in zip(found, expected).enumerated() {
+                let level = Float(Double(how.valueRange) / 255 / how.std[index / plane])
+                XCTAssertEqual(value, wanted, accuracy: 1.001 * level, "\(row["name"]!), value \(index)")
             }
+            let share = Double(zip(found, expected).filter { $0 == $1 }.count) / Double(found.count)
+            // of a tall photo about every fourth value rounds the other way then; of others none may
+            XCTAssertGreaterThan(share, (row["name"] as! String).contains("tall") ? 0.5 : 0.999, row["name"] as! String)
         }
+    }
+
+    func testAWayOfResizingThatIsNotHereIsRefused() throws {
+        var how: Manifest.Preprocess = try Contract.record(["channels": 1, "height": 8, "width": 8, "mean": [0.5], "std": [0.5]])
+        XCTAssertNoThrow(try Preprocessor(how))
+        how.antialias = false
+        assertRefused("no antialiasing", mentions: ["antialias"]) { try Preprocessor(how) }
     }
 }

@@ -36,4 +36,10 @@ final class HeadTests: XCTestCase {
         XCTAssertEqual(try ProtectedHead(recorder, epsCount: 0).smashed(image: [2]), [2])
         XCTAssertEqual(recorder.seen[2], [])
     }
+
+    func testUsedNoiseIsWiped() throws {
+        let head = ProtectedHead(Recorder(), epsCount: 64)
+        _ = try head.smashed(image: [1])
+        XCTAssertEqual(head.eps, [Float](repeating: 0, count: 64))
+    }
 }

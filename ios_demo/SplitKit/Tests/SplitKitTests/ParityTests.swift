@@ -15,7 +15,7 @@ final class ParityTests: XCTestCase {
         let (bundle, head) = try recorded()
         let rows = try bundle.golden().rows
         let server = try Peer.Running(serving: bundle.checked(bundle.manifest.tail!.archive))
-        let tail = try TailClient(url: server.url, manifest: bundle.manifest)
+        let tail = try TailClient(url: server.url, manifest: bundle.manifest, dtype: .float32)
         var seen: [ParityReplay.Comparison] = []
         let outputs = try await ParityReplay.outputs(of: rows, head: head, tail: tail) { seen.append($0) }
         XCTAssertEqual(outputs.map(\.index), [0, 1, 2])
@@ -45,5 +45,23 @@ final class ParityTests: XCTestCase {
         assertRefused("another bundle", mentions: ["another bundle"]) {
             try RecordedHead(Peer.scratch.appendingPathComponent("recorded.safetensors"), manifest: other)
         }
+    }
+
+    func testAProcessorThatIsWrongDoesNotPass() throws {
+        let golden = try XCTUnwrap(try ModelBundle(at: Peer.bundle()).manifest.golden)
+        var tolerances = golden.tolerances
+        tolerances.entries = [.init(key: "fp32", value: 1e-4), .init(key: "fp16", value: 50), .init(key: "int8", value: 20)]
+        let wanted: [[Float]] = [[1, -2, 3], [0.5, 2, -1]]
+        func trial(_ factor: Float, _ precision: String, isExact: Bool = false) throws -> Bool {
+            let found = wanted.map { $0.map { $0 * factor } }
+            return try Trial(found: found, wanted: wanted, precision: precision, tolerances: tolerances, isExact: isExact).passed
+        }
+        XCTAssert(try trial(1, "fp32", isExact: true))
+        XCTAssertFalse(try trial(1.0005, "fp32", isExact: true))
+        XCTAssert(try trial(1.0005, "fp32"), "half precision is what a neural engine has")
+        XCTAssertFalse(try trial(1.05, "fp32"))
+        XCTAssert(try trial(1.05, "int8"))
+        XCTAssertFalse(try trial(.nan, "int8"))
+        XCTAssertThrowsError(try trial(1, "w4")) { XCTAssert($0 is BundleError) }
     }
 }

@@ -41,6 +41,36 @@ final class WireTests: XCTestCase {
         }
     }
 
+    private func codedCases(_ list: String) throws -> [[String: Any]] {
+        let data = try Data(contentsOf: Self.folder.appendingPathComponent("coded.json"))
+        let all = try JSONSerialization.jsonObject(with: data) as! [String: Any]
+        XCTAssert(Set(all.keys).isSubset(of: ["schema_version", "requests", "refused_requests"]), "a list that no test here reads")
+        return all[list] as! [[String: Any]]
+    }
+
+    private func codedRequest(_ raw: [String: Any]) throws -> InferRequest {
+        let spec = Manifest.TensorSpec(
+            name: "smashed", dtype: .float32, shape: raw["coded_shape"] as! [Int],
+            layout: Manifest.TensorSpec.Layout(rawValue: raw["layout"] as! String)!)
+        let coding: Manifest.Coding = try Contract.record(raw["coding"]!)
+        let (encoding, data, id) = (try CodedEncoding(spec, coding: coding), try bytes(raw["values"]), raw["bundle_id"] as? String)
+        if (raw["values"] as! String).hasSuffix(".u8") {
+            return try InferRequest(codes: [UInt8](data), encoding: encoding, bundleID: id)
+        }
+        return try InferRequest(smashed: LittleEndian.floats(data), encoding: encoding, bundleID: id)
+    }
+
+    func testEntropyCodedRequests() throws {
+        for raw in try codedCases("requests") {
+            let made = try codedRequest(raw)
+            XCTAssertEqual(made.headers, raw["headers"] as! [String: String], raw["name"] as! String)
+            XCTAssertEqual(made.body, try bytes(raw["body"]), raw["name"] as! String)
+        }
+        for raw in try codedCases("refused_requests") {
+            XCTAssertThrowsError(try codedRequest(raw), raw["name"] as! String) { XCTAssert($0 is WireError, "\($0)") }
+        }
+    }
+
     func testRefusedRequests() throws {
         for raw in try cases("refused_requests") {
             assertRefused(raw["name"] as! String, mentions: []) { try request(raw) }

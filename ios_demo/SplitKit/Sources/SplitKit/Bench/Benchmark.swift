@@ -52,11 +52,12 @@ public struct Benchmark: Sendable {
     ///
     /// - Parameters:
     ///   - isolation: the actor that calls, so that subjects need not cross between threads.
-    ///   - progress: called after each turn with (samples taken, samples in all, summaries so far).
+    ///   - progress: called after each turn with (samples taken, samples in all, what tells the summaries so far). These sort
+    ///     all samples, between two timed runs: ask for them only where they are shown.
     /// - Throws: what a subject throws, or `CancellationError`.
     public func rows(
         of subjects: [Subject], isolation: isolated (any Actor)? = #isolation,
-        progress: (Int, Int, [Summary]) -> Void = { _, _, _ in }
+        progress: (Int, Int, () -> [Summary]) -> Void = { _, _, _ in }
     ) async throws -> [LatencyReport.Row] {
         var firsts: [Double] = []
         for subject in subjects {
@@ -71,7 +72,7 @@ public struct Benchmark: Sendable {
                     samples[index].append(try await Self.milliseconds(subject.run))
                 }
             }
-            progress(samples.map(\.count).reduce(0, +), runs * subjects.count, samples.map(Summary.init))
+            progress(samples.map(\.count).reduce(0, +), runs * subjects.count) { samples.map(Summary.init) }
         }
         let peak = Self.peakMemoryBytes
         var rows = zip(subjects, firsts).enumerated().map { index, pair in

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Real inputs with fixed eps, and what the network answers to them, row by row.
 public struct GoldenRows: Sendable {
     /// One row, batch axis 1 left out.
@@ -12,6 +14,8 @@ public struct GoldenRows: Sendable {
         public let logits: [Float]
         /// The true class, or -1 where it is unknown.
         public let label: Int
+        /// False for rows that are chosen to be hard, such as an image of one colour.
+        public let isPhoto: Bool
     }
 
     public let rows: [Row]
@@ -28,17 +32,22 @@ public struct GoldenRows: Sendable {
         }
         let none = [[Float]](repeating: [], count: count)
         let images = try rows(inputs, "image", manifest.split.image)
-        let eps = try manifest.protection?.eps.map { try rows(inputs, "eps", $0) } ?? none
-        let other = try manifest.protection?.eps.map { try rows(inputs, "eps_other", $0) } ?? none
-        let smashed = try rows(expected, "smashed", manifest.split.smashed)
-        let logits = try rows(expected, "logits", manifest.split.logits)
+        let eps = try manifest.protection?.eps.first.map { try rows(inputs, "eps", $0) } ?? none
+        let other = try manifest.protection?.eps.first.map { try rows(inputs, "eps_other", $0) } ?? none
+        let smashed = try rows(expected, "smashed", manifest.smashed())
+        let logits = try rows(expected, "logits", manifest.split.outputs[0])
         guard case .int64(let labels)? = expected.tensors["label"]?.values, labels.count == count else {
             throw BundleError("The golden labels are not int64 [\(count)]; make the goldens anew with: pripro package BUNDLE")
+        }
+        let names = try inputs.metadata["rows"].map { try JSONParser.parse(Data($0.utf8)) }
+        func isPhoto(_ index: Int) -> Bool {
+            guard case .array(let items)? = names, index < items.count else { return true }
+            return items[index] == .string("photo")
         }
         self.rows = (0..<count).map {
             Row(
                 index: $0, image: images[$0], eps: eps[$0], otherEps: other[$0], smashed: smashed[$0], logits: logits[$0],
-                label: Int(labels[$0]))
+                label: Int(labels[$0]), isPhoto: isPhoto($0))
         }
     }
 }

@@ -1,11 +1,12 @@
 /// manifest.json as typed data, field by field as toolkit/records/bundle.py has it.
 public struct Manifest: Record {
-    public static let schemaVersion = 1
+    public static let schemaVersion = 2
 
     public var bundleID: String
     public var createdUTC: String
     public var tools: OrderedMap<String>
     public var model: Model
+    public var task: Task
     public var preprocess: Preprocess
     public var labels: [String]
     public var split: Split
@@ -21,6 +22,7 @@ public struct Manifest: Record {
         createdUTC = try fields.value("created_utc", Read.string)
         tools = try fields.value("tools", Read.map(Read.string))
         model = try fields.value("model", Read.record)
+        task = try fields.value("task", otherwise: .classify, Read.record)
         preprocess = try fields.value("preprocess", Read.record)
         labels = try fields.list("labels", Read.string)
         split = try fields.value("split", Read.record)
@@ -34,7 +36,7 @@ public struct Manifest: Record {
     public var json: JSON {
         [
             "schema_version": Self.schemaVersion.json, "bundle_id": bundleID.json, "created_utc": createdUTC.json,
-            "tools": tools.json, "model": model.json, "preprocess": preprocess.json, "labels": labels.json,
+            "tools": tools.json, "model": model.json, "task": task.json, "preprocess": preprocess.json, "labels": labels.json,
             "split": split.json, "protection": protection.json, "heads": heads.json, "tail": tail.json,
             "golden": golden.json, "stages": stages.json,
         ]
@@ -43,10 +45,13 @@ public struct Manifest: Record {
     /// The id that fits this content: what a head and a tail must agree on, hashed.
     public func computeID() throws -> String {
         let protectionPart: JSON = protection.map {
-            .array([$0.method.json, $0.weights.sha256.json, $0.eps.json, $0.wireUInt8.json])
+            .array([
+                $0.method.json, $0.weights.sha256.json, $0.eps.json, $0.train.json, $0.noise.json, $0.wireUInt8.json, $0.waist.json,
+            ])
         } ?? .null
         let agreed = JSON.array([
-            Self.schemaVersion.json, model.program.sha256.json, split.cut.json, preprocess.json, labels.json, protectionPart,
+            Self.schemaVersion.json, model.program.sha256.json, split.cut.json, preprocess.json, labels.json, task.json,
+            protectionPart,
         ])
         return SHA256.hexadecimal(of: try agreed.text(.identity).utf8)
     }
@@ -73,6 +78,7 @@ public struct Manifest: Record {
         public var weightsSHA256: String?
         public var program: FileRef
         public var accuracy: Double?
+        public var data: DataRef?
 
         public init(_ fields: Fields) throws {
             source = try fields.value("source", Read.string)
@@ -80,12 +86,13 @@ public struct Manifest: Record {
             weightsSHA256 = try fields.optional("weights_sha256", Read.sha256)
             program = try fields.value("program", Read.record)
             accuracy = try fields.optional("accuracy", mayBeAbsent: true, Read.number)
+            data = try fields.optional("data", mayBeAbsent: true, Read.record)
         }
 
         public var json: JSON {
             [
                 "source": source.json, "parameters": parameters.json, "weights_sha256": weightsSHA256.json,
-                "program": program.json, "accuracy": accuracy.json,
+                "program": program.json, "accuracy": accuracy.json, "data": data.json,
             ]
         }
     }
@@ -94,8 +101,8 @@ public struct Manifest: Record {
     public struct Split: Record {
         public var cut: String
         public var image: TensorSpec
-        public var smashed: TensorSpec
-        public var logits: TensorSpec
+        public var crossing: [TensorSpec]
+        public var outputs: [TensorSpec]
         public var headMACs: Int
         public var tailMACs: Int
         public var headParameters: Int
@@ -104,8 +111,8 @@ public struct Manifest: Record {
         public init(_ fields: Fields) throws {
             cut = try fields.value("cut", Read.string)
             image = try fields.value("image", Read.record)
-            smashed = try fields.value("smashed", Read.record)
-            logits = try fields.value("logits", Read.record)
+            crossing = try fields.list("crossing", count: 1...4, Read.record)
+            outputs = try fields.list("outputs", count: 1...Int.max, Read.record)
             headMACs = try fields.value("head_macs", Read.integer)
             tailMACs = try fields.value("tail_macs", Read.integer)
             headParameters = try fields.value("head_parameters", Read.integer)
@@ -114,11 +121,21 @@ public struct Manifest: Record {
 
         public var json: JSON {
             [
-                "cut": cut.json, "image": image.json, "smashed": smashed.json, "logits": logits.json,
+                "cut": cut.json, "image": image.json, "crossing": crossing.json, "outputs": outputs.json,
                 "head_macs": headMACs.json, "tail_macs": tailMACs.json,
                 "head_parameters": headParameters.json, "tail_parameters": tailParameters.json,
             ]
         }
+    }
+
+    /// The one tensor that crosses.
+    ///
+    /// - Throws: `BundleError` where several do.
+    public func smashed() throws -> TensorSpec {
+        guard split.crossing.count == 1 else {
+            throw BundleError("\(split.crossing.count) tensors cross at \(split.cut) and this app sends one; choose a cut point where one tensor crosses.")
+        }
+        return split.crossing[0]
     }
 
     /// One converted head. `entry` is what a runtime opens: a file, or the .mlpackage folder.
@@ -166,14 +183,16 @@ public struct Manifest: Record {
         public var wireVersion: Int
         public var inputs: [TensorSpec]
         public var outputs: [TensorSpec]
+        public var coding: Coding?
 
         public init(_ fields: Fields) throws {
             name = try fields.value("name", Read.string(like: "a name of letters, digits, _ and -", Self.isName))
             archive = try fields.value("archive", Read.record)
             route = try fields.value("route", Read.string)
-            wireVersion = try fields.value("wire_version", Read.integer)
+            wireVersion = try fields.value("wire_version", Read.integer(in: 1...2))
             inputs = try fields.list("inputs", Read.record)
             outputs = try fields.list("outputs", Read.record)
+            coding = try fields.optional("coding", mayBeAbsent: true, Read.record)
         }
 
         private static func isName(_ text: String) -> Bool {
@@ -187,7 +206,7 @@ public struct Manifest: Record {
         public var json: JSON {
             [
                 "name": name.json, "archive": archive.json, "route": route.json, "wire_version": wireVersion.json,
-                "inputs": inputs.json, "outputs": outputs.json,
+                "inputs": inputs.json, "outputs": outputs.json, "coding": coding.json,
             ]
         }
     }
@@ -199,6 +218,9 @@ public struct Manifest: Record {
         public var inputs: FileRef
         public var expected: FileRef
         public var tolerances: OrderedMap<Double>
+        /// The device secret that memoised noise of the goldens was drawn with.
+        public var secretHex: String?
+        public var messages: FileRef?
 
         public init(_ fields: Fields) throws {
             n = try fields.value("n", Read.integer)
@@ -206,12 +228,14 @@ public struct Manifest: Record {
             inputs = try fields.value("inputs", Read.record)
             expected = try fields.value("expected", Read.record)
             tolerances = try fields.value("tolerances", Read.map(Read.number))
+            secretHex = try fields.optional("secret_hex", mayBeAbsent: true, Read.sha256)
+            messages = try fields.optional("messages", mayBeAbsent: true, Read.record)
         }
 
         public var json: JSON {
             [
                 "n": n.json, "seed": seed.json, "inputs": inputs.json, "expected": expected.json,
-                "tolerances": tolerances.json,
+                "tolerances": tolerances.json, "secret_hex": secretHex.json, "messages": messages.json,
             ]
         }
     }

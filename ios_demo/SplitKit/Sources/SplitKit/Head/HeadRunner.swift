@@ -1,7 +1,13 @@
+import Foundation
+
 /// A converted head, opened by its runtime on this device.
 public protocol HeadRunner: AnyObject {
     /// The runtime and its version, e.g. `Core ML (macOS 15.1), all units`.
     var runtime: String { get }
+
+    /// How many operators are meant to run on each kind of processor; empty where the runtime does not say. It takes its time,
+    /// so it is asked for apart from opening.
+    func plan(isolation: isolated (any Actor)?) async throws -> [String: Int]
 
     /// Executes once.
     ///
@@ -12,30 +18,62 @@ public protocol HeadRunner: AnyObject {
     func smashed(image: [Float], eps: [Float]) throws -> [Float]
 }
 
-/// A head that draws its own noise: each call takes fresh eps from the system's generator into one reused buffer.
+extension HeadRunner {
+    public func plan(isolation: isolated (any Actor)?) async throws -> [String: Int] { [:] }
+}
+
+/// A runtime that opens heads, in two steps: what is done once to a file (compare its hash, compile it), and loading it.
+public struct HeadRuntime: Sendable {
+    /// Whether it opens that head.
+    public let accepts: @Sendable (Manifest.Head) -> Bool
+    /// From the bundle to a file that can be loaded; not part of a load's time.
+    public let prepare: @Sendable (Manifest.Head, ModelBundle) async throws -> URL
+    public let load: @Sendable (Manifest.Head, URL) async throws -> sending any HeadRunner
+
+    public init(
+        accepts: @escaping @Sendable (Manifest.Head) -> Bool,
+        prepare: @escaping @Sendable (Manifest.Head, ModelBundle) async throws -> URL = { try $1.checkedEntry(of: $0) },
+        load: @escaping @Sendable (Manifest.Head, URL) async throws -> sending any HeadRunner
+    ) {
+        (self.accepts, self.prepare, self.load) = (accepts, prepare, load)
+    }
+}
+
+/// A head that draws its own noise, into one reused buffer.
 public final class ProtectedHead {
     public let runner: any HeadRunner
-    private let noise = NoiseSource()
-    private var eps: [Float]
+    private let noise: NoiseSource
+    private(set) var eps: [Float]
 
-    /// - Parameter epsCount: values of eps that the head takes, 0 for none; see `Manifest.epsCount()`.
-    public init(_ runner: any HeadRunner, epsCount: Int) {
+    /// - Parameters:
+    ///   - epsCount: values of eps that the head takes, 0 for none; see `Manifest.epsCount()`.
+    ///   - keys: where a photo's noise comes from; see `NoiseKeys.of`.
+    public init(_ runner: any HeadRunner, epsCount: Int, keys: NoiseKeys = .fresh) {
         self.runner = runner
+        noise = NoiseSource(keys: keys)
         eps = [Float](repeating: 0, count: epsCount)
     }
 
-    /// Runs the head on a preprocessed photo with fresh noise.
+    /// Runs the head on a preprocessed photo with its noise.
     ///
     /// - Throws: `EntropyError` where there is no noise to be had: nothing may be sent then; or the runtime's error.
     public func smashed(image: [Float]) throws -> [Float] {
-        if !eps.isEmpty { try noise.fill(&eps) }
+        if !eps.isEmpty { try noise.fill(&eps, image: image) }
+        // whoever knows the noise can subtract it
+        defer { for index in eps.indices { eps[index] = 0 } }
         return try runner.smashed(image: image, eps: eps)
     }
 }
 
 extension Manifest {
     /// Values of eps that a head of this bundle takes for one image, 0 for none.
+    ///
+    /// - Throws: `BundleError` where several tensors are protected.
     public func epsCount() throws -> Int {
-        try protection?.eps?.itemCount() ?? 0
+        guard let eps = protection?.eps, let first = eps.first else { return 0 }
+        guard eps.count == 1 else {
+            throw BundleError("The head takes \(eps.count) noise inputs, this app draws one; choose a cut point where one tensor crosses.")
+        }
+        return try first.itemCount()
     }
 }

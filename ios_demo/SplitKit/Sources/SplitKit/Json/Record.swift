@@ -66,6 +66,19 @@ public final class Fields {
     }
 }
 
+extension Fields {
+    /// Reads a list that must have so many items.
+    public func list<T>(
+        _ key: String, count: ClosedRange<Int>, _ read: @escaping (JSON, String) throws -> T
+    ) throws -> [T] {
+        let found = try list(key, read)
+        guard count.contains(found.count) else {
+            throw error(key, "must hold \(count.lowerBound) to \(count.upperBound) items, holds \(found.count)")
+        }
+        return found
+    }
+}
+
 /// How one JSON value becomes one Swift value; each takes the value and its place in the document.
 public enum Read {
     private static func fail(_ expected: String, _ found: JSON, _ path: String) -> SchemaError {
@@ -92,6 +105,16 @@ public enum Read {
         { value, path in
             let number = try integer(value, path)
             guard number >= least else { throw SchemaError(path: path, message: "must be at least \(least), is \(number)") }
+            return number
+        }
+    }
+
+    public static func integer(in range: ClosedRange<Int>) -> (JSON, String) throws -> Int {
+        { value, path in
+            let number = try integer(value, path)
+            guard range.contains(number) else {
+                throw SchemaError(path: path, message: "must be \(range.lowerBound) to \(range.upperBound), is \(number)")
+            }
             return number
         }
     }

@@ -1,7 +1,7 @@
-/// The keystream of ChaCha20 (RFC 8439), four blocks at a time, one per lane.
+/// The keystream of ChaCha20 (RFC 8439), four blocks at a time, one per lane, in the standard's order.
 ///
-/// A block's words lie four apart: word w of block b at 4 * w + b. The order is of no account for noise, and saves
-/// a transposition.
+/// CryptoKit has ChaCha20 only inside ChaChaPoly, which keeps block 0 for itself; memoised noise needs the stream from block 0
+/// on, the same bytes as on Android and in Python, so this one serves on Apple's systems, too.
 struct ChaCha20 {
     typealias Lanes = SIMD4<UInt32>
 
@@ -21,11 +21,11 @@ struct ChaCha20 {
     /// Writes the next four blocks, `wordsPerCall` words.
     @inline(__always)
     mutating func fill(_ out: UnsafeMutablePointer<UInt32>) {
-        let blocks = Lanes(counter, counter &+ 1, counter &+ 2, counter &+ 3)
         let k = key
         let n = nonce
-        var x0 = Lanes(repeating: 0x6170_7865), x1 = Lanes(repeating: 0x3320_646E)
-        var x2 = Lanes(repeating: 0x7962_2D32), x3 = Lanes(repeating: 0x6B20_6574)
+        let constants = (Lanes(repeating: 0x6170_7865), Lanes(repeating: 0x3320_646E), Lanes(repeating: 0x7962_2D32), Lanes(repeating: 0x6B20_6574))
+        let blocks = Lanes(counter, counter &+ 1, counter &+ 2, counter &+ 3)
+        var x0 = constants.0, x1 = constants.1, x2 = constants.2, x3 = constants.3
         var x4 = Lanes(repeating: k[0]), x5 = Lanes(repeating: k[1])
         var x6 = Lanes(repeating: k[2]), x7 = Lanes(repeating: k[3])
         var x8 = Lanes(repeating: k[4]), x9 = Lanes(repeating: k[5])
@@ -42,25 +42,24 @@ struct ChaCha20 {
             Self.quarter(&x2, &x7, &x8, &x13)
             Self.quarter(&x3, &x4, &x9, &x14)
         }
-        let to = UnsafeMutableRawPointer(out)
-        func put(_ index: Int, _ lanes: Lanes) { to.storeBytes(of: lanes, toByteOffset: 16 * index, as: Lanes.self) }
-        put(0, x0 &+ Lanes(repeating: 0x6170_7865))
-        put(1, x1 &+ Lanes(repeating: 0x3320_646E))
-        put(2, x2 &+ Lanes(repeating: 0x7962_2D32))
-        put(3, x3 &+ Lanes(repeating: 0x6B20_6574))
-        put(4, x4 &+ Lanes(repeating: k[0]))
-        put(5, x5 &+ Lanes(repeating: k[1]))
-        put(6, x6 &+ Lanes(repeating: k[2]))
-        put(7, x7 &+ Lanes(repeating: k[3]))
-        put(8, x8 &+ Lanes(repeating: k[4]))
-        put(9, x9 &+ Lanes(repeating: k[5]))
-        put(10, x10 &+ Lanes(repeating: k[6]))
-        put(11, x11 &+ Lanes(repeating: k[7]))
-        put(12, x12 &+ blocks)
-        put(13, x13 &+ Lanes(repeating: n[0]))
-        put(14, x14 &+ Lanes(repeating: n[1]))
-        put(15, x15 &+ Lanes(repeating: n[2]))
+        Self.store(x0 &+ constants.0, x1 &+ constants.1, x2 &+ constants.2, x3 &+ constants.3, out)
+        Self.store(
+            x4 &+ Lanes(repeating: k[0]), x5 &+ Lanes(repeating: k[1]), x6 &+ Lanes(repeating: k[2]),
+            x7 &+ Lanes(repeating: k[3]), out + 4)
+        Self.store(
+            x8 &+ Lanes(repeating: k[4]), x9 &+ Lanes(repeating: k[5]), x10 &+ Lanes(repeating: k[6]),
+            x11 &+ Lanes(repeating: k[7]), out + 8)
+        Self.store(
+            x12 &+ blocks, x13 &+ Lanes(repeating: n[0]), x14 &+ Lanes(repeating: n[1]), x15 &+ Lanes(repeating: n[2]), out + 12)
         counter &+= 4
+    }
+
+    /// Writes four neighbouring words of each of the four blocks: lanes across become words along.
+    @inline(__always)
+    private static func store(_ a: Lanes, _ b: Lanes, _ c: Lanes, _ d: Lanes, _ out: UnsafeMutablePointer<UInt32>) {
+        for block in 0..<4 {
+            UnsafeMutableRawPointer(out + 16 * block).storeBytes(of: Lanes(a[block], b[block], c[block], d[block]), as: Lanes.self)
+        }
     }
 
     @inline(__always)

@@ -1,21 +1,16 @@
 /// eps for the protected head: standard normal float32 that nobody can predict and subtract.
 ///
-/// Each request takes a fresh 256-bit key from the operating system's secure generator and stretches it with
-/// ChaCha20. There is no seed to set. One system call per request, instead of one per value, keeps the noise far
-/// cheaper than the head. The keystream is wiped when a request is done.
+/// Each photo's noise is stretched by ChaCha20 from a 256-bit key of its own: a fresh one from the operating system's secure
+/// generator, or one that a secret of the device gives the photo. There is no seed to set. The keystream is wiped when a
+/// request is done.
 ///
 /// Not thread-safe: give each thread its own.
 public final class NoiseSource {
     private let keystream = UnsafeMutablePointer<UInt32>.allocate(capacity: Keystream.words)
-    private let newKey: () throws -> SIMD8<UInt32>
+    private let keys: NoiseKeys
 
-    public convenience init() {
-        self.init(keys: SystemEntropy.key)
-    }
-
-    /// With keys that a test chooses; not public, so that no app can.
-    init(keys: @escaping () throws -> SIMD8<UInt32>) {
-        newKey = keys
+    public init(keys: NoiseKeys = .fresh) {
+        self.keys = keys
         keystream.initialize(repeating: 0, count: Keystream.words)
     }
 
@@ -26,17 +21,20 @@ public final class NoiseSource {
     /// Replaces every value of `buffer` by fresh noise.
     ///
     /// - Throws: `EntropyError` where the system's generator fails; the buffer is as it was.
-    public func fill(_ buffer: inout [Float]) throws {
-        try buffer.withUnsafeMutableBufferPointer { try fill($0) }
+    /// - Parameters:
+    ///   - image: the head's other input, which memoised noise depends on.
+    ///   - tensor: which of the head's noise inputs it is for.
+    public func fill(_ buffer: inout [Float], image: [Float] = [], tensor: Int = 0) throws {
+        try buffer.withUnsafeMutableBufferPointer { try fill($0, image: image, tensor: tensor) }
     }
 
     /// Replaces every value of `buffer`, e.g. the memory of a model's input, by fresh noise.
     ///
     /// - Throws: `EntropyError` where the system's generator fails; the buffer is as it was.
-    public func fill(_ buffer: UnsafeMutableBufferPointer<Float>) throws {
+    public func fill(_ buffer: UnsafeMutableBufferPointer<Float>, image: [Float] = [], tensor: Int = 0) throws {
         // the block counter would repeat after 2^35 words
         precondition(buffer.count < 1 << 32, "one request of noise has at most 2^32 values")
-        var bits = Keystream(key: try newKey(), memory: keystream)
+        var bits = Keystream(key: try keys.key(image), tensor: UInt32(tensor), memory: keystream)
         defer { keystream.update(repeating: 0, count: Keystream.words) }
         let ziggurat = Ziggurat.shared
         for index in buffer.indices { buffer[index] = Float(ziggurat.normal(&bits)) }
@@ -50,8 +48,8 @@ struct Keystream: BitSource {
     private let memory: UnsafeMutablePointer<UInt32>
     private var used = words
 
-    init(key: SIMD8<UInt32>, memory: UnsafeMutablePointer<UInt32>) {
-        stream = ChaCha20(key: key)
+    init(key: SIMD8<UInt32>, tensor: UInt32 = 0, memory: UnsafeMutablePointer<UInt32>) {
+        stream = ChaCha20(key: key, nonce: [tensor, 0, 0])
         self.memory = memory
     }
 

@@ -52,9 +52,10 @@ public struct RecordedHead: ParityHead {
         }
         (target, precision) = (try said("target"), try said("precision"))
         (backend, runtime) = (try said("backend"), try said("runtime"))
-        let size = try manifest.split.smashed.itemCount()
+        let smashed = try manifest.smashed()
+        let size = try smashed.itemCount()
         guard let tensor = content.tensors["smashed"], let floats = tensor.floats, let count = tensor.shape.first,
-            tensor.shape.dropFirst() == manifest.split.smashed.shape.dropFirst()
+            tensor.shape.dropFirst() == smashed.shape.dropFirst()
         else {
             throw BundleError("\(url.lastPathComponent) holds no smashed features of this bundle's shape; run its head on the goldens.")
         }

@@ -29,10 +29,23 @@ final class HTTPTransport: NSObject, URLSessionDataDelegate, @unchecked Sendable
         let maximumBytes: Int
         var body = Data()
         var failure: Failure?
+        var isCancelled = false
     }
 
+    private let authority: OwnAuthority?
     private let lock = NSLock()
+    private var hasDistrusted = false
     private var exchanges: [Int: Exchange] = [:]
+
+    /// - Throws: `TailError` where this system cannot be told whom to trust.
+    init(authority: OwnAuthority? = nil) throws {
+        #if !canImport(Security)
+            if authority != nil {
+                throw TailError.unreachable("a certificate authority of your own can be trusted on Apple's systems only")
+            }
+        #endif
+        self.authority = authority
+    }
 
     /// A session that this object serves; it keeps the object alive until it is invalidated.
     func makeSession() -> URLSession {
@@ -59,6 +72,7 @@ final class HTTPTransport: NSObject, URLSessionDataDelegate, @unchecked Sendable
                 task.resume()
             }
         } onCancel: {
+            lock.withLock { exchanges[task.taskIdentifier]?.isCancelled = true }
             task.cancel()
         }
     }
@@ -83,10 +97,33 @@ final class HTTPTransport: NSObject, URLSessionDataDelegate, @unchecked Sendable
         completionHandler(nil)
     }
 
+    #if canImport(Security)
+        func urlSession(
+            _ session: URLSession, didReceive challenge: URLAuthenticationChallenge,
+            completionHandler: @escaping @Sendable (URLSession.AuthChallengeDisposition, URLCredential?) -> Void
+        ) {
+            // only a challenge about the server's certificate carries a chain
+            guard let authority, let trust = challenge.protectionSpace.serverTrust else {
+                return completionHandler(.performDefaultHandling, nil)
+            }
+            if authority.trusts(trust) {
+                completionHandler(.useCredential, URLCredential(trust: trust))
+            } else {
+                lock.withLock { hasDistrusted = true }
+                completionHandler(.cancelAuthenticationChallenge, nil)
+            }
+        }
+    #endif
+
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
         guard let exchange = lock.withLock({ exchanges.removeValue(forKey: task.taskIdentifier) }) else { return }
         if let failure = exchange.failure {
             exchange.continuation.resume(throwing: failure)
+        } else if let error = error as? URLError, error.code == .cancelled, !exchange.isCancelled,
+            lock.withLock({ hasDistrusted })
+        {
+            // how the system names a chain that was refused above
+            exchange.continuation.resume(throwing: Failure.broken("its certificate is not of the authority in tail_ca.pem"))
         } else if let error = error as? URLError, error.code == .cancelled {
             exchange.continuation.resume(throwing: CancellationError())
         } else if let error = error as? URLError, error.code == .timedOut {

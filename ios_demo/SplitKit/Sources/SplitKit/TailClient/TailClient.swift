@@ -5,11 +5,17 @@ import Foundation
 #endif
 
 /// Sends smashed features to the cloud's half and gets logits back.
+///
+/// Keep it: it holds its connections open, and the first request over a new one pays for setting it up.
 public final class TailClient: Sendable {
     /// Where the tail is and how patient to be.
     public struct Options: Sendable {
-        /// Sent as `Authorization: Bearer`, over https or to this machine only.
+        /// Sent as `Authorization: Bearer`. Keep it in memory or in the Keychain.
         public var token: String?
+        /// Private hosts that may be spoken to over http; see `TailAddress`.
+        public var cleartextHosts: Set<String>
+        /// For a tail behind a certificate authority of your own; then that one alone is trusted. On Apple's systems only.
+        public var authority: OwnAuthority?
         /// Longest wait for one attempt, seconds.
         public var timeout: Double
         /// Attempts in all where the tail says that it is busy (503); nothing else is tried again.
@@ -20,9 +26,12 @@ public final class TailClient: Sendable {
         public var longestWait: Double
 
         public init(
-            token: String? = nil, timeout: Double = 15, attempts: Int = 4, backOff: Double = 0.2, longestWait: Double = 5
+            token: String? = nil, cleartextHosts: Set<String> = [], authority: OwnAuthority? = nil, timeout: Double = 15,
+            attempts: Int = 4, backOff: Double = 0.2, longestWait: Double = 5
         ) {
             self.token = token
+            self.cleartextHosts = cleartextHosts
+            self.authority = authority
             self.timeout = timeout
             self.attempts = max(1, attempts)
             self.backOff = backOff
@@ -45,7 +54,13 @@ public final class TailClient: Sendable {
 
     private static let maximumAnswer = 4 << 20
 
-    public let encoding: SmashedEncoding
+    /// How features cross.
+    enum Encoding: Sendable {
+        case plain(SmashedEncoding)
+        case coded(CodedEncoding)
+    }
+
+    let encoding: Encoding
     private let base: URL
     private let route: String
     private let bundleID: String
@@ -56,34 +71,39 @@ public final class TailClient: Sendable {
     /// - Parameters:
     ///   - url: the server, e.g. `https://tail.example.org`.
     ///   - manifest: the bundle that the head is of; says the tail's name and what it takes.
-    ///   - dtype: how the features cross.
-    /// - Throws: `BundleError` where the bundle has no tail or none for that encoding, `TailError.insecureToken`.
+    ///   - dtype: how the features cross; nil for the fewest bytes that the tail takes, entropy-coded where it has a waist.
+    /// - Throws: `BundleError` where the bundle has no tail or none for that encoding, `TailError.insecure`.
     public init(
-        url: URL, manifest: Manifest, dtype: Manifest.TensorSpec.DType = .float32, options: Options = Options()
+        url: URL, manifest: Manifest, dtype: Manifest.TensorSpec.DType? = nil, options: Options = Options()
     ) throws {
         guard let tail = manifest.tail else {
             throw BundleError("This bundle has no tail yet; add it with: pripro package BUNDLE")
         }
-        guard tail.wireVersion == 1 else {
-            throw BundleError("The tail speaks wire version \(tail.wireVersion), this app 1; update the app.")
+        guard tail.wireVersion <= 2 else {
+            throw BundleError("The tail speaks wire version \(tail.wireVersion), this app 2; update the app.")
         }
         guard BundlePath.isInside(String(tail.route.drop { $0 == "/" })) else {
             throw BundleError("The tail's route \(tail.route) is no path; make the bundle anew.")
         }
-        guard let spec = tail.inputs.first(where: { $0.dtype == dtype }) else {
-            let known = tail.inputs.map(\.dtype.rawValue).joined(separator: ", ")
-            throw BundleError("The tail takes \(known), not \(dtype.rawValue); choose one of these.")
+        if let dtype {
+            guard let spec = tail.inputs.first(where: { $0.dtype == dtype }) else {
+                let known = tail.inputs.map(\.dtype.rawValue).joined(separator: ", ")
+                throw BundleError("The tail takes \(known), not \(dtype.rawValue); choose one of these.")
+            }
+            encoding = .plain(try SmashedEncoding(spec))
+        } else if let coding = tail.coding {
+            encoding = .coded(try CodedEncoding(manifest.smashed(), coding: coding))
+        } else {
+            let spec = [.uint8, .float16, .float32].lazy.compactMap { name in tail.inputs.first { $0.dtype == name } }.first
+            guard let spec else { throw BundleError("The tail takes no encoding that this app speaks; make the bundle anew.") }
+            encoding = .plain(try SmashedEncoding(spec))
         }
-        guard let scheme = url.scheme?.lowercased(), scheme == "http" || scheme == "https", let host = url.host else {
-            throw TailError.unreachable("\(url) is no http or https address")
-        }
-        if options.token != nil, scheme == "http", !Self.isThisMachine(host) { throw TailError.insecureToken(host: host) }
-        encoding = try SmashedEncoding(spec)
+        try TailAddress.check(url, cleartextHosts: options.cleartextHosts)
         base = url
         route = tail.route
         bundleID = manifest.bundleID
         self.options = options
-        transport = HTTPTransport()
+        transport = try HTTPTransport(authority: options.authority)
         session = transport.makeSession()
     }
 
@@ -91,16 +111,20 @@ public final class TailClient: Sendable {
         session.invalidateAndCancel()
     }
 
-    private static func isThisMachine(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.")
-    }
-
     /// Sends features [n,C,h,w], flat, and waits for logits [n,K].
     ///
     /// - Throws: `WireError` for features that do not fit, `TailError`, or `CancellationError`.
     public func logits(for smashed: [Float]) async throws -> Answer {
-        let rows = try encoding.shape(ofCount: smashed.count)[0]
-        let infer = try InferRequest(smashed: smashed, encoding: encoding, bundleID: bundleID)
+        let rows: Int
+        let infer: InferRequest
+        switch encoding {
+        case .plain(let plain):
+            rows = try plain.shape(ofCount: smashed.count)[0]
+            infer = try InferRequest(smashed: smashed, encoding: plain, bundleID: bundleID)
+        case .coded(let coded):
+            rows = try coded.items(ofCount: smashed.count)
+            infer = try InferRequest(smashed: smashed, encoding: coded, bundleID: bundleID)
+        }
         var request = URLRequest(url: base.appendingPathComponent(route))
         request.httpMethod = "POST"
         request.httpBody = infer.body

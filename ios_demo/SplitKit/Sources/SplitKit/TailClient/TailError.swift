@@ -16,8 +16,8 @@ public enum TailError: Error, LocalizedError, Equatable {
     case refused(status: Int, String)
     /// 200 with something that is no answer.
     case badAnswer(String)
-    /// The token would cross the network readable.
-    case insecureToken(host: String)
+    /// Features, and the token, would cross the network readable.
+    case insecure(host: String)
 
     public var errorDescription: String? {
         switch self {
@@ -35,8 +35,8 @@ public enum TailError: Error, LocalizedError, Equatable {
             "The tail refused the request (\(status)): \(sentence)"
         case .badAnswer(let why):
             "The tail answered something else than logits: \(why)"
-        case .insecureToken(let host):
-            "The token would go to \(host) unencrypted; use an https address."
+        case .insecure(let host):
+            "Features go to \(host) encrypted or not at all; use an https address, or http for this device itself."
         }
     }
 }

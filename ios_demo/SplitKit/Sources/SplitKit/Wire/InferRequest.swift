@@ -34,12 +34,33 @@ public struct InferRequest: Sendable, Equatable {
             payload: Data(codes), shape: encoding.shape(ofCount: codes.count), encoding: encoding, bundleID: bundleID)
     }
 
+    /// A request with entropy-coded float features.
+    ///
+    /// - Throws: `WireError` for features that do not fit the encoding.
+    public init(smashed: [Float], encoding: CodedEncoding, bundleID: String?) throws {
+        try self.init(codes: encoding.codes(smashed), encoding: encoding, bundleID: bundleID)
+    }
+
+    /// A request with codes that the head itself made, entropy-coded.
+    ///
+    /// - Throws: `WireError` for codes that do not fit the encoding.
+    public init(codes: [UInt8], encoding: CodedEncoding, bundleID: String?) throws {
+        let payload = try encoding.payload(codes)
+        try self.init(
+            payload: payload, name: encoding.spec.name, datatype: "BYTES", shape: [encoding.items(ofCount: codes.count)],
+            parameters: ["table_id": encoding.coding.tableID.json, "binary_data_size": payload.count.json], bundleID: bundleID)
+    }
+
     private init(payload: Data, shape: [Int], encoding: SmashedEncoding, bundleID: String?) throws {
-        let input: JSON = [
-            "name": encoding.spec.name.json, "datatype": encoding.datatype.json,
-            "shape": shape.json,
-            "parameters": ["binary_data_size": payload.count.json],
-        ]
+        try self.init(
+            payload: payload, name: encoding.spec.name, datatype: encoding.datatype, shape: shape,
+            parameters: ["binary_data_size": payload.count.json], bundleID: bundleID)
+    }
+
+    private init(
+        payload: Data, name: String, datatype: String, shape: [Int], parameters: JSON, bundleID: String?
+    ) throws {
+        let input: JSON = ["name": name.json, "datatype": datatype.json, "shape": shape.json, "parameters": parameters]
         var members: [JSON.Member] = []
         if let bundleID { members.append(.init("parameters", ["bundle_id": bundleID.json])) }
         members.append(.init("inputs", .array([input])))

@@ -1,6 +1,8 @@
 import Foundation
 import XCTest
 
+@testable import SplitKit
+
 /// tests/contract of this repository, which Python, Kotlin and Swift read alike.
 enum Contract {
     static let folder = URL(fileURLWithPath: #filePath)
@@ -13,6 +15,16 @@ enum Contract {
         var mentions: [String] { raw["mentions"] as? [String] ?? [] }
         var bundleID: String? { raw["bundle_id"] as? String }
         func data() throws -> Data { try Data(contentsOf: Contract.folder.appendingPathComponent(file)) }
+    }
+
+    /// A record of the schema inside a fixture.
+    static func record<R: Record>(_ raw: Any) throws -> R {
+        try Fields.read(JSONParser.parse(JSONSerialization.data(withJSONObject: raw)))
+    }
+
+    /// A whole file of the contract.
+    static func object(_ file: String) throws -> [String: Any] {
+        try JSONSerialization.jsonObject(with: Data(contentsOf: folder.appendingPathComponent(file))) as! [String: Any]
     }
 
     /// All entries of one kind; at least one, or the test that asks is about nothing.
