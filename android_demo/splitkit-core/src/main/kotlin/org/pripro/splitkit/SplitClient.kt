@@ -2,17 +2,19 @@ package org.pripro.splitkit
 
 import org.pripro.splitkit.bundle.Bundle
 import org.pripro.splitkit.bundle.Head
-import org.pripro.splitkit.bundle.TensorSpec
 import org.pripro.splitkit.head.HeadFiles
 import org.pripro.splitkit.head.HeadOptions
 import org.pripro.splitkit.head.HeadRunner
 import org.pripro.splitkit.head.Runtimes
+import org.pripro.splitkit.noise.DeviceSecret
 import org.pripro.splitkit.noise.EpsSource
 import org.pripro.splitkit.photo.Photo
 import org.pripro.splitkit.photo.Preprocessor
 import org.pripro.splitkit.tail.Answer
+import org.pripro.splitkit.tail.CodedEncoding
 import org.pripro.splitkit.tail.Patience
 import org.pripro.splitkit.tail.TailAddress
+import org.pripro.splitkit.tail.TailAnswer
 import org.pripro.splitkit.tail.TailClient
 import org.pripro.splitkit.tail.Wire
 import java.io.Closeable
@@ -23,7 +25,9 @@ import javax.net.ssl.SSLSocketFactory
  * What an app may choose; everything has a default that works.
  *
  * @param head a head's title or the beginning of it, such as "executorch fp32"; null takes the preferred runtime's first.
- * @param encoding how features cross: float32, float16 or uint8; another one that the tail takes where it does not take this.
+ * @param encoding how features cross: coded (the fewest bytes; of a bundle with a waist), uint8, float16 or float32. Null takes
+ *   the first of these that the tail takes.
+ * @param secret what memoised noise is drawn with; the Keystore's on Android.
  * @param token bearer token; keep it in memory or in the Keystore.
  * @param cleartextHosts private hosts that may be spoken to over http; see [TailAddress].
  * @param trust for a tail behind a certificate authority of your own; see [org.pripro.splitkit.tail.OwnAuthority].
@@ -31,15 +35,16 @@ import javax.net.ssl.SSLSocketFactory
 public class SplitOptions(
     public val head: String? = null,
     public val headOptions: HeadOptions = HeadOptions(),
-    public val encoding: String = "uint8",
+    public val encoding: String? = null,
     public val token: String? = null,
     public val cleartextHosts: Set<String> = emptySet(),
     public val trust: SSLSocketFactory? = null,
     public val patience: Patience = Patience(),
+    public val secret: DeviceSecret? = null,
 )
 
-/** What leaves the phone of one photo: features [c,h,w] under noise that was drawn for them alone. */
-public class Protected(public val smashed: FloatArray, public val head: Head, public val headMs: Double, public val bytes: Int)
+/** What leaves the phone of one photo: features [c,h,w] under noise. */
+public class Protected(public val smashed: FloatArray, public val head: Head, public val headMs: Double)
 
 /** The tail's answer to one photo. [tailMs] is the tail's own share of [roundTripMs], null where it does not tell. */
 public class Classified(
@@ -52,7 +57,7 @@ public class Classified(
 )
 
 /**
- * A split network as one thing: photo -> head with fresh noise, here -> features -> tail -> answer.
+ * A split network as one thing: photo -> head with noise, here -> features -> tail -> answer.
  *
  * Blocking, so call it off the main thread; calls from several threads wait for one another. The head is opened with the first
  * photo and stays open until [close].
@@ -70,7 +75,7 @@ public class SplitClient(
 ) : Closeable {
     private val files = HeadFiles(bundle, folder)
     private val preprocessor = Preprocessor(bundle.manifest.preprocess)
-    private val noise = bundle.manifest.protection?.eps?.let { EpsSource(it.values) }
+    private val noise = EpsSource.of(bundle, options.secret)
     private val tail: TailClient? = tailUrl?.let(::client)
     private var opened: HeadRunner? = null
 
@@ -101,12 +106,12 @@ public class SplitClient(
         val runner = opened ?: runtimes.of(head).open(head, files.install(head), options.headOptions).also { opened = it }
         val start = System.nanoTime()
         val smashed = try {
-            runner.run(image, noise?.draw())
+            runner.run(image, noise?.draw(image))
         } finally {
             noise?.forget()
         }
         val headMs = (System.nanoTime() - start) / 1e6
-        return Protected(smashed, head, headMs, bytes = encoding().let { it.values * BYTES.getValue(it.dtype) })
+        return Protected(smashed, head, headMs)
     }
 
     /**
@@ -116,7 +121,7 @@ public class SplitClient(
      */
     public fun ask(features: Protected): Classified {
         val client = tail ?: throw SplitKitException("No tail is set; give its address to get an answer.")
-        val answer = client.infer(features.smashed, encoding())
+        val answer = send(client, features.smashed)
         val top = Answer.top(answer.logits, bundle.manifest.labels, TOP)
         return Classified(top, answer.logits, features.headMs, answer.roundTripMs, answer.tailMs, answer.bytesSent)
     }
@@ -129,22 +134,25 @@ public class SplitClient(
 
     private fun client(url: String): TailClient {
         val tail = bundle.tail
-        if (tail.wireVersion != Wire.VERSION) {
+        if (tail.wireVersion > Wire.VERSION) {
             throw BundleRefused("The tail speaks wire version ${tail.wireVersion}, this app ${Wire.VERSION}; use the app of that pripro.")
         }
         val address = TailAddress.resolve(url, tail.route, options.cleartextHosts)
         return TailClient(address, bundle.manifest.bundleId, options.token, options.trust, options.patience)
     }
 
-    /** How features cross: the chosen encoding if the tail takes it, else the first that this app speaks. */
-    private fun encoding(): TensorSpec {
+    private val coded: CodedEncoding? by lazy { bundle.tail.coding?.let { CodedEncoding(bundle.manifest.split.smashed, it) } }
+
+    private fun send(client: TailClient, smashed: FloatArray): TailAnswer {
         val offered = bundle.tail.inputs.filter(Wire::speaks)
-        return offered.firstOrNull { it.dtype == options.encoding } ?: offered.firstOrNull()
-            ?: throw BundleRefused("The tail takes no encoding that this app speaks; make the bundle anew.")
+        val wanted = options.encoding
+        if (wanted == null || wanted == "coded") coded?.let { return client.infer(smashed, it) }
+        val spec = offered.firstOrNull { it.dtype == wanted } ?: ENCODINGS.firstNotNullOfOrNull { name -> offered.firstOrNull { it.dtype == name } }
+        return client.infer(smashed, spec ?: throw BundleRefused("The tail takes no encoding that this app speaks; make the bundle anew."))
     }
 
     private companion object {
         const val TOP = 5
-        val BYTES = mapOf("uint8" to 1, "float16" to 2, "float32" to 4)
+        val ENCODINGS = listOf("uint8", "float16", "float32")
     }
 }

@@ -1,5 +1,6 @@
 package org.pripro.splitkit
 
+import org.pripro.splitkit.bundle.Coding
 import org.pripro.splitkit.bundle.Json
 import org.pripro.splitkit.bundle.JsonNumber
 import java.io.File
@@ -24,6 +25,24 @@ object Contract {
     fun of(kind: String): List<Entry> = entries.filter { it.kind == kind }.also { check(it.isNotEmpty()) { "no fixture of kind $kind" } }
 
     fun parse(file: String): Any? = Json.parse(File(folder, file).readBytes())
+
+    fun ints(raw: Any?): List<Int> = (raw as List<*>).map { it.number().toInt() }
+
+    fun hex(raw: Any?): ByteArray = (raw as String).chunked(2).map { it.toInt(16).toByte() }.toByteArray()
+
+    fun coding(raw: Any?): Coding {
+        val of = raw as Map<*, *>
+        return Coding(
+            coder = of["coder"] as String,
+            tableId = of["table_id"] as String,
+            precisionBits = of["precision_bits"].number().toInt(),
+            levels = ints(of["levels"]),
+            scale = (of["scale"] as List<*>).map { it.number() },
+            zeroPoint = ints(of["zero_point"]),
+            tables = (of["tables"] as List<*>).map(::ints),
+            padBytes = of["pad_bytes"]?.number()?.toInt(),
+        )
+    }
 
     fun rows(file: String): List<Map<*, *>> = (parse(file) as List<*>).map { it as Map<*, *> }
 }

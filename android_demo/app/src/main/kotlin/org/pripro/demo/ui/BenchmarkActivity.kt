@@ -47,7 +47,7 @@ class BenchmarkActivity : ScreenActivity<BenchResult>(R.layout.benchmark, R.id.t
             this.progress = progress?.round ?: 0
         }
         find<TextView>(R.id.figures).text = when {
-            progress != null -> state.value.soFar?.run { getString(R.string.live, progress.name, n, p50, p90, p99) }
+            progress != null -> state.value.soFar?.run { getString(R.string.live_figures, progress.name, n, p50, p90, p99) }
             state.value?.summary != null -> state.value.summary + "\n\n" + state.value.file
             state.running -> getString(R.string.head_loads)
             else -> getString(R.string.bench_hint)

@@ -1,29 +1,36 @@
 package org.pripro.demo.ui
 
+import android.Manifest
 import android.app.AlertDialog
 import android.content.ActivityNotFoundException
 import android.content.ClipData
 import android.content.Intent
+import android.content.pm.PackageManager
 import android.net.Uri
 import android.os.Build
 import android.os.Bundle
 import android.provider.MediaStore
+import android.widget.ArrayAdapter
 import android.widget.Button
 import android.widget.EditText
 import android.widget.ImageView
+import android.widget.Spinner
 import android.widget.TextView
 import android.widget.Toast
 import org.pripro.demo.R
+import org.pripro.splitkit.SplitKitException
 import org.pripro.splitkit.android.PhotoReader
+import org.pripro.splitkit.head.Accelerator
 
-/** Photo, what leaves the phone beside it, and the answer. Asks for no permission: the camera app takes the photo. */
+/** Photo, what leaves the phone beside it, and the answer. The camera app takes the photo. */
 class ClassifyActivity : ScreenActivity<Shown>(R.layout.classify, R.id.tab_classify) {
     override val job get() = app.classify
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
-        find<Button>(R.id.camera).setOnClickListener { ask(cameraIntent(), CAMERA) }
+        find<Button>(R.id.camera).setOnClickListener { askForCamera() }
         find<Button>(R.id.gallery).setOnClickListener { ask(galleryIntent(), GALLERY) }
+        find<Button>(R.id.live).setOnClickListener { startActivity(Intent(this, LiveActivity::class.java)) }
         find<Button>(R.id.tail_settings).setOnClickListener { editTail() }
     }
 
@@ -51,14 +58,14 @@ class ClassifyActivity : ScreenActivity<Shown>(R.layout.classify, R.id.tab_class
 
     private fun timing(shown: Shown): String {
         val features = shown.features ?: return getString(R.string.head_runs)
-        val head = getString(R.string.head_ms, features.headMs, features.bytes / 1000.0)
+        val head = getString(R.string.head_ms, features.headMs)
         val waiting = if (app.settings.url.isEmpty()) R.string.no_tail else R.string.tail_asked
         val answer = shown.answer ?: return head + "\n" + getString(waiting)
         val tail = answer.tailMs
         val rest = if (tail == null) {
-            getString(R.string.round_trip_ms, answer.roundTripMs)
+            getString(R.string.round_trip_ms, answer.roundTripMs, answer.bytesSent / 1000.0)
         } else {
-            getString(R.string.network_tail_ms, answer.roundTripMs - tail, tail)
+            getString(R.string.network_tail_ms, answer.roundTripMs - tail, tail, answer.bytesSent / 1000.0)
         }
         return head + "\n" + rest
     }
@@ -77,6 +84,23 @@ class ClassifyActivity : ScreenActivity<Shown>(R.layout.classify, R.id.tab_class
             .apply { clipData = ClipData.newRawUri("photo", target) }
     }
 
+    /** An app that declares the CAMERA permission, as this one does for Live, needs it granted to call the camera app, too. */
+    private fun askForCamera() {
+        if (checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED) {
+            ask(cameraIntent(), CAMERA)
+        } else {
+            requestPermissions(arrayOf(Manifest.permission.CAMERA), CAMERA)
+        }
+    }
+
+    override fun onRequestPermissionsResult(request: Int, permissions: Array<String>, results: IntArray) {
+        if (results.firstOrNull() == PackageManager.PERMISSION_GRANTED) {
+            ask(cameraIntent(), CAMERA)
+        } else {
+            Toast.makeText(this, R.string.not_allowed, Toast.LENGTH_LONG).show()
+        }
+    }
+
     private fun ask(intent: Intent, request: Int) {
         try {
             startActivityForResult(intent, request)
@@ -91,13 +115,30 @@ class ClassifyActivity : ScreenActivity<Shown>(R.layout.classify, R.id.tab_class
         val form = layoutInflater.inflate(R.layout.tail_settings, null)
         val url = form.findViewById<EditText>(R.id.url).apply { setText(app.settings.url) }
         val token = form.findViewById<EditText>(R.id.token).apply { setText(app.settings.token) }
+        val titles = titles()
+        val head = form.findViewById<Spinner>(R.id.head).apply {
+            adapter = ArrayAdapter(this@ClassifyActivity, android.R.layout.simple_spinner_dropdown_item, titles)
+            setSelection(maxOf(titles.indexOf(app.settings.head), 0))
+        }
         AlertDialog.Builder(this).setTitle(R.string.tail).setView(form)
             .setPositiveButton(android.R.string.ok) { _, _ ->
                 app.settings.url = url.text.toString()
                 app.settings.token = token.text.toString()
+                (head.selectedItem as String?)?.takeIf { it != app.settings.head }?.let {
+                    app.settings.head = it
+                    // an accelerator is chosen for a head: its goldens have passed there, not another's
+                    app.settings.accelerator = Accelerator.CPU
+                }
             }
             .setNegativeButton(android.R.string.cancel, null)
             .show()
+    }
+
+    /** Reading the manifest takes milliseconds; a bundle that does not fit is reported when a photo is chosen. */
+    private fun titles(): List<String> = try {
+        app.session.heads.map { it.title }
+    } catch (_: SplitKitException) {
+        emptyList()
     }
 
     private companion object {

@@ -7,6 +7,7 @@ import org.pripro.splitkit.android.Phone
 import org.pripro.splitkit.bench.BenchProgress
 import org.pripro.splitkit.bench.Statistics
 import org.pripro.splitkit.parity.ReplayedRow
+import org.pripro.splitkit.parity.Trial
 import java.io.File
 import java.util.concurrent.Executors
 
@@ -33,5 +34,5 @@ class BenchResult(val progress: BenchProgress? = null, val summary: String? = nu
     val soFar: Statistics? = progress?.soFar
 }
 
-/** What the Parity screen shows: rows so far, then the report's file. */
-class ParityResult(val rows: List<ReplayedRow>, val file: File?)
+/** What the Parity screen shows: rows so far, then the report's file; or what became of the accelerators. */
+class ParityResult(val rows: List<ReplayedRow>, val file: File?, val trials: List<Trial>? = null)

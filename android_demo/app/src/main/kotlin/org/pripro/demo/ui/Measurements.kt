@@ -6,6 +6,7 @@ import org.pripro.splitkit.bench.LatencyReport
 import org.pripro.splitkit.bench.RowSource
 import org.pripro.splitkit.bundle.Head
 import org.pripro.splitkit.head.HeadOptions
+import org.pripro.splitkit.parity.AcceleratorTrial
 import org.pripro.splitkit.parity.Replay
 import org.pripro.splitkit.parity.ReplayedRow
 
@@ -14,7 +15,7 @@ object Measurements {
     /** Times heads and writes the report as [name]. */
     fun Job<BenchResult>.benchmark(screen: String, app: DemoApp, name: String, request: () -> BenchRequest) = start(screen) {
         val session = app.session
-        val bench = HeadBenchmark(session.bundle, app.phone, session.runtimes, session.files::install)
+        val bench = HeadBenchmark(session.bundle, app.phone, session.runtimes, session.files::install, session.noise())
         val report = bench.run(request(), { tick { BenchResult(it) } }, ::cancelled)
         BenchResult(summary = summary(report), file = app.reports.write(name, report.write()))
     }
@@ -39,6 +40,15 @@ object Measurements {
             tick { ParityResult(rows.toList(), null) }
         }, ::cancelled)
         ParityResult(rows, app.reports.write(name, report.write()))
+    }
+
+    /** Replays the golden photos on each accelerator of the runtime that opens the chosen head. */
+    fun Job<ParityResult>.accelerators(screen: String, app: DemoApp) = start(screen) {
+        val session = app.session
+        val head = session.chosenHead()
+        show(ParityResult(emptyList(), null, emptyList()))
+        val trial = AcceleratorTrial(session.bundle, session.runtimes.of(head), session.files::install)
+        ParityResult(emptyList(), null, trial.run(head, app.settings.threads, ::cancelled))
     }
 
     private fun summary(report: LatencyReport): String = report.rows.joinToString("\n") { row ->

@@ -5,12 +5,14 @@ import org.pripro.demo.R
 import org.pripro.splitkit.SplitClient
 import org.pripro.splitkit.SplitOptions
 import org.pripro.splitkit.android.AndroidBundle
+import org.pripro.splitkit.android.KeystoreSecret
 import org.pripro.splitkit.android.SplitClient
 import org.pripro.splitkit.bundle.Bundle
 import org.pripro.splitkit.bundle.Head
 import org.pripro.splitkit.head.HeadFiles
 import org.pripro.splitkit.head.HeadOptions
 import org.pripro.splitkit.head.Runtimes
+import org.pripro.splitkit.noise.EpsSource
 import org.pripro.splitkit.tail.TailAddress
 import org.pripro.splitkit.tail.TailClient
 
@@ -24,6 +26,14 @@ class Session(context: Context, private val settings: Settings) {
     val runtimes = Runtimes()
     val heads: List<Head> by lazy { runtimes.heads(bundle) }
     val files by lazy { HeadFiles(bundle, source.folder) }
+
+    private val secret = KeystoreSecret()
+
+    /** The noise of a benchmark: that of a photo. */
+    fun noise(): EpsSource? = EpsSource.of(bundle, secret)
+
+    /** The head that the settings name, or the preferred one. */
+    fun chosenHead(): Head = if (settings.head.isEmpty()) heads.first() else Runtimes.matching(heads, settings.head).first()
 
     private var opened: Pair<List<Any>, SplitClient>? = null
 
@@ -45,9 +55,10 @@ class Session(context: Context, private val settings: Settings) {
     private fun options() = SplitOptions(
         head = settings.head.ifEmpty { null },
         headOptions = HeadOptions(settings.threads, settings.accelerator),
-        encoding = settings.encoding,
+        encoding = settings.encoding.ifEmpty { null },
         token = settings.token.ifEmpty { null },
         cleartextHosts = cleartextHosts,
         trust = source.authority(),
+        secret = secret,
     )
 }

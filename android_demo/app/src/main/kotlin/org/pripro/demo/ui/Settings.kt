@@ -10,7 +10,7 @@ class Settings(context: Context) {
 
     var url: String by text("")
     var head: String by text("")
-    var encoding: String by text("uint8")
+    var encoding: String by text("")
     var threads: Int
         get() = store.getInt("threads", 2)
         set(value) = store.edit().putInt("threads", value).apply()

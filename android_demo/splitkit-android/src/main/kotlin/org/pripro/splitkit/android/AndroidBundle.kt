@@ -37,7 +37,7 @@ public class AndroidBundle(private val context: Context, private val assets: Str
 public fun SplitClient(
     bundle: AndroidBundle,
     tailUrl: String?,
-    options: SplitOptions = SplitOptions(trust = bundle.authority()),
+    options: SplitOptions = SplitOptions(trust = bundle.authority(), secret = KeystoreSecret()),
     runtimes: Runtimes = Runtimes(),
 ): SplitClient = SplitClient(bundle.bundle, tailUrl, bundle.folder, options, runtimes)
 

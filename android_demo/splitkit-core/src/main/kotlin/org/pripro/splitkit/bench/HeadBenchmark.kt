@@ -24,7 +24,7 @@ public interface PhoneState {
 }
 
 /**
- * Times heads on the first golden image with fresh noise in each run.
+ * Times heads on the first golden image, noise drawn in each run.
  *
  * Drawing the noise counts: no request goes out without it. Copying a head out of the app and hashing it does not: an app
  * does that once, and a load is what the runtime does with a file.
@@ -36,18 +36,18 @@ public class HeadBenchmark(
     private val phone: PhoneState,
     private val runtimes: Runtimes,
     private val install: (Head) -> File,
+    private val noise: EpsSource?,
 ) {
     /** @throws Cancelled when [cancelled] says so; all heads are closed then. */
     public fun run(request: BenchRequest, progress: (BenchProgress) -> Unit, cancelled: () -> Boolean): LatencyReport {
         val image = Safetensors.read("golden inputs", bundle.read(bundle.golden().inputs)).getValue("image").row(0)
-        val noise = bundle.manifest.protection?.eps?.let { EpsSource(it.values) }
         val runners = ArrayList<HeadRunner>()
         val subjects = request.heads.map { head ->
             lateinit var file: File
             Subject(head.title, prepare = { file = install(head) }) {
                 val runner = runtimes.of(head).open(head, file, request.options).also(runners::add)
                 val step = {
-                    runner.run(image, noise?.draw())
+                    runner.run(image, noise?.draw(image))
                     noise?.forget()
                     Unit
                 }

@@ -15,22 +15,57 @@ internal object BundleId {
     }
 
     private fun agreed(manifest: Manifest): String {
-        val protection = manifest.protection?.let {
-            "[${text(it.method)},${text(it.weights.sha256)},${it.eps?.let(::tensor) ?: "null"},${tensor(it.wireUint8)}]"
+        val protection = manifest.protection?.let { of ->
+            listOf(
+                text(of.method), text(of.weights.sha256), of.eps.joined(::tensor), text(of.train), text(of.noise),
+                of.wireUint8.joined(::tensor), of.waist?.let(::waist) ?: "null",
+            ).joinToString(",", "[", "]")
         }
-        return "[${Manifest.SCHEMA_VERSION},${text(manifest.model.program.sha256)},${text(manifest.split.cut)}," +
-            "${preprocess(manifest.preprocess)},${manifest.labels.joinToString(",", "[", "]", transform = ::text)},${protection ?: "null"}]"
+        return listOf(
+            "${Manifest.SCHEMA_VERSION}", text(manifest.model.program.sha256), text(manifest.split.cut), preprocess(manifest.preprocess),
+            manifest.labels.joined(::text), task(manifest.task), protection ?: "null",
+        ).joinToString(",", "[", "]")
     }
+
+    private fun <T> List<T>.joined(spell: (T) -> String) = joinToString(",", "[", "]", transform = spell)
 
     // keys sorted by name, as Python's sort_keys does
     private fun preprocess(of: Preprocess) =
-        "{\"channels\":${of.channels},\"height\":${of.height},\"interpolation\":${text(of.interpolation)}," +
-            "\"mean\":${doubles(of.mean)},\"resize\":${text(of.resize)},\"std\":${doubles(of.std)},\"width\":${of.width}}"
+        "{\"antialias\":${of.antialias},\"channels\":${of.channels},\"height\":${of.height},\"interpolation\":${text(of.interpolation)}," +
+            "\"mean\":${doubles(of.mean)},\"order\":${text(of.order)},\"resize\":${text(of.resize)}," +
+            "\"shorter_side\":${of.shorterSide},\"std\":${doubles(of.std)},\"value_range\":${of.valueRange},\"width\":${of.width}}"
+
+    private fun task(of: Task): String {
+        val settings = of.settings.toSortedMap(BY_CODE_POINT).entries.joinToString(",", "{", "}") { "${text(it.key)}:${repr(it.value)}" }
+        return "{\"guessed\":${of.guessed},\"metric\":${text(of.metric)},\"name\":${text(of.name)},\"settings\":$settings}"
+    }
 
     private fun tensor(of: TensorSpec) =
-        "{\"dtype\":${text(of.dtype)},\"layout\":${text(of.layout)},\"name\":${text(of.name)}," +
-            "\"scale\":${of.scale?.let(::doubles) ?: "null"},\"shape\":${ints(of.shape)}," +
+        "{\"dtype\":${text(of.dtype)},\"grid\":${of.grid?.let(::ints) ?: "null"},\"layout\":${text(of.layout)},\"name\":${text(of.name)}," +
+            "\"prefix_tokens\":${of.prefixTokens},\"scale\":${of.scale?.let(::doubles) ?: "null"},\"shape\":${ints(of.shape)}," +
             "\"zero_point\":${of.zeroPoint?.let(::ints) ?: "null"}}"
+
+    private fun waist(of: Waist) =
+        "{\"coding\":${coding(of.coding)},\"decoder_macs\":${of.decoderMacs},\"decoder_parameters\":${of.decoderParameters}," +
+            "\"encoder_macs\":${of.encoderMacs},\"shape\":${ints(of.shape)}}"
+
+    private fun coding(of: Coding) =
+        "{\"coder\":${text(of.coder)},\"levels\":${ints(of.levels)},\"pad_bytes\":${of.padBytes},\"precision_bits\":${of.precisionBits}," +
+            "\"scale\":${doubles(of.scale)},\"table_id\":${text(of.tableId)},\"tables\":${tables(of.tables)},\"zero_point\":${ints(of.zeroPoint)}}"
+
+    /** A coding's tables as canonical JSON: what its table_id hashes. */
+    internal fun tables(tables: List<List<Int>>): String = tables.joined(::ints)
+
+    /** Java compares UTF-16 units, Python code points; they differ beyond U+FFFF. */
+    private val BY_CODE_POINT = Comparator<String> { a, b ->
+        val (left, right) = a.codePoints().toArray() to b.codePoints().toArray()
+        val at = left.indices.firstOrNull { it >= right.size || left[it] != right[it] }
+        when {
+            at == null -> left.size.compareTo(right.size)
+            at >= right.size -> 1
+            else -> left[at].compareTo(right[at])
+        }
+    }
 
     private fun ints(values: List<Int>) = values.joinToString(",", "[", "]")
 

@@ -71,6 +71,12 @@ internal class Fields private constructor(private val where: String, private val
 
     fun ints(key: String): List<Int> = list(key).map { whole(key, it) }
 
+    fun intLists(key: String): List<List<Int>> = list(key).map { inner ->
+        (inner as? List<*> ?: refuse(key, "must hold lists of whole numbers only")).map { whole(key, it) }
+    }
+
+    fun intOrRefuse(key: String, value: Long): Int = toInt(key, value)
+
     fun intsOrNull(key: String): List<Int>? = if (has(key)) listOrNull(key)?.map { whole(key, it) } else null
 
     /** An object whose keys are free, such as tools {name: version}. */

@@ -71,6 +71,14 @@ internal object Safetensors {
         return found
     }
 
+    /** The names of the golden rows, such as "photo"; empty in files that name none. The file must have been read before. */
+    fun rowNames(file: ByteArray): List<String> {
+        val length = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong(0)
+        val metadata = (Json.parse(file, 8, 8 + length.toInt()) as Map<*, *>)["__metadata__"] as? Map<*, *>
+        val rows = metadata?.get("rows") as? String ?: return emptyList()
+        return (Json.parse(rows) as? List<*>)?.mapNotNull { it as? String } ?: emptyList()
+    }
+
     private fun begin(entry: Any?): Long {
         val offsets = (entry as? Map<*, *>)?.get("data_offsets") as? List<*>
         return (offsets?.firstOrNull() as? JsonNumber)?.toLongOrNull() ?: -1

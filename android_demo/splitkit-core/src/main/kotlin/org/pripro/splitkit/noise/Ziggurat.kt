@@ -1,17 +1,16 @@
 package org.pripro.splitkit.noise
 
-import kotlin.math.exp
-import kotlin.math.ln
 import kotlin.math.sqrt
 
 /**
- * Uniform 64-bit words to standard normal numbers, exactly, tails included.
+ * Uniform 64-bit words to standard normal numbers, exactly, tails included; the same bits on every phone, in Python and in Swift
+ * (tests/contract/noise).
  *
  * Source: Marsaglia and Tsang, "The Ziggurat Method for Generating Random Variables", 2000, with separate bits for layer,
  * sign and position (Doornik, "An Improved Ziggurat Method", 2005): taking them from one another's bits, as the first
  * paper does, makes neighbouring numbers depend on each other.
  *
- * 256 layers of equal area V cover the density exp(-x^2 / 2), x >= 0; edge[i] is the right end of layer i. 98.8 % of the
+ * 256 layers of equal area V cover the density exp(-x^2 / 2), x >= 0; EDGE[i] is the right end of layer i. 98.8 % of the
  * words need one multiplication and one comparison.
  */
 internal class Ziggurat(private val words: KeyStream) {
@@ -34,33 +33,59 @@ internal class Ziggurat(private val words: KeyStream) {
     /** The part beyond the last edge, by Marsaglia's rejection from an exponential; it has no end. */
     internal fun tail(): Double {
         while (true) {
-            val x = -ln(words.unit()) / R
-            val y = -ln(words.unit())
-            if (2 * y > x * x) return R + x
+            val a = -ln(words.unit()) / R
+            val b = -ln(words.unit())
+            if (b + b > a * a) return R + a
         }
     }
 
     private fun underCurve(layer: Int, x: Double): Boolean {
-        val low = density(EDGE[layer])
-        val high = density(EDGE[layer + 1])
-        return low + words.unit() * (high - low) < density(x)
+        val y = DENSITY[layer] + words.unit() * (DENSITY[layer + 1] - DENSITY[layer])
+        return ln(y) < -0.5 * x * x
     }
 
     internal companion object {
         private const val LAYERS = 256
         private const val BITS = (1L shl 53).toDouble()
 
-        /** Where the tail begins, and the area of each layer, for 256 layers. */
-        const val R = 3.6541528853610088
-        private const val V = 0.00492867323399
+        /** Where the tail begins, the area of each layer, and the density at R, for 256 layers. */
+        const val R = 3.654152885361009
+        private const val V = 0.004928673233974656
+        private const val F = 0.0012602859304985975
 
-        private fun density(x: Double) = exp(-0.5 * x * x)
-
-        private val EDGE = DoubleArray(LAYERS + 1).also { edge ->
-            edge[0] = V / density(R) // the base layer, as wide as its area with the tail is
-            edge[1] = R
-            for (i in 2 until LAYERS) edge[i] = sqrt(-2 * ln(V / edge[i - 1] + density(edge[i - 1])))
+        /**
+         * The natural logarithm of 0 < x <= 1 by plain arithmetic: those of libraries differ in their last bit.
+         *
+         * Source: ln m = 2 artanh((m - 1) / (m + 1)), its series cut where the next term is below a double's last bit.
+         */
+        fun ln(x: Double): Double {
+            var exponent = Math.getExponent(x) + 1
+            var m = Math.scalb(x, -exponent)
+            if (m < 0.7071067811865475) {
+                m = 2 * m
+                exponent--
+            }
+            val s = (m - 1) / (m + 1)
+            val z = s * s
+            var p = 1.0 / 27.0
+            for (d in 25 downTo 1 step 2) p = p * z + 1.0 / d
+            return exponent * 0.6931471805599453 + (2.0 * s) * p
         }
+
+        val EDGE = DoubleArray(LAYERS + 1)
+        val DENSITY = DoubleArray(LAYERS + 1)
+
+        init {
+            EDGE[0] = V / F // the base layer, as wide as its area with the tail is
+            EDGE[1] = R
+            DENSITY[1] = F
+            for (i in 2 until LAYERS) {
+                DENSITY[i] = DENSITY[i - 1] + V / EDGE[i - 1]
+                EDGE[i] = sqrt(-2.0 * ln(DENSITY[i]))
+            }
+            DENSITY[LAYERS] = 1.0
+        }
+
         private val STEP = DoubleArray(LAYERS) { EDGE[it] / BITS }
         private val INSIDE = LongArray(LAYERS) { (EDGE[it + 1] / EDGE[it] * BITS).toLong() }
     }

@@ -4,15 +4,34 @@ import kotlin.math.abs
 import kotlin.math.max
 
 /**
- * Pillow's 8-bit bilinear resize: the bundle's goldens and its accuracy were made with it.
+ * Pillow's 8-bit resize: the bundle's goldens and its accuracy were made with it.
  *
  * Android's own scaler reads two neighbours whatever the scale, so a large photo aliases and the head sees another
- * picture. Source of the definition: Pillow, src/libImaging/Resample.c (triangle filter as wide as the scale, 22-bit
+ * picture. Source of the definition: Pillow, src/libImaging/Resample.c (a filter as wide as the scale, 22-bit
  * fixed point, first rows, then columns; some versions take the columns of tall photos first, which differs by one grey
  * level at most).
  */
 internal object PillowResize {
     private const val BITS = 22
+
+    enum class Filter(val support: Double) {
+        BILINEAR(1.0),
+        BICUBIC(2.0),
+        NEAREST(0.0),
+        ;
+
+        /** At a distance of [x] >= 0 steps. */
+        fun weight(x: Double): Double = when {
+            this == BILINEAR -> if (x < 1) 1 - x else 0.0
+            x < 1 -> ((A + 2) * x - (A + 3)) * x * x + 1
+            x < 2 -> (((x - 5) * x + 8) * x - 4) * A
+            else -> 0.0
+        }
+
+        private companion object {
+            const val A = -0.5
+        }
+    }
 
     /** Part of the photo to be read, in pixels; single precision as in Pillow. */
     class Box(val left: Float, val top: Float, val right: Float, val bottom: Float)
@@ -23,10 +42,11 @@ internal object PillowResize {
      *
      * @return one plane of [outHeight] rows of [outWidth] for each of [channels].
      */
-    fun resize(photo: Photo, channels: Int, outWidth: Int, outHeight: Int, box: Box): List<IntArray> {
+    fun resize(photo: Photo, channels: Int, outWidth: Int, outHeight: Int, box: Box, filter: Filter): List<IntArray> {
+        if (filter == Filter.NEAREST) return nearest(photo, channels, outWidth, outHeight, box)
         val horizontal = outWidth != photo.width || box.left != 0f || box.right != outWidth.toFloat()
         val vertical = outHeight != photo.height || box.top != 0f || box.bottom != outHeight.toFloat()
-        val across = if (horizontal) Weights(photo.width, box.left, box.right, outWidth) else null
+        val across = if (horizontal) Weights(photo.width, box.left, box.right, outWidth, filter) else null
         val narrow = List(channels) { ByteArray(outWidth * photo.height) }
         val pixels = IntArray(photo.width)
         val values = IntArray(photo.width)
@@ -37,7 +57,7 @@ internal object PillowResize {
                 row(values, across, narrow[channel], y * outWidth, outWidth)
             }
         }
-        val down = if (vertical) Weights(photo.height, box.top, box.bottom, outHeight) else null
+        val down = if (vertical) Weights(photo.height, box.top, box.bottom, outHeight, filter) else null
         return narrow.map { plane -> if (down == null) IntArray(plane.size) { plane[it].toInt() and 255 } else columns(plane, outWidth, outHeight, down) }
     }
 
@@ -69,24 +89,49 @@ internal object PillowResize {
     }
 
     /** For each output position: where its window begins, and the fixed-point weights of the window. */
-    private class Weights(size: Int, from: Float, to: Float, outSize: Int) {
+    private class Weights(size: Int, from: Float, to: Float, outSize: Int, filter: Filter) {
         val first = IntArray(outSize)
         val of: Array<IntArray>
 
         init {
             val scale = (to - from).toDouble() / outSize
-            val support = max(scale, 1.0)
+            val stretch = max(scale, 1.0)
+            val support = stretch * filter.support
             of = Array(outSize) { out ->
                 val center = from + (out + 0.5) * scale
                 val low = max((center - support + 0.5).toInt(), 0)
                 val high = minOf((center + support + 0.5).toInt(), size)
                 first[out] = low
-                val weights = DoubleArray(high - low) { triangle((it + low - center + 0.5) * (1 / support)) }
+                val weights = DoubleArray(high - low) { filter.weight(abs((it + low - center + 0.5) * (1 / stretch))) }
                 val sum = weights.sum()
-                IntArray(weights.size) { (weights[it] / sum * (1 shl BITS) + 0.5).toInt() }
+                IntArray(weights.size) {
+                    val weight = weights[it] / sum * (1 shl BITS)
+                    (if (weight < 0) weight - 0.5 else weight + 0.5).toInt()
+                }
             }
         }
+    }
 
-        private fun triangle(x: Double): Double = if (abs(x) < 1) 1 - abs(x) else 0.0
+    /** Each output pixel is the one input pixel under its middle; Pillow adds up the steps, and so must this. */
+    private fun nearest(photo: Photo, channels: Int, outWidth: Int, outHeight: Int, box: Box): List<IntArray> {
+        val columns = places(box.left, box.right, outWidth)
+        val rows = places(box.top, box.bottom, outHeight)
+        val pixels = IntArray(photo.width)
+        val out = List(channels) { IntArray(outWidth * outHeight) }
+        for (y in 0 until outHeight) {
+            if (rows[y] !in 0 until photo.height) continue
+            photo.row(rows[y], pixels)
+            for (x in 0 until outWidth) {
+                if (columns[x] !in 0 until photo.width) continue
+                for (channel in 0 until channels) out[channel][y * outWidth + x] = channel(pixels[columns[x]], channel, channels)
+            }
+        }
+        return out
+    }
+
+    private fun places(from: Float, to: Float, outSize: Int): IntArray {
+        val step = (to - from).toDouble() / outSize
+        var at = from + step * 0.5
+        return IntArray(outSize) { (if (at < 0) -1 else at.toInt()).also { at += step } }
     }
 }

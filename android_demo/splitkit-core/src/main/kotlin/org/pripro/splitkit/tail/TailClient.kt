@@ -53,8 +53,12 @@ public class TailClient(
      * @param spec the encoding to send them in.
      * @throws TailFailed with a sentence for the screen.
      */
-    public fun infer(smashed: FloatArray, spec: TensorSpec): TailAnswer {
-        val request = Wire.encode(smashed, spec, bundleId)
+    public fun infer(smashed: FloatArray, spec: TensorSpec): TailAnswer = infer(Wire.encode(smashed, spec, bundleId))
+
+    /** The same, entropy-coded. */
+    public fun infer(smashed: FloatArray, encoding: CodedEncoding): TailAnswer = infer(Wire.encode(smashed, encoding, bundleId))
+
+    private fun infer(request: WireRequest): TailAnswer {
         var pause = patience.firstPauseMs
         for (attempt in 1..patience.attempts) {
             val start = System.nanoTime()

@@ -1,15 +1,58 @@
 package org.pripro.splitkit.tail
 
+import org.pripro.splitkit.BundleRefused
 import org.pripro.splitkit.bundle.CanonicalJson
+import org.pripro.splitkit.bundle.Coding
 import org.pripro.splitkit.bundle.Json
 import org.pripro.splitkit.bundle.JsonException
 import org.pripro.splitkit.bundle.JsonNumber
 import org.pripro.splitkit.bundle.TensorSpec
+import org.pripro.splitkit.coder.RansCoder
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /** A request's body, where its JSON header ends, and how many items it holds. */
 public class WireRequest(public val body: ByteArray, public val headerLength: Int, public val items: Int)
+
+/**
+ * Entropy-coded features, wire version 2: how a tail behind a waist is spoken to in the fewest bytes.
+ *
+ * @param spec what crosses: name, shape and layout.
+ * @throws org.pripro.splitkit.BundleRefused a coding that does not hold together, or of another shape.
+ */
+public class CodedEncoding(internal val spec: TensorSpec, internal val coding: Coding) {
+    private val channelLast = spec.layout != "NCHW"
+    private val channels = if (channelLast) spec.shape.last() else spec.shape[1]
+    private val positions = spec.values / maxOf(channels, 1)
+    private val coder: RansCoder
+
+    init {
+        if (channels != coding.levels.size || spec.values !in 1..MAX_CODES) {
+            throw BundleRefused("The bundle's coding has ${coding.levels.size} channels for the shape ${spec.shape}; make the bundle anew.")
+        }
+        coder = RansCoder(coding, positions, channelLast)
+    }
+
+    /** How many codes one photo has. */
+    internal val count: Int get() = coder.count
+
+    internal fun message(codes: ByteArray): ByteArray = try {
+        coder.encode(codes)
+    } catch (error: IllegalArgumentException) {
+        throw TailFailed.BadFeatures("${error.message}.")
+    }
+
+    /** As for uint8, with the channel's last level in place of 255. */
+    internal fun quantise(smashed: FloatArray): ByteArray = ByteArray(smashed.size) { i ->
+        val channel = if (channelLast) i % channels else i / positions % channels
+        val code = Math.rint((smashed[i] / coding.scale[channel].toFloat()).toDouble()).toFloat() + coding.zeroPoint[channel]
+        code.coerceIn(0f, (coding.levels[channel] - 1).toFloat()).toInt().toByte()
+    }
+
+    internal companion object {
+        const val MAX_CODES = 1 shl 20
+    }
+}
 
 /** Logits [items, classes], row by row. */
 public class Logits(public val items: Int, public val classes: Int, public val values: FloatArray)
@@ -21,7 +64,7 @@ public class Logits(public val items: Int, public val classes: Int, public val v
 public object Wire {
     public const val HEADER_LENGTH: String = "Inference-Header-Content-Length"
     public const val BUNDLE_HEADER: String = "Pripro-Bundle-Id"
-    public const val VERSION: Int = 1
+    public const val VERSION: Int = 2
     private const val MAX_LOGITS = 1L shl 24
     private val V2_NAMES = mapOf("float32" to "FP32", "float16" to "FP16", "uint8" to "UINT8")
 
@@ -49,6 +92,30 @@ public object Wire {
     /** Writes one request of codes that the head itself made, as they are. */
     public fun encodeCodes(codes: ByteArray, spec: TensorSpec, bundleId: String?): WireRequest =
         request(codes, items(codes.size, spec), spec, bundleId)
+
+    /**
+     * Writes one request of entropy-coded features.
+     *
+     * @throws TailFailed.BadFeatures another number of values than the spec's, or one that is not finite.
+     */
+    public fun encode(smashed: FloatArray, encoding: CodedEncoding, bundleId: String?): WireRequest {
+        if (!smashed.all { it.isFinite() }) throw TailFailed.BadFeatures("they hold NaN or infinity.")
+        items(smashed.size, encoding.spec)
+        return encodeCodes(encoding.quantise(smashed), encoding, bundleId)
+    }
+
+    /** Writes one request of codes that the head itself made, entropy-coded. */
+    public fun encodeCodes(codes: ByteArray, encoding: CodedEncoding, bundleId: String?): WireRequest {
+        val items = items(codes.size, encoding.spec)
+        val payload = java.io.ByteArrayOutputStream()
+        for (item in 0 until items) {
+            val message = encoding.message(codes.copyOfRange(item * encoding.count, (item + 1) * encoding.count))
+            payload.write(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(message.size).array())
+            payload.write(message)
+        }
+        val parameters = mapOf("table_id" to encoding.coding.tableId, "binary_data_size" to payload.size())
+        return request(payload.toByteArray(), items, encoding.spec.name, "BYTES", listOf(items), parameters, bundleId)
+    }
 
     /** Affine codes: round half to even of x / scale, plus zero point, cut to 0..255; all in float32, as the tail's Python does. */
     public fun quantise(smashed: FloatArray, spec: TensorSpec): ByteArray {
@@ -128,12 +195,20 @@ public object Wire {
 
     private fun request(payload: ByteArray, items: Int, spec: TensorSpec, bundleId: String?): WireRequest {
         val datatype = V2_NAMES[spec.dtype] ?: throw TailFailed.BadFeatures("this app does not speak ${spec.dtype}.")
-        val input = mapOf(
-            "name" to spec.name,
-            "datatype" to datatype,
-            "shape" to listOf(items) + spec.shape.drop(1),
-            "parameters" to mapOf("binary_data_size" to payload.size),
-        )
+        val size = mapOf("binary_data_size" to payload.size)
+        return request(payload, items, spec.name, datatype, listOf(items) + spec.shape.drop(1), size, bundleId)
+    }
+
+    private fun request(
+        payload: ByteArray,
+        items: Int,
+        name: String,
+        datatype: String,
+        shape: List<Int>,
+        parameters: Map<String, Any>,
+        bundleId: String?,
+    ): WireRequest {
+        val input = mapOf("name" to name, "datatype" to datatype, "shape" to shape, "parameters" to parameters)
         val bundle = if (bundleId == null) emptyMap() else mapOf("parameters" to mapOf("bundle_id" to bundleId))
         val wanted = mapOf("name" to "logits", "parameters" to mapOf("binary_data" to true))
         val header = CanonicalJson.write(bundle + mapOf("inputs" to listOf(input), "outputs" to listOf(wanted)))

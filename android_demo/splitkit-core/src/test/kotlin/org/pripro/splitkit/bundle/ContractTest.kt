@@ -27,7 +27,7 @@ class ContractTest {
     fun theFullManifestArrivesWhole() {
         val manifest = ManifestReader.read(Contract.of("manifest").first { it.file.endsWith("/full.json") }.bytes)
         assertEquals(listOf("cat", "café", "a \"quoted\\one\"", "tab\tand\u007f/slash", "smile \uD83D\uDE00"), manifest.labels)
-        assertEquals(listOf(0.00001, 0.1), manifest.protection?.wireUint8?.scale)
+        assertEquals(listOf(0.00001, 0.1), manifest.protection?.wireUint8?.single()?.scale)
         assertEquals(listOf("executorch fp32 xnnpack", "coreml fp16 all"), manifest.heads.map { it.title })
         assertEquals("/v2/models/tail/infer", manifest.tail?.route)
         assertEquals(mapOf("grid" to 14.0, "note" to "tuned", "max_drop" to null), manifest.protection?.settings)

@@ -4,6 +4,7 @@ import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
+import org.pripro.splitkit.BundleRefused
 import org.pripro.splitkit.Contract
 import org.pripro.splitkit.bundle.Preprocess
 import org.pripro.splitkit.bundle.TensorSpec
@@ -17,7 +18,7 @@ class PhotoTest {
     @Test
     fun preparedPhotosAreThoseOfPython() {
         var exact = 0
-        val cases = Contract.rows("preprocess.json")
+        val cases = Contract.rows("preprocess.json") + Contract.rows("phone/preprocess.json")
         for (case in cases) {
             val rgb = Base64.getDecoder().decode(case["rgb"] as String)
             val argb = IntArray(rgb.size / 3) { 0xff shl 24 or (byte(rgb, 3 * it) shl 16) or (byte(rgb, 3 * it + 1) shl 8) or byte(rgb, 3 * it + 2) }
@@ -26,10 +27,17 @@ class PhotoTest {
             val expected = FloatArray(image.size / 4).also { ByteBuffer.wrap(image).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(it) }
             val how = how(case["preprocess"] as Map<*, *>)
             val got = Preprocessor(how).apply(photo)
-            assertArrayEquals(case["name"] as String, expected, got, (1.0 / 255 / how.std.min()).toFloat() * 1.0001f)
+            assertArrayEquals(case["name"] as String, expected, got, (how.valueRange / 255.0 / how.std.min()).toFloat() * 1.0001f)
             if (got.contentEquals(expected)) exact++
         }
         assertTrue("$exact of ${cases.size} agree to the bit", exact > cases.size / 2)
+    }
+
+    @Test
+    fun aWayOfResizingThatIsNotHereIsRefused() {
+        val how = Preprocess(3, 8, 8, "stretch", "bilinear", listOf(0.0, 0.0, 0.0), listOf(1.0, 1.0, 1.0), antialias = false)
+        assertTrue("antialias" in refused<BundleRefused>("no antialiasing") { Preprocessor(how) })
+        refused<BundleRefused>("one mean for three channels") { Preprocessor(how.copy(antialias = true, mean = listOf(0.0))) }
     }
 
     @Test
@@ -53,6 +61,27 @@ class PhotoTest {
     }
 
     @Test
+    fun aLiveFramesColoursAreThoseOfJpeg() {
+        // grey, red, green, blue by their JFIF values; a frame of 2 x 2 pixels has one chroma value
+        val colours = mapOf(Triple(128, 128, 128) to 0x808080, Triple(76, 85, 255) to 0xfe0000, Triple(150, 44, 21) to 0x00ff01, Triple(29, 255, 107) to 0x0000fe)
+        for ((yuv, rgb) in colours) {
+            val (y, u, v) = yuv
+            val frame = YuvPhoto(ByteArray(4) { y.toByte() }, byteArrayOf(u.toByte()), byteArrayOf(v.toByte()), 2, 2, 2, 1, 1)
+            val row = IntArray(2).also { frame.row(1, it) }
+            for (shift in listOf(0, 8, 16)) assertEquals((rgb shr shift and 255).toDouble(), (row[0] shr shift and 255).toDouble(), 1.0)
+        }
+    }
+
+    @Test
+    fun aLiveFrameIsTurnedUpright() {
+        val luma = byteArrayOf(10, 20, 30, 99, 40, 50, 60, 99) // 3 x 2, rows of 4 bytes
+        val frame = YuvPhoto(luma, ByteArray(4) { -128 }, ByteArray(4) { -128 }, 3, 2, 4, 2, 1, Orientation.ROTATED_90)
+        assertEquals(listOf(2, 3), listOf(frame.width, frame.height))
+        val rows = (0 until 3).map { y -> IntArray(2).also { frame.row(y, it) }.map { it and 255 } }
+        assertEquals(listOf(listOf(40, 10), listOf(50, 20), listOf(60, 30)), rows)
+    }
+
+    @Test
     fun theSmashedPictureShowsEveryChannelFromBlackToWhite() {
         val spec = TensorSpec("smashed", "float32", listOf(1, 3, 1, 2))
         val picture = SmashedPicture.draw(floatArrayOf(-5f, 5f, 1f, 0f, 7f, 7f), spec)
@@ -71,5 +100,9 @@ class PhotoTest {
         interpolation = raw["interpolation"] as String,
         mean = (raw["mean"] as List<*>).map { it.number() },
         std = (raw["std"] as List<*>).map { it.number() },
+        shorterSide = raw["shorter_side"]?.number()?.toInt(),
+        antialias = raw["antialias"] as Boolean,
+        order = raw["order"] as String,
+        valueRange = raw["value_range"].number().toInt(),
     )
 }

@@ -48,6 +48,27 @@ class WireTest {
         for (case in each("refused_requests")) refused<TailFailed.BadFeatures>(case["name"] as String) { encode(case) }
     }
 
+    private fun encodeCoded(case: Map<*, *>): WireRequest {
+        val spec = TensorSpec("smashed", "float32", Contract.ints(case["coded_shape"]), layout = case["layout"] as String)
+        val encoding = CodedEncoding(spec, Contract.coding(case["coding"]))
+        val id = case["bundle_id"] as String?
+        val values = bytes(case, "values")
+        return if ((case["values"] as String).endsWith(".u8")) Wire.encodeCodes(values, encoding, id) else Wire.encode(floats(values), encoding, id)
+    }
+
+    @Test
+    fun entropyCodedRequestsAreThoseOfPython() {
+        val coded = Contract.parse("wire/coded.json") as Map<*, *>
+        for (case in (coded["requests"] as List<*>).map { it as Map<*, *> }) {
+            val request = encodeCoded(case)
+            assertArrayEquals(case["name"] as String, bytes(case, "body"), request.body)
+            assertEquals(headerLength(case), request.headerLength.toString())
+        }
+        for (case in (coded["refused_requests"] as List<*>).map { it as Map<*, *> }) {
+            refused<TailFailed.BadFeatures>(case["name"] as String) { encodeCoded(case) }
+        }
+    }
+
     @Test
     fun answersAreRead() {
         for (case in each("responses")) {
