@@ -137,9 +137,7 @@ def _paths(objects: dict[str, dict[str, Value]], group: str, folder: Path) -> li
 def _check_simulator(settings: dict[str, Value]) -> None:
     """ExecuTorch has no x86_64 slice for the simulator, and a Release build would ask for one."""
     if "PRODUCT_BUNDLE_IDENTIFIER" in settings and settings.get("EXCLUDED_ARCHS[sdk=iphonesimulator*]") != "x86_64":
-        raise LintError(
-            "ExecuTorch has no slice for x86_64 simulators; exclude that architecture"
-        )
+        raise LintError("ExecuTorch has no slice for x86_64 simulators; exclude that architecture")
 
 
 def _check_products(objects: dict[str, dict[str, Value]], package: Path) -> None:

@@ -19,6 +19,8 @@ public final class CGContext {
         bitmapInfo: UInt32
     ) { fatalError() }
     public var interpolationQuality: CGInterpolationQuality { get { fatalError() } set { fatalError() } }
+    public func setFillColor(gray: CGFloat, alpha: CGFloat) { fatalError() }
+    public func fill(_ rect: CGRect) { fatalError() }
     public func draw(_ image: CGImage, in rect: CGRect) { fatalError() }
     public func makeImage() -> CGImage? { fatalError() }
 }

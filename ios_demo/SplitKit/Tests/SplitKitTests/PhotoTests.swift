@@ -3,32 +3,25 @@ import XCTest
 @testable import SplitKit
 
 final class PhotoTests: XCTestCase {
-    private func cases(_ file: String) throws -> [[String: Any]] {
-        let data = try Data(contentsOf: Contract.folder.appendingPathComponent("phone/\(file)"))
-        return try JSONSerialization.jsonObject(with: data) as! [[String: Any]]
-    }
-
-    private func picture(_ raw: Any?) -> (width: Int, height: Int, pixels: [UInt8]) {
-        let of = raw as! [String: Any]
-        return (of["width"] as! Int, of["height"] as! Int, (of["pixels"] as! [Int]).map { UInt8($0) })
-    }
-
     func testEveryOrientationOfACameraIsTurnedUprightAsPillowDoes() throws {
-        for row in try cases("orientations.json") {
-            let (stored, upright) = (picture(row["stored"]), picture(row["upright"]))
+        for row in try Contract.object("photos/photos.json")["turns"] as! [[String: Any]] {
+            let stored = [UInt8](Data(base64Encoded: row["stored_rgb"] as! String)!)
+            let upright = [UInt8](Data(base64Encoded: row["rgb"] as! String)!)
             for pixelBytes in [3, 4] {
-                let bytes = stored.pixels.flatMap { [UInt8](repeating: $0, count: 3) + [UInt8](repeating: 99, count: pixelBytes - 3) }
+                let bytes = stride(from: 0, to: stored.count, by: 3).flatMap {
+                    stored[$0..<$0 + 3] + [UInt8](repeating: 99, count: pixelBytes - 3)
+                }
                 let photo = StoredPhoto(
-                    bytes, width: stored.width, height: stored.height, pixelBytes: pixelBytes,
+                    bytes, width: row["stored_width"] as! Int, height: row["stored_height"] as! Int, pixelBytes: pixelBytes,
                     orientation: Orientation(exif: row["orientation"] as! Int))
-                XCTAssertEqual([photo.width, photo.height], [upright.width, upright.height])
+                XCTAssertEqual([photo.width, photo.height], [row["width"] as! Int, row["height"] as! Int])
                 var found: [UInt8] = []
                 for y in 0..<photo.height {
                     var rgb = [UInt8](repeating: 0, count: 3 * photo.width)
                     rgb.withUnsafeMutableBufferPointer { photo.row(y, into: $0) }
-                    found += stride(from: 0, to: rgb.count, by: 3).map { rgb[$0] }
+                    found += rgb
                 }
-                XCTAssertEqual(found, upright.pixels, "orientation \(row["orientation"]!)")
+                XCTAssertEqual(found, upright, "orientation \(row["orientation"]!)")
             }
         }
     }
@@ -41,7 +34,8 @@ final class PhotoTests: XCTestCase {
     }
 
     func testFeaturesGoInTheClearToThisDeviceAndToListedPrivateHostsOnly() throws {
-        for row in try cases("addresses.json") {
+        let data = try Data(contentsOf: Contract.folder.appendingPathComponent("phone/addresses.json"))
+        for row in try JSONSerialization.jsonObject(with: data) as! [[String: Any]] {
             let (url, listed) = (row["url"] as! String, Set(row["listed"] as! [String]))
             if row["verdict"] as! String == "accept" {
                 XCTAssertNoThrow(try TailAddress.check(url, cleartextHosts: listed), url)

@@ -12,11 +12,14 @@ struct Picture {
 struct PillowResize {
     let channels: Int
     let interpolation: Manifest.Preprocess.Interpolation
+    /// Whether a photo that shrinks is averaged over all that one target pixel covers.
+    let averages: Bool
 
     /// - Parameters:
     ///   - columns, rows: the part of the photo that is used.
     func resize(_ photo: some Photo, _ wide: Int, _ high: Int, _ columns: Range<Float>, _ rows: Range<Float>) -> Picture {
         if interpolation == .nearest { return nearest(photo, wide, high, columns, rows) }
+        if !averages { return sample(photo, wide, high, columns, rows) }
         let across = Weights(source: photo.width, within: columns, target: wide, bicubic: interpolation == .bicubic)
         let down = Weights(source: photo.height, within: rows, target: high, bicubic: interpolation == .bicubic)
         // only rows that the second pass reads
@@ -57,6 +60,49 @@ struct PillowResize {
             }
         }
         return Picture(width: wide, height: high, bytes: bytes)
+    }
+
+    /// Samples at points, without averaging over what lies between them: Pillow's affine transform, for networks that were trained
+    /// so. Neighbours beyond the border are the border.
+    private func sample(
+        _ photo: some Photo, _ wide: Int, _ high: Int, _ columns: Range<Float>, _ rows: Range<Float>
+    ) -> Picture {
+        let reach = interpolation == .bicubic ? -1...2 : 0...1
+        let across = (Double(columns.upperBound) - Double(columns.lowerBound)) / Double(wide)
+        let down = (Double(rows.upperBound) - Double(rows.lowerBound)) / Double(high)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(wide * high * channels)
+        var kept: [Int: [UInt8]] = [:]
+        for y in 0..<high {
+            let at = down * (Double(y) + 0.5) + Double(rows.lowerBound) - 0.5
+            let first = Int(at.rounded(.down))
+            let wanted = reach.map { min(max(first + $0, 0), photo.height - 1) }
+            kept = kept.filter { wanted.contains($0.key) }
+            let lines = wanted.map { line in
+                let pixels = kept[line] ?? row(photo, line)
+                kept[line] = pixels
+                return pixels
+            }
+            for x in 0..<wide {
+                let place = across * (Double(x) + 0.5) + Double(columns.lowerBound) - 0.5
+                let left = Int(place.rounded(.down))
+                let neighbours = reach.map { min(max(left + $0, 0), photo.width - 1) * channels }
+                for channel in 0..<channels {
+                    let values = lines.map { line in between(neighbours.map { Double(line[$0 + channel]) }, place - Double(left)) }
+                    bytes.append(UInt8(min(max(between(values, at - Double(first)), 0), 255)))
+                }
+            }
+        }
+        return Picture(width: wide, height: high, bytes: bytes)
+    }
+
+    /// The value at share `d` of the way between the middle ones of these neighbours.
+    private func between(_ v: [Double], _ d: Double) -> Double {
+        guard interpolation == .bicubic else { return v[0] + (v[1] - v[0]) * d }
+        let p2 = -v[0] + v[2]
+        let p3 = 2 * (v[0] - v[1]) + v[2] - v[3]
+        let p4 = -v[0] + v[1] - v[2] + v[3]
+        return v[1] + d * (p2 + d * (p3 + d * p4))
     }
 
     private func row(_ photo: some Photo, _ y: Int) -> [UInt8] {

@@ -6,11 +6,8 @@
 public struct Preprocessor: Sendable {
     private let how: Manifest.Preprocess
 
-    /// - Throws: `BundleError` for a way of resizing that is not here.
+    /// - Throws: `BundleError` for means and deviations that do not fit the channels.
     public init(_ how: Manifest.Preprocess) throws {
-        guard how.antialias || how.interpolation == .nearest else {
-            throw BundleError("The network was trained on photos resized without antialiasing, which this app does not do; partition it anew with --antialias.")
-        }
         guard how.mean.count == how.channels, how.std.count == how.channels, how.width > 0, how.height > 0 else {
             throw BundleError("The bundle has \(how.mean.count) means and \(how.std.count) deviations for \(how.channels) channels; make it anew.")
         }
@@ -61,7 +58,7 @@ public struct Preprocessor: Sendable {
     }
 
     private func resize(_ photo: some Photo, _ wide: Int, _ high: Int, _ columns: Range<Float>, _ rows: Range<Float>) -> Picture {
-        PillowResize(channels: how.channels, interpolation: how.interpolation).resize(photo, wide, high, columns, rows)
+        PillowResize(channels: how.channels, interpolation: how.interpolation, averages: how.antialias).resize(photo, wide, high, columns, rows)
     }
 
     /// The middle of a picture; what is missing there is `fill`. Python's rounding: half to even, and downwards for the paste.

@@ -1,6 +1,7 @@
 package org.pripro.splitkit.photo
 
 import kotlin.math.abs
+import kotlin.math.floor
 import kotlin.math.max
 
 /**
@@ -26,6 +27,15 @@ internal object PillowResize {
             x < 1 -> ((A + 2) * x - (A + 3)) * x * x + 1
             x < 2 -> (((x - 5) * x + 8) * x - 4) * A
             else -> 0.0
+        }
+
+        /** The value at share [d] of the way between the middle ones of these neighbours (Pillow's Geometry.c). */
+        fun between(v: List<Double>, d: Double): Double {
+            if (this != BICUBIC) return v[0] + (v[1] - v[0]) * d
+            val p2 = -v[0] + v[2]
+            val p3 = 2 * (v[0] - v[1]) + v[2] - v[3]
+            val p4 = -v[0] + v[1] - v[2] + v[3]
+            return v[1] + d * (p2 + d * (p3 + d * p4))
         }
 
         private companion object {
@@ -124,6 +134,37 @@ internal object PillowResize {
             for (x in 0 until outWidth) {
                 if (columns[x] !in 0 until photo.width) continue
                 for (channel in 0 until channels) out[channel][y * outWidth + x] = channel(pixels[columns[x]], channel, channels)
+            }
+        }
+        return out
+    }
+
+    /**
+     * Samples at points, without averaging over what lies between them: Pillow's affine transform, for networks that were trained
+     * so. Neighbours beyond the border are the border.
+     */
+    fun sample(photo: Photo, channels: Int, outWidth: Int, outHeight: Int, box: Box, filter: Filter): List<IntArray> {
+        val reach = if (filter == Filter.BICUBIC) -1..2 else 0..1
+        val across = (box.right.toDouble() - box.left) / outWidth
+        val down = (box.bottom.toDouble() - box.top) / outHeight
+        val rows = HashMap<Int, IntArray>()
+        val out = List(channels) { IntArray(outWidth * outHeight) }
+        for (y in 0 until outHeight) {
+            val at = down * (y + 0.5) + box.top - 0.5
+            val first = floor(at).toInt()
+            val wanted = reach.map { (first + it).coerceIn(0, photo.height - 1) }
+            rows.keys.retainAll(wanted.toSet())
+            for (row in wanted) rows.getOrPut(row) { IntArray(photo.width).also { photo.row(row, it) } }
+            for (x in 0 until outWidth) {
+                val place = across * (x + 0.5) + box.left - 0.5
+                val left = floor(place).toInt()
+                for (channel in 0 until channels) {
+                    val lines = wanted.map { row ->
+                        val pixels = rows.getValue(row)
+                        filter.between(reach.map { channel(pixels[(left + it).coerceIn(0, photo.width - 1)], channel, channels).toDouble() }, place - left)
+                    }
+                    out[channel][y * outWidth + x] = filter.between(lines, at - first).coerceIn(0.0, 255.0).toInt()
+                }
             }
         }
         return out

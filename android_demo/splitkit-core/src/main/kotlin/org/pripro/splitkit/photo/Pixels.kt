@@ -20,8 +20,18 @@ public class Pixels(override val width: Int, override val height: Int, public va
     }
 }
 
-/** One byte per pixel and channel: red, green, blue, or (for 1) grey by ITU-R 601 as Pillow rounds it. */
-internal fun channel(pixel: Int, channel: Int, channels: Int): Int = when {
-    channels == 3 -> pixel shr (16 - 8 * channel) and 255
-    else -> ((pixel shr 16 and 255) * 19595 + (pixel shr 8 and 255) * 38470 + (pixel and 255) * 7471 + 0x8000) shr 16
+/** One byte per pixel and channel: red, green, blue, or (for 1) grey by ITU-R 601 as Pillow rounds it; what is clear lies on white. */
+internal fun channel(pixel: Int, channel: Int, channels: Int): Int {
+    val opaque = if (pixel ushr 24 == 255) pixel else onWhite(pixel)
+    return when {
+        channels == 3 -> opaque shr (16 - 8 * channel) and 255
+        else -> ((opaque shr 16 and 255) * 19595 + (opaque shr 8 and 255) * 38470 + (opaque and 255) * 7471 + 0x8000) shr 16
+    }
+}
+
+/** A pixel with its alpha, seen on white. */
+internal fun onWhite(pixel: Int): Int {
+    val alpha = pixel ushr 24
+    val blend = { shift: Int -> ((pixel shr shift and 255) * alpha + 255 * (255 - alpha) + 127) / 255 shl shift }
+    return 0xff shl 24 or blend(16) or blend(8) or blend(0)
 }

@@ -6,7 +6,7 @@ import org.pripro.splitkit.bundle.Preprocess
 /**
  * From a photo to the head's input, as toolkit/datasets/_preprocess.py does it.
  *
- * @throws BundleRefused a way of resizing that this app does not have.
+ * @throws BundleRefused means and deviations that do not fit the channels.
  */
 public class Preprocessor(private val how: Preprocess) {
     private val filter = when (how.interpolation) {
@@ -16,9 +16,6 @@ public class Preprocessor(private val how: Preprocess) {
     }
 
     init {
-        if (!how.antialias && filter != PillowResize.Filter.NEAREST) {
-            throw BundleRefused("The network was trained on photos resized without antialiasing, which this app does not do; partition it anew with --antialias.")
-        }
         if (how.mean.size != how.channels || how.std.size != how.channels) {
             throw BundleRefused("The bundle has ${how.mean.size} means and ${how.std.size} deviations for ${how.channels} channels; make it anew.")
         }
@@ -63,8 +60,10 @@ public class Preprocessor(private val how: Preprocess) {
         }
     }
 
-    private fun resize(photo: Photo, wide: Int, high: Int, box: PillowResize.Box) =
-        PillowResize.resize(photo, how.channels, wide, high, box, filter)
+    private fun resize(photo: Photo, wide: Int, high: Int, box: PillowResize.Box) = when {
+        how.antialias || filter == PillowResize.Filter.NEAREST -> PillowResize.resize(photo, how.channels, wide, high, box, filter)
+        else -> PillowResize.sample(photo, how.channels, wide, high, box, filter)
+    }
 
     /** The largest part of the input's shape, from the middle; its borders may lie between pixels. */
     private fun centre(photo: Photo): PillowResize.Box {

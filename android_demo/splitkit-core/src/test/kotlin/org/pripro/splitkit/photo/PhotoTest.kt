@@ -9,6 +9,7 @@ import org.pripro.splitkit.Contract
 import org.pripro.splitkit.bundle.Preprocess
 import org.pripro.splitkit.bundle.TensorSpec
 import org.pripro.splitkit.number
+import org.pripro.splitkit.refused
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.Base64
@@ -18,7 +19,7 @@ class PhotoTest {
     @Test
     fun preparedPhotosAreThoseOfPython() {
         var exact = 0
-        val cases = Contract.rows("preprocess.json") + Contract.rows("phone/preprocess.json")
+        val cases = Contract.rows("preprocess.json") + Contract.rows("photos/modes.json")
         for (case in cases) {
             val rgb = Base64.getDecoder().decode(case["rgb"] as String)
             val argb = IntArray(rgb.size / 3) { 0xff shl 24 or (byte(rgb, 3 * it) shl 16) or (byte(rgb, 3 * it + 1) shl 8) or byte(rgb, 3 * it + 2) }
@@ -34,30 +35,40 @@ class PhotoTest {
     }
 
     @Test
-    fun aWayOfResizingThatIsNotHereIsRefused() {
-        val how = Preprocess(3, 8, 8, "stretch", "bilinear", listOf(0.0, 0.0, 0.0), listOf(1.0, 1.0, 1.0), antialias = false)
-        assertTrue("antialias" in refused<BundleRefused>("no antialiasing") { Preprocessor(how) })
-        refused<BundleRefused>("one mean for three channels") { Preprocessor(how.copy(antialias = true, mean = listOf(0.0))) }
+    fun meansThatDoNotFitTheChannelsAreRefused() {
+        val how = Preprocess(3, 8, 8, "stretch", "bilinear", listOf(0.0, 0.0, 0.0), listOf(1.0, 1.0, 1.0))
+        refused<BundleRefused>("one mean for three channels") { Preprocessor(how.copy(mean = listOf(0.0))) }
     }
+
+    @Suppress("UNCHECKED_CAST")
+    private val photos = Contract.parse("photos/photos.json") as Map<String, List<Map<*, *>>>
 
     @Test
     fun everyOrientationOfACameraIsTurnedUprightAsPillowDoes() {
-        for (case in Contract.rows("phone/orientations.json")) {
+        for (case in photos.getValue("turns")) {
             val orientation = Orientation.of(case["orientation"].number().toInt())
-            val (wide, high, stored) = picture(case["stored"])
-            val (width, height, upright) = picture(case["upright"])
-            assertEquals("$orientation", listOf(width, height), listOf(orientation.width(wide, high), orientation.height(wide, high)))
-            val found = (0 until width * height).map {
-                val (x, y) = it % width to it / width
-                stored[orientation.storedY(x, y, high) * wide + orientation.storedX(x, y, wide)]
+            val wide = case["stored_width"].number().toInt()
+            val high = case["stored_height"].number().toInt()
+            val stored = Base64.getDecoder().decode(case["stored_rgb"] as String)
+            val upright = Base64.getDecoder().decode(case["rgb"] as String)
+            val width = case["width"].number().toInt()
+            assertEquals("$orientation", listOf(width, case["height"].number().toInt()), listOf(orientation.width(wide, high), orientation.height(wide, high)))
+            for (i in upright.indices) {
+                val (x, y) = i / 3 % width to i / 3 / width
+                val at = orientation.storedY(x, y, high) * wide + orientation.storedX(x, y, wide)
+                assertEquals("$orientation, byte $i", upright[i], stored[3 * at + i % 3])
             }
-            assertEquals("$orientation", upright, found)
         }
     }
 
-    private fun picture(raw: Any?): Triple<Int, Int, List<Int>> {
-        val of = raw as Map<*, *>
-        return Triple(of["width"].number().toInt(), of["height"].number().toInt(), (of["pixels"] as List<*>).map { it.number().toInt() })
+    @Test
+    fun whatIsClearLiesOnWhite() {
+        for (case in photos.getValue("blends")) {
+            val colour = case["colour"].number().toInt()
+            val pixel = (case["alpha"].number().toInt() shl 24) or (colour * 0x010101)
+            val expected = case["on_white"].number().toInt()
+            for (channel in 0 until 3) assertEquals("$case", expected, channel(pixel, channel, 3))
+        }
     }
 
     @Test
