@@ -25,7 +25,7 @@ def test_the_api_is_the_dumped_one() -> None:
     [
         ("public fun classify(photo: Photo): Classified", "public fun classify(picture: Photo): Classified"),
         ("public fun protect(photo: Photo)", "internal fun protect(photo: Photo)"),
-        ('public val encoding: String = "uint8",', 'public val encoding: String = "uint8", public val extra: Int = 0,'),
+        ("public val token: String? = null,", "public val token: String? = null, public val extra: Int = 0,"),
     ],
 )
 def test_a_changed_api_is_found(tmp_path: Path, right: str, wrong: str) -> None:
