@@ -102,7 +102,7 @@ def evaluate(
         floors=[_floor("mean photo", without_looking(run.setting)), _floor("mean photo of the answer", floors[""])],
         curves=curves(run, victim, before),
         pictures=picture_grid(run.setting, before[""], shown) if shown and "" in before else [],
-        heat_maps=heat_maps(victim.protection, victim.head, run.setting),
+        heat_maps=heat_maps(victim.soft, victim.head, run.setting),
         statistics=victim.protection.statistics(victim.smashed(run.setting.test)[0]),
         estimated_seconds=round(expected, 1),
         seconds=round(time.monotonic() - started, 1),

@@ -75,7 +75,7 @@ class Victim:
         self._codes = codes
         self._noise = noise or Fresh()
         self._length = length
-        self._soft = soft or protection
+        self.soft = soft or protection
         self._grid, self._prefix = grid, prefix_tokens
         self._store = FeatureStore(head)
 
@@ -114,7 +114,7 @@ class Victim:
         shape = self.protection.eps_shape()
         if shape is not None and not eps:
             eps = (torch.zeros(len(images), *shape),)
-        return self._laid_out(as_tuple(self._soft(*smashed, *eps)))
+        return self._laid_out(as_tuple(self.soft(*smashed, *eps)))
 
     def user_side(self, images: Tensor, labels: Tensor, unprotected: float, draws: int, seed: int) -> UserSide:
         """Measure the user's accuracy.
