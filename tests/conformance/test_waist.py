@@ -1,6 +1,7 @@
 """Every method behind a waist: the same encoder, the same budget; and a bundle with one, from training to the tail."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import parity_bundle
@@ -14,6 +15,7 @@ from toolkit import plugins, protections
 from toolkit.bundle import Bundle
 from toolkit.convert.heads import convert, plan_heads
 from toolkit.datasets._preprocess import preprocess_for
+from toolkit.errors import InputError
 from toolkit.noise import memoised_eps
 from toolkit.package.tail import package
 from toolkit.partition.begin import partition
@@ -28,6 +30,7 @@ from toolkit.protect.fuse import protect
 from toolkit.protect.protected import load_protected
 from toolkit.protect.settings import ProtectSettings
 from toolkit.protect.waist.tables import codes_of, coding_for, to_codes
+from toolkit.tasks.embed import Embed
 from toolkit.verify.coarse import coarse_rows
 from toolkit.verify.codes import Codes
 from toolkit.verify.replay import load_goldens
@@ -224,3 +227,8 @@ def test_two_photos_of_one_device_do_not_share_their_noise(bundle):
     images = load_goldens(bundle).inputs["image"][:2]
     first, second = memoised_eps(bytes(32), bundle.manifest.bundle_id, images, [(8, 4, 4)])[0]
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.5
+
+
+def test_a_network_that_does_not_classify_is_refused():
+    with pytest.raises(InputError, match="--train injector"):
+        fit_and_calibrate(replace(halves(), task=Embed()), case().data, Fitting("pripro", train="waist"))

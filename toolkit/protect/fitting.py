@@ -12,10 +12,12 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ..datasets._data import DataSplits, Part
+from ..errors import InputError
 from ..inference import in_batches, right
 from ..partition.split import Split
 from ..protections._devices import ALONE, Devices
 from ..protections.base import Protection, Training
+from ..tasks.classify import Classify
 from .calibrate import CalibrationResult, calibrate_strength, calibrate_trained
 from .protected import BLOCK, DECODER, ENCODER, HEAD, TAIL, features_of, protection_class
 from .waist.geometry import choose_geometry
@@ -184,7 +186,16 @@ def _with_waist(
     checkpoint: Callable[[dict[str, object]], None],
     resume_from: dict[str, object] | None,
 ) -> Fitted:
-    """Train a waist around the method, by distillation; then raise the strength to what the accuracy allows."""
+    """Train a waist around the method, by distillation; then raise the strength to what the accuracy allows.
+
+    Raises:
+        InputError: the network does not classify, or a geometry that does not fit.
+    """
+    if not isinstance(halves.task, Classify):
+        raise InputError(
+            f"--train {wanted.train} distils top-1 answers, and this network's task is another one; protect it with "
+            "--train injector."
+        )
     features, options = features_of(halves.cut.shape), dict(wanted.options)
     geometry = choose_geometry(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
