@@ -21,7 +21,7 @@ def pair(classes: Sequence[str], labels: Sequence[str] | None, spec: str) -> tup
 
     Args:
         classes: the data set's, in its own order; empty where it has no labels.
-        labels: the network's, in its order; None: the data set's own.
+        labels: the network's, in its order; None or none (its answers are no classes): the data set's own.
         spec: for messages.
 
     Returns:
@@ -30,8 +30,8 @@ def pair(classes: Sequence[str], labels: Sequence[str] | None, spec: str) -> tup
     Raises:
         InputError: the names do not fit; shows both lists.
     """
-    if labels is None or not classes:
-        return tuple(labels if labels is not None and not classes else classes), np.arange(len(classes), dtype=np.int32)
+    if not labels or not classes:
+        return tuple(labels if labels and not classes else classes), np.arange(len(classes), dtype=np.int32)
     if list(classes) == list(labels):  # ImageNet has two classes named crane: in the same order they still fit
         return tuple(labels), np.arange(len(classes), dtype=np.int32)
     known: dict[str, int] = {_plain(label): index for index, label in enumerate(labels)}

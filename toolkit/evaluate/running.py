@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..attacks.base import Training
 from ..bundle import Bundle
@@ -17,6 +18,7 @@ from ..protect.protected import features_of, load_protected
 from ..protections.base import Protection
 from ..protections.none import NoProtection
 from ..records.wire import wire_spec
+from ..tasks._truth import truth_for
 from .attacking import Setting, attack_class, attack_victim, build_attack
 from .attributes import attribute_task, check_attribute
 from .judge import judge_of
@@ -107,7 +109,8 @@ class Run:
     @property
     def unprotected(self) -> Victim:
         """The network as it was."""
-        return Victim(self.split.head, self.split.tail, NoProtection(features_of(self.split.cut.shape)))
+        bare = NoProtection(features_of(self.split.cut.shape))
+        return Victim(self.split.head, self.split.tail, bare, **tokens_of(self.bundle))
 
 
 def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> Run:
@@ -165,6 +168,7 @@ def protected_victim(bundle: Bundle, settings: EvaluateSettings) -> Victim:
         noise=source_of(noise_of(bundle)),
         length=None if coding is None else length_of(coding),
         soft=found.protection,
+        **tokens_of(bundle),
     )
 
 
@@ -180,23 +184,29 @@ def method_of(bundle: Bundle) -> str:
     return record.method if record is not None else "none"
 
 
+class _Tokens(TypedDict):
+    grid: tuple[int, int] | None
+    prefix_tokens: int
+
+
+def tokens_of(bundle: Bundle) -> _Tokens:
+    """Where the tokens that cross lie on the image, as `Victim` takes it."""
+    spec = bundle.manifest.split.crossing[0]
+    return {"grid": None if spec.grid is None else (spec.grid[0], spec.grid[1]), "prefix_tokens": spec.prefix_tokens}
+
+
 def user_side(run: Run, victim: Victim) -> UserSide:
     """What the protection costs the user, on the test images.
 
     Raises:
         InputError: the network is never right.
     """
-    logits = torch.cat([_answers(run, part) for part in run.setting.test.split(256)])
-    before = (logits == run.setting.labels).float().mean().item()
+    halves, test = run.split, run.setting.test
+    truth = truth_for(halves.task, lambda part: halves.tail(halves.head(part)), test, run.setting.labels)
+    before = truth.unprotected.mean().item()
     if before <= 0:
         raise InputError("The network is never right on the test images; give the data that it was trained for.")
-    return victim.user_side(run.setting.test, run.setting.labels, before, 5, run.settings.seed)
-
-
-@torch.no_grad()
-def _answers(run: Run, images: Tensor) -> Tensor:
-    answers: Tensor = run.split.tail(run.split.head(images)).argmax(1)
-    return answers
+    return victim.user_side(test, truth, before, 5, run.settings.seed)
 
 
 def data_name(bundle: Bundle, settings: EvaluateSettings) -> str:

@@ -16,6 +16,9 @@ from cloud_tail.signature import TensorSpec
 from cloud_tail.wire import dequantise, quantise
 
 from ..attacks.base import Messages
+from ..tasks._truth import Truth
+from ..tasks.base import Answers, Task, collect
+from ..tasks.classify import Classify
 from .features import FeatureStore, Tensors, as_tuple
 from .metrics.pa import pa, pa_per_input
 from .noise import Fresh, NoiseSource
@@ -116,33 +119,36 @@ class Victim:
             eps = (torch.zeros(len(images), *shape),)
         return self._laid_out(as_tuple(self.soft(*smashed, *eps)))
 
-    def user_side(self, images: Tensor, labels: Tensor, unprotected: float, draws: int, seed: int) -> UserSide:
+    def user_side(self, images: Tensor, truth: Tensor | Truth, unprotected: float, draws: int, seed: int) -> UserSide:
         """Measure the user's accuracy.
 
         Args:
             images: test images [N,channels,H,W].
-            labels: [N].
+            truth: class labels [N], or whatever else says what is right.
             unprotected: accuracy of the network with its original head on them.
             draws: draws of eps per image.
             seed: seeds them.
         """
         generator = torch.Generator().manual_seed(seed)
-        answers, lengths = zip(
-            *(self._answers(images, generator) for _ in range(draws if self.is_random else 1)), strict=True
+        told = truth if isinstance(truth, Truth) else Truth(Classify(), truth, ())
+        kept, lengths = zip(
+            *(self._answers(images, told.task, generator) for _ in range(draws if self.is_random else 1)), strict=True
         )
-        per_input = pa_per_input(torch.stack([answer == labels for answer in answers], 1))
+        per_input = pa_per_input(torch.stack([told.right(answers) for answers in kept], 1))
         protected = per_input.mean().item()
-        return UserSide(unprotected, protected, pa(unprotected, protected), per_input, answers[0], lengths[0])
+        # answers that are no classes tell nobody a class: all are of one
+        answers = kept[0][0] if isinstance(told.task, Classify) else torch.zeros(len(images), dtype=torch.int64)
+        return UserSide(unprotected, protected, pa(unprotected, protected), per_input, answers, lengths[0])
 
     @torch.no_grad()
-    def _answers(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The tail's answers [N] and the messages' lengths [N]."""
+    def _answers(self, images: Tensor, task: Task, generator: torch.Generator) -> tuple[Answers, Tensor]:
+        """What is kept of the tail's answers to N images, and the messages' lengths [N]."""
         answers, lengths = [], []
         for rows in torch.arange(len(images)).split(min(self._rows(), 256)):
             sent = self._protect(tuple(one[rows] for one in self.smashed(images)), 1, generator)[0]
-            answers.append(self.tail(*sent).argmax(1))
+            answers.append(task.keep(task.answers(self.tail(*sent))))
             lengths.append(self._bytes(sent))
-        return torch.cat(answers), torch.cat(lengths)
+        return collect(answers), torch.cat(lengths)
 
     def _send(self, smashed: Tensors, looks: int, generator: torch.Generator) -> Messages:
         sent, guess = self._protect(smashed, looks, generator)
@@ -177,7 +183,11 @@ class Victim:
         """Every tensor as [B,C,h,w]: tokens on their grid, class tokens and vectors as single positions."""
         found: list[Tensor] = []
         for one in tensors:
-            if one.ndim == 4:
+            if one.ndim == 4 and self._is_column(one):  # tokens [B,C,N,1]
+                found.append(one[:, :, self._prefix :, 0].unflatten(2, self._grid or (-1, 1)))
+                if self._prefix:
+                    found.append(one[:, :, : self._prefix, 0].flatten(1)[:, :, None, None])
+            elif one.ndim == 4:
                 found.append(one)
             elif one.ndim == 2:
                 found.append(one[:, :, None, None])
@@ -188,6 +198,11 @@ class Victim:
                 if self._prefix:
                     found.append(first.flatten(1)[:, :, None, None])
         return tuple(found)
+
+    def _is_column(self, one: Tensor) -> bool:
+        if self._grid is None:
+            return False
+        return tuple(one.shape[2:]) == (self._prefix + self._grid[0] * self._grid[1], 1) and self._grid[1] > 1
 
     def _rows(self) -> int:
         values = 1

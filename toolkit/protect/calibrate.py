@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..inference import device_of, in_batches, right, seeded, smash
+from ..inference import device_of, in_batches, seeded, smash
 from ..partition.split import Split
 from ..protections.base import Protection
+from ..tasks._truth import Truth, kept_answers, truth_for
+from ..tasks.classify import Classify
 
 if TYPE_CHECKING:
     from ..datasets._lazy import LazyImages
@@ -59,7 +61,7 @@ def calibrate_strength(
     head: nn.Module,
     tail: nn.Module,
     images: Tensor | LazyImages,
-    labels: Tensor,
+    labels: Tensor | Truth,
     *,
     max_drop: float,
     draws: int,
@@ -78,7 +80,7 @@ def calibrate_strength(
         head: the head as the protection left it.
         tail: the frozen tail.
         images: victim-val images [N,channels,H,W]; never the test images.
-        labels: [N].
+        labels: [N] class labels, or whatever else says what is right.
         max_drop: allowed loss of accuracy, in shares (0.01 = one percentage point).
         draws: draws of eps per image.
         seed: seeds the draws.
@@ -87,16 +89,16 @@ def calibrate_strength(
         progress: called with (steps done, steps in all, one line of text).
     """
     smashed = in_batches(head, images)
-    if unprotected_right is None:
-        unprotected_right = right(in_batches(tail, smashed), labels)
-    return _search(protection, tail, smashed, labels, unprotected_right, max_drop, draws, seed, progress)
+    truth = labels if isinstance(labels, Truth) else truth_for(Classify(), tail, smashed, labels)
+    before = truth.unprotected if unprotected_right is None else unprotected_right
+    return _search(protection, tail, smashed, truth, before, max_drop, draws, seed, progress)
 
 
 def calibrate_trained(
     protection: Protection,
     narrow: Split,
     images: Tensor,
-    truth: Tensor,
+    truth: Truth,
     before: Tensor,
     *,
     max_drop: float,
@@ -112,7 +114,7 @@ def calibrate_trained(
         protection: at strength 1; its strength is set by this function.
         narrow: the network with its waist.
         images: victim-val images [N,channels,H,W].
-        truth: [N] right answers.
+        truth: what is right about them.
         before: [N] 1 where the unprotected network is right.
         max_drop: allowed loss of accuracy, a share of all photos.
         draws: draws of eps per image.
@@ -192,7 +194,7 @@ def _search(
     protection: Protection,
     tail: nn.Module,
     smashed: Tensor,
-    labels: Tensor,
+    truth: Truth,
     clean: Tensor,
     max_drop: float,
     draws: int,
@@ -205,7 +207,7 @@ def _search(
 
     def look(strength: float) -> tuple[float, float, bool]:
         protection.set_strength(strength)
-        kept_right = _share_right(protection, tail, smashed, labels, draws if has_noise else 1, seed)
+        kept_right = _share_right(protection, tail, smashed, truth, draws if has_noise else 1, seed)
         lost = clean - kept_right
         margin = _QUANTILE * lost.std().item() / math.sqrt(len(lost)) if len(lost) > 1 else 0.0
         accuracy = kept_right.mean().item()
@@ -249,13 +251,16 @@ def _search(
 
 @torch.no_grad()
 def _share_right(
-    protection: Protection, tail: nn.Module, smashed: Tensor, labels: Tensor, draws: int, seed: int
+    protection: Protection, tail: nn.Module, smashed: Tensor, truth: Truth, draws: int, seed: int
 ) -> Tensor:
-    """Share of draws [N] for which the tail is right about each image."""
-    generator = seeded(seed)
-    share, device = torch.zeros(len(smashed)), device_of(tail)
+    """How right the tail is about each image, mean over draws [N]."""
+    generator, device = seeded(seed), device_of(tail)
+
+    def protected(part: Tensor) -> Tensor:
+        answers: Tensor = tail(smash(protection, part.to(device), generator))
+        return answers
+
+    share = torch.zeros(len(smashed))
     for _ in range(draws):
-        for index in torch.arange(len(smashed)).split(128):
-            answers = tail(smash(protection, smashed[index].to(device), generator)).cpu()
-            share[index] += right(answers, labels[index])
+        share += truth.right(kept_answers(truth.task, protected, smashed, 128))
     return share / draws

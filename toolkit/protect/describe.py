@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..inference import in_batches, right, seeded, smashing
+from ..inference import in_batches, seeded, smashing
 from ..records import bundle as records
 from .certificate import certify
 from .codes import wire_codes
 from .fitting import Fitted, judged
 from .protected import Protected
+from .truths import truth_of
 from .waist.tables import as_wire, codes_of, coding_for
 
 if TYPE_CHECKING:
@@ -92,20 +93,18 @@ def _accuracy(halves: Split, fitted: Fitted, data: DataSplits, seed: int) -> rec
     """Accuracy on the test images; where labels are missing, agreement with the unprotected network."""
     test = data.test.first(judged(halves))
     images, labels = test.photos, test.labels
-    answers = in_batches(halves.tail, in_batches(halves.head, images))
-    labelled = bool((labels >= 0).all())
-    truth = labels if labelled else answers.argmax(1)
+    truth = truth_of(halves, images, labels)
     smashed = in_batches(fitted.head, images)
     noisy = smashing(fitted.protection, seeded(seed))
     draws = 1 if fitted.protection.eps_shape() is None else DRAWS
-    shares = [right(in_batches(lambda x: fitted.split.tail(noisy(x)), smashed), truth).mean() for _ in range(draws)]
+    shares = [truth.accuracy(lambda x: fitted.split.tail(noisy(x)), smashed) for _ in range(draws)]
     return records.AccuracyReport(
         images=len(images),
         draws=draws,
-        unprotected=right(answers, truth).mean().item(),
-        protected=torch.stack(shares).mean().item(),
-        metric="top-1" if labelled else "agreement",
-        labelled=labelled,
+        unprotected=truth.unprotected.mean().item(),
+        protected=sum(shares) / len(shares),
+        metric=truth.metric,
+        labelled=truth.labelled,
     )
 
 

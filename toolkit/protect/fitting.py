@@ -9,17 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from ..datasets._data import DataSplits, Part
 from ..errors import InputError
-from ..inference import in_batches, right
 from ..partition.split import Split
 from ..protections._devices import ALONE, Devices
 from ..protections.base import Protection, Training
+from ..tasks._truth import truth_for
 from ..tasks.classify import Classify
 from .calibrate import CalibrationResult, calibrate_strength, calibrate_trained
 from .protected import BLOCK, DECODER, ENCODER, HEAD, TAIL, features_of, protection_class
+from .truths import training_labels, truth_of
 from .waist.geometry import choose_geometry
 from .waist.modules import Waist, narrowed
 from .waist.training import WaistTraining, train_waist
@@ -133,12 +135,17 @@ def fit_and_calibrate(
     options = dict(wanted.options)
     protection = protection_class(wanted.method).build(features_of(halves.cut.shape), options)
     protection.to(devices.device)
+    labels, labelled = training_labels(halves, data.victim_train, wanted.relabel, devices)
+    original = nn.Sequential(copy.deepcopy(halves.head), tail).to(devices.device)
     protection.fit(
         Training(
             head=head,
             tail=tail,
             images=data.victim_train.photos if data.victim_train.is_large else data.victim_train.images,
-            labels=wanted.relabel(data.victim_train.labels),
+            labels=labels,
+            task=halves.task,
+            labelled=labelled,
+            reference=original if protection.trains_head else None,
             seed=wanted.seed,
             epochs=wanted.epochs,
             batch_size=wanted.batch_size,
@@ -155,15 +162,15 @@ def fit_and_calibrate(
     calibration = None
     if wanted.max_drop is not None and devices.first:
         watched = data.victim_val.first(judged(halves))
-        images, labels = watched.photos, wanted.relabel(watched.labels)
-        original = nn.Sequential(copy.deepcopy(halves.head), tail).to(devices.device)
-        before = right(in_batches(original, images), labels)
+        images = watched.photos
+        truth = truth_for(halves.task, original, images, wanted.relabel(watched.labels))
+        before = truth.unprotected
         calibration = calibrate_strength(
             protection,
             head,
             tail,
             images,
-            labels,
+            truth,
             max_drop=wanted.max_drop * (before.mean().item() if wanted.relative else 1.0),
             draws=wanted.draws,
             seed=wanted.seed,
@@ -203,11 +210,8 @@ def _with_waist(
     )  # fmt: skip
     protection = protection_class(wanted.method).build(geometry.shape, options)
     images, labels = watched(data.victim_val)
-    truth = None if labels is None else wanted.relabel(labels)
-    logits = in_batches(halves.tail, in_batches(halves.head, images))
-    if truth is None:
-        truth = logits.argmax(1)
-    before = right(logits, truth)
+    truth = truth_of(halves, images, torch.full((len(images),), -1) if labels is None else wanted.relabel(labels))
+    before = truth.unprotected
     allowed = WAIST_DROP if wanted.max_drop is None else wanted.max_drop
     allowed *= before.mean().item() if wanted.relative else 1.0
     trained = train_waist(

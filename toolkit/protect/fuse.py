@@ -6,23 +6,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from safetensors.torch import save_file
-from torch import nn
 
 from ..datasets._chance import refuse_chance
 from ..datasets._data import DataSplits, load_data
 from ..errors import InputError
-from ..inference import in_batches
 from ..partition.split import Split, load_split
 from ..protections._devices import ALONE, Devices
 from ..protections.base import Protection
 from ..records import bundle as records
 from ..records.tools import tool_versions
+from ..tasks._guess import task_class
+from ..tasks.classify import Classify
 from .calibrate import calibrate_privacy
 from .checkpoint import Checkpoint
 from .describe import DRAWS, describe
 from .fitting import WAIST_DROP, Fitted, Fitting, Progress, fit_and_calibrate, judged, quietly, weights_of
 from .protected import features_of, protection_class
 from .settings import ProtectSettings
+from .truths import truth_of
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
@@ -109,9 +110,9 @@ def _refuse_foreign(
         InputError: it is near chance, or far below what the bundle records.
     """
     test = data.test.first(judged(halves))
-    network = nn.Sequential(halves.head, halves.tail).to(devices.device)
-    answers = in_batches(network, test.photos).argmax(1)
-    network.cpu()
+    if not isinstance(halves.task, Classify):
+        return  # what is chance for other answers, nobody knows
+    (answers,) = truth_of(halves, test.photos, test.labels, devices).wanted
     refuse_chance(answers, test.labels, settings.data or "", bundle.manifest.model.accuracy)
 
 
@@ -121,7 +122,7 @@ def join(bundle: Bundle, settings: ProtectSettings, devices: Devices, *, resume:
     # a waist is trained in the first process alone
     if kind.fit is Protection.fit or settings.data is None or settings.train != "injector":
         return
-    data = load_data(settings.data, bundle.manifest.preprocess, labels=bundle.manifest.labels)
+    data = load_data(settings.data, bundle.manifest.preprocess, labels=_labels(bundle))
     kept = Checkpoint(bundle, settings, kind.revision)
     state = kept.load() if resume else None
     fit_and_calibrate(halves, data, _fitting(settings), resume_from=state, devices=devices)
@@ -187,4 +188,9 @@ def _data(bundle: Bundle, settings: ProtectSettings, progress: Progress, *, need
                 f"Protecting with {settings.method} needs images; name them with --data, such as --data folder:DIR."
             )
         return None
-    return load_data(settings.data, bundle.manifest.preprocess, labels=bundle.manifest.labels, progress=progress)
+    return load_data(settings.data, bundle.manifest.preprocess, labels=_labels(bundle), progress=progress)
+
+
+def _labels(bundle: Bundle) -> list[str] | None:
+    """The network's classes, which those of the data are paired with; None where its labels name channels."""
+    return bundle.manifest.labels if task_class(bundle.manifest.task.name).uses_labels else None

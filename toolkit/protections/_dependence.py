@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+#: images whose gradients are held at a time, and answers that are looked at one by one
+_DIRECTIONS_BATCH, _MOST_DIRECTIONS = 32, 64
+
 
 def _centred_distances(rows: Tensor) -> Tensor:
     """Doubly centred distance matrix [B,B] of rows [B,...]."""
@@ -37,16 +40,22 @@ def class_centres(features: Tensor, labels: Tensor, classes: int) -> Tensor:
 def tolerated_directions(tail: nn.Module, smashed: Tensor) -> Tensor:
     """Orthonormal directions [C,C] (columns) of the channels, from what moves the tail's answer least to most.
 
-    They are the eigenvectors of the mean outer product of the logits' gradients over positions and images.
+    They are the eigenvectors of the mean outer product of the answers' gradients over positions and images; of many
+    answers [B,K], the gradients of random sums of them.
     """
-    inputs = smashed.clone().requires_grad_(True)
-    logits = tail(inputs)
     channels = smashed.shape[1]
-    product = torch.zeros(channels, channels)
-    for index in range(logits.shape[1]):
-        (gradient,) = torch.autograd.grad(logits[:, index].sum(), inputs, retain_graph=True)
-        rows = gradient.flatten(2).transpose(1, 2).reshape(-1, channels)
-        product += rows.T @ rows
+    product = torch.zeros(channels, channels, device=smashed.device)
+    generator = torch.Generator().manual_seed(0)
+    for part in smashed.split(_DIRECTIONS_BATCH):
+        inputs = part.clone().requires_grad_(True)
+        logits = tail(inputs)
+        count = logits.shape[1]
+        many = count > _MOST_DIRECTIONS
+        signs = torch.randn(_MOST_DIRECTIONS, count, generator=generator) if many else torch.eye(count)
+        for row in signs.to(smashed.device):
+            (gradient,) = torch.autograd.grad((logits * row).sum(), inputs, retain_graph=True)
+            rows = gradient.flatten(2).transpose(1, 2).reshape(-1, channels)
+            product += rows.T @ rows
     # eigh leaves the signs open; they carry no meaning
     vectors: Tensor = torch.linalg.eigh(product / product.trace().clamp(min=1e-20)).eigenvectors
     return vectors

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,7 @@ class Step:
         batch: [A] all processes' index.
         all_labels: [A] their labels.
         devices: where the arithmetic happens.
+        training: what the batch is of.
         given_images: [B,channels,H,W], or None where only features were asked for.
         given_smashed: [A,C,h,w] the head's output before protection, without gradient; None where the head is trained.
     """
@@ -50,6 +52,7 @@ class Step:
     batch: Tensor
     all_labels: Tensor
     devices: Devices
+    training: Training
     given_images: Tensor | None
     given_smashed: Tensor | None
 
@@ -71,6 +74,29 @@ class Step:
     def smashed(self) -> Tensor:
         """This process's features [B,C,h,w]."""
         return self.devices.own(self.all_smashed)
+
+    @functools.cached_property
+    def wanted(self) -> Tensor:
+        """The unprotected network's answers [B,K], without gradient."""
+        reference = self.training.reference
+        with torch.no_grad():
+            return self.training.tail(self.smashed) if reference is None else reference(self.images)
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """How far the tail's answers [B,K] are from right: by labels where they say so, else by what is wanted."""
+        task = self.training.task
+        if self.training.labelled:
+            return task.labelled_loss(task.answers(logits), self.labels)
+        return task.loss(task.answers(logits), task.answers(self.wanted))
+
+    @torch.no_grad()
+    def scores(self, logits: Tensor) -> Tensor:
+        """How right the tail's answers [B,K] are [B], 0 to 1."""
+        task = self.training.task
+        kept = task.keep(task.answers(logits))
+        if self.training.labelled:
+            return task.right(kept, self.labels)
+        return task.compare(kept, task.keep(task.answers(self.wanted)))
 
     def noise_for(self, protection: Protection) -> tuple[Tensor, ...]:
         """Fresh eps as the protection's further arguments: drawn for the whole batch, this process's rows of it."""
@@ -128,10 +154,10 @@ class Balance(nn.Module):
         return self.accuracy.item() >= self.target
 
     @torch.no_grad()
-    def update(self, logits: Tensor, labels: Tensor) -> None:
-        """Take in one batch's logits [B,K] and labels [B], of all processes."""
-        hits = (logits.argmax(1) == labels).float().sum()
-        counted = self.devices.total(torch.stack([hits, torch.full_like(hits, len(labels))]))
+    def update(self, scores: Tensor) -> None:
+        """Take in how right one batch's answers are [B], 0 to 1, of all processes."""
+        hits = scores.sum()
+        counted = self.devices.total(torch.stack([hits, torch.full_like(hits, len(scores))]))
         self.accuracy.mul_(0.95).add_(0.05 * counted[0] / counted[1])
         self.weight.mul_(1.03 if self.holds else 0.94)
 
@@ -139,10 +165,12 @@ class Balance(nn.Module):
 @torch.no_grad()
 def balance_for(training: Training, weight: float, max_drop: float) -> Balance:
     """Start a balance from the accuracy that the network has before protection, on training images."""
-    devices = training.devices
+    devices, task = training.devices, training.task
+    if not training.labelled:
+        return Balance(weight, max_drop, 1.0, devices)
     order = torch.arange(min(len(training.images), _JUDGED)).split(128)
     hits = [
-        (training.tail(features.to(devices.device)).argmax(1).cpu() == training.labels[index]).float()
+        task.right(task.keep(task.answers(training.tail(features.to(devices.device)).cpu())), training.labels[index])
         for index, features in zip(order, head_of(training, order), strict=True)
     ]
     return Balance(weight, max_drop, torch.cat(hits).mean().item(), devices)
@@ -222,6 +250,7 @@ def _batches(
             batch=index,
             all_labels=labels.to(devices.device),
             devices=devices,
+            training=training,
             given_images=None if images is None else images.to(devices.device),
             given_smashed=None if known is None else known.to(devices.device),
         )

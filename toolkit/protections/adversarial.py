@@ -66,11 +66,11 @@ class Adversarial(Protection):
             with _training.frozen(rebuild):
                 # beyond the error of a constant image there is nothing more to hide
                 hidden = (functional.mse_loss(rebuild(features), batch.images) / spread).clamp(max=1.0)
-            loss = functional.cross_entropy(logits, batch.labels) - balance.weight * hidden
+            loss = batch.loss(logits) - balance.weight * hidden
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            balance.update(logits, batch.labels)
+            balance.update(batch.scores(logits))
             return loss.item()
 
         modules = {"head": training.head, "decoder": rebuild, "balance": balance}

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UnknownNameError
+from ..tasks.base import Task
+from ..tasks.classify import Classify
 from ._devices import ALONE, Devices
 
 if TYPE_CHECKING:
@@ -34,9 +36,12 @@ class Training:
 
     Attributes:
         head: image [B,*] -> smashed [B,C,h,w]; frozen unless the protection's `trains_head` is True.
-        tail: smashed -> logits [B,K]; always frozen, in eval mode.
+        tail: smashed -> logits [B,K], all of the network's outputs; always frozen, in eval mode.
         images: [N,channels,H,W], preprocessed; lazy ones are decoded as they are needed.
-        labels: [N], class indices.
+        labels: [N], class indices; without labels, the group of the unprotected network's answer.
+        task: what the network is for.
+        labelled: whether `labels` say what is right; if not, the unprotected network's answers do.
+        reference: image [B,*] -> its answers [B,K]; None: those of the tail to the features before protection.
         seed: seeds every draw of the training.
         epochs: passes over `images`.
         batch_size: images per step.
@@ -53,6 +58,9 @@ class Training:
     tail: nn.Module
     images: Tensor | LazyImages
     labels: Tensor
+    task: Task = field(default_factory=Classify)
+    labelled: bool = True
+    reference: Callable[[Tensor], Tensor] | None = None
     seed: int = 0
     epochs: int = 5
     batch_size: int = 64

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from . import _training
 from ._dependence import class_centres
@@ -55,11 +54,11 @@ class ConditionalEntropy(Protection):
             centres = class_centres(flat, batch.labels, classes)[batch.labels]
             inside = (flat - centres).square().mean(0)
             leak = torch.log1p(inside / self.deviation.square()).mean()
-            loss = functional.cross_entropy(logits, batch.labels) + balance.weight * leak
+            loss = batch.loss(logits) + balance.weight * leak
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            balance.update(logits, batch.labels)
+            balance.update(batch.scores(logits))
             return loss.item()
 
         modules = {"head": training.head, "noise": self, "balance": balance}

@@ -12,7 +12,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from . import _training
 from ._features import sample_of
@@ -54,11 +53,11 @@ class Cloak(Protection):
         def step(batch: _training.Step) -> float:
             logits = training.tail(self(batch.smashed, *batch.noise_for(self)))
             hidden = torch.log(torch.exp(self.log_scale).mean())
-            loss = batch.weight * functional.cross_entropy(logits, batch.labels) - balance.weight * hidden
+            loss = batch.weight * batch.loss(logits) - balance.weight * hidden
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            balance.update(logits, batch.labels)
+            balance.update(batch.scores(logits))
             return loss.item()
 
         with _training.frozen(training.head, training.tail):

@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from . import _training
 from ._dependence import distance_correlation
@@ -47,11 +46,11 @@ class NoPeek(Protection):
             features = training.head(batch.images)
             logits = training.tail(features)
             dependence = distance_correlation(batch.images, features)
-            loss = functional.cross_entropy(logits, batch.labels) + balance.weight * dependence
+            loss = batch.loss(logits) + balance.weight * dependence
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            balance.update(logits, batch.labels)
+            balance.update(batch.scores(logits))
             return loss.item()
 
         with _training.frozen(training.tail), _training.trainable(training.head):

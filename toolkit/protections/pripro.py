@@ -36,6 +36,13 @@ _SPREAD, _SIGMA_START = 1.2, -0.8
 _BEFORE_SQUARES = 0.25
 
 
+def _pooling(height: int, width: int, grid: int) -> tuple[int, int]:
+    """Window that leaves about grid x grid positions: of maps at most so many a side, of tokens in a column in all."""
+    if width == 1 and height > grid:
+        return max(round(height / (grid * grid)), 1), 1
+    return math.ceil(height / grid), math.ceil(width / grid)
+
+
 class AttentionMap(nn.Module):
     """smashed [B,C,h,w] -> W_A [B,1,h,w] in (0, 1]: the share of noise at each position."""
 
@@ -46,7 +53,7 @@ class AttentionMap(nn.Module):
         super().__init__()
         channels, height, width = features
         inner = max(channels // 8, 1)  # [fig] floor(C/8); [ours] at least one
-        self.pool = (math.ceil(height / grid), math.ceil(width / grid))  # [ours]
+        self.pool = _pooling(height, width, grid)  # [ours]
         self.pooled = (height // self.pool[0], width // self.pool[1])
         self.size = (height, width)
         self.query = nn.Conv2d(channels, inner, 1)
@@ -112,7 +119,7 @@ class NoiseMoments(nn.Module):
     def __init__(self, features: FeatureShape, grid: int) -> None:
         super().__init__()
         self.channels, height, width = features
-        self.pool = (math.ceil(height / grid), math.ceil(width / grid))
+        self.pool = _pooling(height, width, grid)
         pooled = (height // self.pool[0], width // self.pool[1])
         self.positions = nn.Parameter(torch.zeros(2, self.channels, *pooled))
         self.linear = nn.Linear(2 * self.channels, 2 * self.channels)  # [fig] 2C -> 2C
@@ -247,7 +254,7 @@ class PriPro(Protection):
         def step(batch: _training.Step) -> float:
             self.set_strength(least + (1.0 - least) * torch.rand((), generator=batch.generator).item())
             protected = self(batch.smashed, *batch.noise_for(self))
-            loss = batch.weight * functional.cross_entropy(training.tail(protected), batch.labels)
+            loss = batch.weight * batch.loss(training.tail(protected))
             loss = loss + options["leak_weight"] * self._leak(batch.all_smashed, batch.all_labels, classes)
             optimizer.zero_grad()
             loss.backward()

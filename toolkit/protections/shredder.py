@@ -60,11 +60,11 @@ class Shredder(Protection):
         def step(batch: _training.Step) -> float:
             logits = training.tail(self(batch.smashed, *batch.noise_for(self)))
             power = torch.log(self.tensors.square().mean(1) + 1e-12).mean()
-            loss = batch.weight * functional.cross_entropy(logits, batch.labels) - balance.weight * power
+            loss = batch.weight * batch.loss(logits) - balance.weight * power
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            balance.update(logits, batch.labels)
+            balance.update(batch.scores(logits))
             return loss.item()
 
         with _training.frozen(training.head, training.tail):

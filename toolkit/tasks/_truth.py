@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from ..inference import device_of
 from .base import Answers, Task, collect
+
+if TYPE_CHECKING:
+    from ..datasets._lazy import LazyImages
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,11 @@ class Truth:
     task: Task
     labels: Tensor | None
     wanted: Answers
+
+    def rows(self, index: Tensor) -> Truth:
+        """The same of some of the photos, index [n]."""
+        labels = None if self.labels is None else self.labels[index]
+        return Truth(self.task, labels, tuple(value[index] for value in self.wanted))
 
     @property
     def labelled(self) -> bool:
@@ -46,21 +56,25 @@ class Truth:
         """The same of the unprotected network itself [N]."""
         return self.right(self.wanted)
 
-    def accuracy(self, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor) -> float:
+    def accuracy(self, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages) -> float:
         """Mean score of a module [n,...] -> a tail's outputs, on N inputs."""
         return self.right(kept_answers(self.task, module, inputs)).mean().item()
 
 
 @torch.no_grad()
 def kept_answers(
-    task: Task, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 64
+    task: Task, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, batch_size: int = 64
 ) -> Answers:
     """Apply a module to many inputs [N,...] and keep of its outputs what comparing needs."""
-    return collect(task.keep(task.answers(module(part))) for part in inputs.split(batch_size))
+    device = device_of(module)
+    return collect(task.keep(task.answers(module(part.to(device)).cpu())) for part in inputs.split(batch_size))
 
 
 def truth_for(
-    task: Task, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor | None
+    task: Task,
+    module: nn.Module | Callable[[Tensor], Tensor],
+    inputs: Tensor | LazyImages,
+    labels: Tensor | None,
 ) -> Truth:
     """What answers to N inputs should be.
 

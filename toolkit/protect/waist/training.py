@@ -26,9 +26,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...inference import in_batches, right, seeded
+from ...inference import in_batches, seeded
 from ...protections import _training
 from ...protections.base import Sent
+from ...tasks._truth import Truth
 from .decoder import Decoder
 from .encoder import TrainingEncoder
 from .modules import Waist
@@ -64,7 +65,7 @@ class WaistTraining:
         options: of the method, those that the user named.
         photos: victim-train; labels are not looked at.
         watched: victim-val images [N,C,H,W].
-        labels: [N] of `watched`, or None: the unprotected network's own answers are then right.
+        truth: what is right about `watched`.
         max_drop: of the accuracy, a share of all photos.
         max_bits: of a message on average, or None.
         epochs, batch_size, seed: of the training.
@@ -80,7 +81,7 @@ class WaistTraining:
     options: dict[str, float]
     photos: Part
     watched: Tensor
-    labels: Tensor | None
+    truth: Truth
     max_drop: float
     max_bits: float | None = None
     epochs: int = 16
@@ -133,12 +134,11 @@ class _Run:
         wanted.protection.settle(wanted.options, self.generator)
         with torch.no_grad():
             self.decoder.start_from(halves.head(wanted.photos.photos[:_MEASURED]))
-            logits = in_batches(lambda images: halves.tail(halves.head(images)), wanted.watched)
-        self.truth = logits.argmax(1) if wanted.labels is None else wanted.labels
-        self.before = right(logits, self.truth)
+        self.truth, self.task = wanted.truth, halves.task
+        self.before = self.truth.unprotected
         self.batches = max(len(wanted.photos) // wanted.batch_size, 1)
         looks = wanted.epochs * self.batches // _LOOK_EVERY
-        self.steering = Steering(wanted.max_drop, wanted.max_bits, len(self.truth), looks)
+        self.steering = Steering(wanted.max_drop, wanted.max_bits, len(self.before), looks)
         self.head, self.tail = head, tail
         self.views = Views(halves, wanted.photos, wanted.seed)
         # a frozen head says the same of them every time
@@ -212,11 +212,10 @@ class _Run:
         eps = protection.draw_eps(len(z), self.generator)
         codes, bits = self.symbols(protection(z) if eps is None else protection(z, eps))
         logits = self.tail(self.decoder(codes))
-        loss = functional.kl_div(
-            torch.log_softmax(logits, 1), torch.log_softmax(target, 1), log_target=True, reduction="batchmean"
-        )
+        wanted = self.task.answers(target)
+        loss = self.task.loss(self.task.answers(logits), wanted)
         private = bits.mean()
-        hidden = protection.hidden(Sent(images, z, codes, target.argmax(1), target.shape[1]))
+        hidden = protection.hidden(Sent(images, z, codes, *self.task.groups(self.task.keep(wanted))))
         if hidden is not None:
             private = private + hidden
         if self.opponent is not None:
@@ -250,7 +249,8 @@ class _Run:
         z = self.encoder(self.head(photos) if self.tuned else photos)
         eps = protection.draw_eps(len(z), self.generator)
         codes, _ = self.symbols(protection(z) if eps is None else protection(z, eps))
-        return right(self.tail(self.decoder(codes)), self.truth[index])
+        kept = self.task.keep(self.task.answers(self.tail(self.decoder(codes))))
+        return self.truth.rows(index).right(kept)
 
     def _line(self, left: float) -> str:
         steering, before = self.steering, self.before.mean().item()
