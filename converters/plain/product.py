@@ -57,7 +57,7 @@ def transposed(
     """A transposed convolution with output padding, cut out of the whole one: LiteRT has no such parameter."""
     if not any(output_padding):
         return None
-    whole = functional.conv_transpose2d(x, weight, bias, stride, 0, 0, groups, dilation)
+    whole = functional.conv_transpose2d(x, weight, bias, stride, (0, 0), (0, 0), groups, dilation)
     for axis, (before, more) in enumerate(zip(padding, output_padding, strict=True)):
         size = whole.shape[axis + 2] - 2 * before + more
         if before + size > whole.shape[axis + 2]:

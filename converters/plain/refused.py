@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 _TITLES = {"executorch": "ExecuTorch", "coreml": "Core ML", "tflite": "TFLite", "onnx": "ONNX", "coreai": "Core AI"}
 
 #: the operator's name without overload -> target -> why
-REFUSED: dict[str, dict[str, str]] = {}
+REFUSED: dict[str, dict[str, str]] = {
+    f"aten.fft_{kind}": dict.fromkeys(("executorch", "coreml"), "its operator set has no complex numbers")
+    for kind in ("fft", "fft2", "fftn", "rfft", "rfft2", "rfftn", "ifft", "ifft2", "ifftn", "irfft", "irfft2", "irfftn")
+}
 
 
 def refuse(program: ExportedProgram, target: str) -> None:
