@@ -197,7 +197,7 @@ def test_damaged_weights_are_refused(weights, value, words, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "shape", "inputs", "words"),
     [
-        ("gru", (2,), {"x": "x"}, r"lacks: gru; it knows: abs, add"),
+        ("gru", (2,), {"x": "x"}, r"lacks: gru; it knows: abs, a"),
         ("relu", (2,), {"x": "x", "colour": np.float32(1)}, "unexpected keyword argument 'colour'"),
         ("clip", (2,), {"x": "x"}, "missing .* 'alpha'"),
         ("relu", (2,), {"x": "?later"}, r"refers to '\?later', which nothing before it defines"),
