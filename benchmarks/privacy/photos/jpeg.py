@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 from train import accuracy
 
-SETTINGS = [("JPEG", quality) for quality in (3, 5, 8, 10, 15, 20, 30, 40, 50, 60, 75, 85, 95)]
-SETTINGS += [("WebP", quality) for quality in (0, 5, 10, 20, 30, 40, 50, 60, 75, 90)]
+SETTINGS = [("JPEG", quality) for quality in (5, 10, 20, 30, 50, 75, 90)]
+SETTINGS += [("WebP", quality) for quality in (0, 10, 30, 50, 75)]
 
 
 def scan(file: bytes) -> int:
