@@ -138,3 +138,29 @@ def test_every_tensor_of_a_step_is_sent_to_the_device(monkeypatch):
     loss.backward()
     assert {parameter.grad.device.type for parameter in protection.parameters()} == {"meta"}
     assert head(torch.empty(1, 1, 12, 12, device="meta")).shape[1:] == FEATURES
+
+
+class _Viewing(nn.Module):
+    """A head that looks at its features as rows, as the graphs of vision transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, image):
+        made = self.conv(image)
+        return made.view(len(made), 4 * 144).unflatten(1, (4, 12, 12))
+
+
+@pytest.mark.parametrize(
+    ("head", "layout"),
+    [(nn.Conv2d(3, 4, 3, padding=1), torch.channels_last), (_Viewing(), torch.contiguous_format)],
+)
+def test_the_layout_changes_no_feature_and_gives_way_where_a_head_cannot_bear_it(head, layout):
+    images = torch.randn(9, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    found = Training(head, nn.Identity(), images, torch.zeros(9, dtype=torch.long))
+    assert _features.fastest_layout(found, images[:1]) is layout
+    (made,) = _features.head_of(found, [torch.arange(9)])
+    assert made.is_contiguous()
+    with torch.no_grad():
+        assert torch.allclose(made, head(images), atol=1e-5)
