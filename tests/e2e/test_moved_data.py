@@ -11,6 +11,8 @@ from safetensors.torch import save_file
 from toolkit.convert.heads import convert, plan_heads
 from toolkit.datasets._recorded import recorded_data
 from toolkit.errors import InputError, MovedDataError
+from toolkit.evaluate.running import prepare
+from toolkit.evaluate.settings import EvaluateSettings
 from toolkit.families import digits_resnet
 from toolkit.package.settings import PackageSettings
 from toolkit.package.tail import package
@@ -93,3 +95,13 @@ def test_a_photo_more_is_noticed(moved, tmp_path):
 def test_a_place_that_does_not_exist_is_refused_by_its_own_sentence(moved):
     with pytest.raises(InputError, match="There is no folder nowhere"):
         recorded_data(moved.manifest, "folder:nowhere")
+
+
+def test_evaluate_notices_moved_photos_and_data_of_another_network(moved, tmp_path):
+    def prepared(**more):
+        return prepare(moved, EvaluateSettings(attacks=("inverse_network",), **more), lambda share, text: None)
+
+    with pytest.raises(MovedDataError, match="say where they are now with --data"):
+        prepared()
+    with pytest.raises(InputError, match=r"by chance.*mend that\."):
+        prepared(data=f"folder:{tmp_path / 'elsewhere'}")

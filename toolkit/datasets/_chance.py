@@ -20,7 +20,13 @@ _SIGMAS = 4.0
 _LEAST_FALL = 0.1
 
 
-def refuse_chance(answers: Tensor, labels: Tensor, spec: str, recorded: float | None = None) -> float:
+def refuse_chance(
+    answers: Tensor,
+    labels: Tensor,
+    spec: str,
+    recorded: float | None = None,
+    escape: str = ", or go on with --anyway",
+) -> float:
     """Return the share of right answers, unless it says that something was mixed up.
 
     Chance is what the same answers would score if they had nothing to do with the labels: the sum over classes of
@@ -32,6 +38,7 @@ def refuse_chance(answers: Tensor, labels: Tensor, spec: str, recorded: float | 
         labels: [N] true ones; -1 where unlabelled.
         spec: the data set, for the message.
         recorded: the accuracy that `pripro partition --data` measured, or None.
+        escape: how a user goes on all the same, for the message.
 
     Raises:
         InputError: the share lies near chance, or far below `recorded`.
@@ -52,7 +59,7 @@ def refuse_chance(answers: Tensor, labels: Tensor, spec: str, recorded: float | 
             f"The unprotected network is right about {share:.1%} of {count} photos of {spec}, and would be right about "
             f"{chance:.1%} by chance. That usually means that the classes are not in the network's order (--labels), "
             "that photos are prepared otherwise than in training (--preprocess, --mean, --std, --resize), or that "
-            "--weights are not the trained ones; mend that, or go on with --anyway."
+            f"--weights are not the trained ones; mend that{escape}."
         )
     spread = math.sqrt(max(share * (1 - share), 0.01) / count)
     if recorded is not None and count >= _LEAST and share < recorded - max(_LEAST_FALL, _SIGMAS * spread):
@@ -60,6 +67,6 @@ def refuse_chance(answers: Tensor, labels: Tensor, spec: str, recorded: float | 
             f"The unprotected network is right about {share:.1%} of {count} photos of {spec}, and was right about "
             f"{recorded:.1%} when the bundle was made. That usually means that this is other data, that some of its "
             "classes are paired wrongly, or that its photos are of another kind; give the data that the network was "
-            "trained for, or go on with --anyway."
+            f"trained for{escape}."
         )
     return share

@@ -11,14 +11,18 @@ from torch import nn
 
 from ..attacks.base import Training
 from ..bundle import Bundle
-from ..datasets._data import DataSplits, Part, load_data
+from ..datasets._chance import refuse_chance
+from ..datasets._data import DataSplits, Part
+from ..datasets._recorded import recorded_data
 from ..errors import InputError
+from ..inference import in_batches
 from ..partition.split import Split, load_split
 from ..protect.protected import features_of, load_protected
 from ..protections.base import Protection
 from ..protections.none import NoProtection
 from ..records.wire import wire_spec
 from ..tasks._truth import truth_for
+from ..tasks.classify import Classify
 from .attacking import Setting, attack_class, attack_victim, build_attack
 from .attributes import attribute_task, check_attribute
 from .judge import judge_of
@@ -113,6 +117,14 @@ class Run:
         return Victim(self.split.head, self.split.tail, bare, **tokens_of(self.bundle))
 
 
+def _data(bundle: Bundle, settings: EvaluateSettings) -> DataSplits:
+    """The data set that was named, or the photos that the bundle was protected with, known by their content."""
+    found = recorded_data(bundle.manifest, settings.data)
+    if found is None:
+        raise InputError("The bundle was protected without data; name some with --data, such as --data folder:DIR.")
+    return found
+
+
 def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> Run:
     """Check everything that a user chose, then open what is needed.
 
@@ -124,7 +136,7 @@ def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> R
         build_attack(name)
     load_protected(bundle)  # says at once if there is nothing to evaluate
     how, effort = bundle.manifest.preprocess, settings.tried
-    data = load_data(data_name(bundle, settings), how, labels=bundle.manifest.labels)
+    data = _data(bundle, settings)
     for spec in settings.attributes:
         check_attribute(spec, data.attributes)
     most = min(settings.attacker_images or effort.attacker_images or len(data.attacker_train), _room(bundle))
@@ -134,6 +146,11 @@ def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> R
         raise InputError(f"{data_name(bundle, settings)} has photos without a label; evaluate needs them labelled.")
     split = load_split(bundle)
     images = test.images
+    if settings.data is not None and isinstance(split.task, Classify):  # the recorded set was looked at by protect
+        answers = in_batches(split.tail, in_batches(split.head, images)).argmax(1)
+        record = bundle.manifest.protection
+        known = None if record is None or record.accuracy is None else record.accuracy.unprotected
+        refuse_chance(answers, test.labels, settings.data, known, escape="")
     setting = Setting(
         attacker=attacker.images,
         test=images,
