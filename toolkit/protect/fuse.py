@@ -80,6 +80,7 @@ def protect(
                 _reach(settings, fitted, measure, progress)
         fitted.protection.eval().requires_grad_(False)
         record = describe(bundle, halves, fitted, settings, data)
+        _check_bytes(record, settings)
         made = stage.scratch("protection")
         save_file(weights_of(fitted, settings.train), made / "weights.safetensors")
         (weights,) = stage.keep(made, "protection")
@@ -141,6 +142,16 @@ def _fitting(settings: ProtectSettings) -> Fitting:
         channels=settings.channels,
         stride=settings.stride,
         max_bytes=settings.max_bytes,
+    )
+
+
+def _check_bytes(record: records.Protection, settings: ProtectSettings) -> None:
+    found = record.certificate
+    if settings.max_bytes is None or found is None or found.message_bits_mean <= 8 * settings.max_bytes:
+        return
+    raise InputError(
+        f"A message has {found.message_bits_mean / 8:.0f} bytes on average, more than the {settings.max_bytes} of "
+        "--max-bytes; train longer (--epochs), allow more bytes or a larger --max-accuracy-drop, or cut later."
     )
 
 
