@@ -28,6 +28,7 @@ def test_names_are_module_paths_and_blocks_stay_whole(digits):
     assert names == ["stem.0", "stem.1", "stem", "layer1", "layer2", "layer3", "pool", "flatten"]
 
 
+@pytest.mark.slow
 def test_every_offered_cut_is_exact_at_batch_1_and_5(digits):
     whole = digits.program.module(check_guards=False)
     for cut in list_cuts(digits):

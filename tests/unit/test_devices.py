@@ -81,6 +81,7 @@ def weights(monkeypatch, in_memory, scratch):
     return protection.state_dict()
 
 
+@pytest.mark.slow
 def test_features_on_the_disk_or_computed_anew_train_to_the_same_bits(monkeypatch, tmp_path):
     held = weights(monkeypatch, 1 << 30, None)
     big_sample = 50 * 4 * 6 * 6 * 4 - 1  # one byte short of all features
@@ -129,7 +130,8 @@ def test_every_tensor_of_a_step_is_sent_to_the_device(monkeypatch):
     smashed, labels = torch.randn(5, *FEATURES), torch.randint(0, 3, (5,))
     step = Step(
         labels=there.own(labels).to("meta"), index=index, generator=torch.Generator().manual_seed(0), weight=1.0,
-        batch=index, all_labels=labels.to("meta"), devices=there, given_images=None, given_smashed=smashed.to("meta"),
+        batch=index, all_labels=labels.to("meta"), devices=there, training=training(), given_images=None,
+        given_smashed=smashed.to("meta"),
     )  # fmt: skip
     protection = PriPro.build(FEATURES).to("meta")
     protected = protection(step.smashed, *step.noise_for(protection))

@@ -13,7 +13,7 @@ import pytest
 from cloud_tail.wire import dequantise, quantise
 from toolkit.errors import InputError
 from toolkit.package import cases
-from toolkit.records.bundle import TensorSpec
+from toolkit.records.bundle import Task, TensorSpec
 from toolkit.records.machine import Device
 from toolkit.records.parity import DeviceOutput, DeviceParityReport
 from toolkit.records.wire import wire_spec
@@ -32,7 +32,12 @@ def make() -> tuple[Goldens, SimpleNamespace]:
     logits = rng.standard_normal((6, 5)).astype(np.float32)
     goldens = Goldens({"image": image, "eps": eps}, {"smashed": image + eps, "logits": logits}, ROWS)
     manifest = SimpleNamespace(
-        bundle_id=ID, golden=SimpleNamespace(tolerances={"fp32": 1e-4}), heads=[], protection=None
+        bundle_id=ID,
+        golden=SimpleNamespace(tolerances={"fp32": 1e-4}),
+        heads=[],
+        protection=None,
+        split=SimpleNamespace(outputs=[TensorSpec(name="logits", dtype="float32", shape=[-1, 5], layout="NC")]),
+        task=Task(name="classify", metric="top-1", guessed=False),
     )
     return goldens, SimpleNamespace(manifest=manifest)
 
