@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-#: images whose gradients are held at a time, and answers that are looked at one by one
-_DIRECTIONS_BATCH, _MOST_DIRECTIONS = 32, 64
+#: images whose gradients are held at a time, answers that are looked at one by one, and random sums of more than those
+_DIRECTIONS_BATCH, _MOST_DIRECTIONS, _SUMS = 32, 64, 8
 
 
 def _centred_distances(rows: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def tolerated_directions(tail: nn.Module, smashed: Tensor) -> Tensor:
         logits = tail(inputs)
         count = logits.shape[1]
         many = count > _MOST_DIRECTIONS
-        signs = torch.randn(_MOST_DIRECTIONS, count, generator=generator) if many else torch.eye(count)
+        signs = torch.randn(_SUMS, count, generator=generator) if many else torch.eye(count)
         for row in signs.to(smashed.device):
             (gradient,) = torch.autograd.grad((logits * row).sum(), inputs, retain_graph=True)
             rows = gradient.flatten(2).transpose(1, 2).reshape(-1, channels)
