@@ -34,7 +34,7 @@ def _class(logits: Tensor, image: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(logits, labels)
 
 
-#: name -> family, outputs, loss, epochs, task that is guessed, cut, tensors that cross, least unprotected score, epochs of pripro
+#: name -> family, outputs, loss, epochs, task guessed, cut, tensors that cross, least unprotected score, epochs of pripro
 SIBLINGS = {
     "vit": (digits_vit, 10, _class, 10, "classify", "blocks.1", 1, 0.85, 4),
     "embed": (digits_embed, 10, _contrast, 3, "embed", "trunk.2", 1, 0.85, 2),
