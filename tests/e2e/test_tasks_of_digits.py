@@ -1,4 +1,4 @@
-"""The demo's siblings: a transformer and an embedding of the digits keep their own metric under protection."""
+"""The demo's siblings: a transformer, a U-Net and an embedding of the digits keep their own metric under protection."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from toolkit.datasets._data import DataSplits, load_data
-from toolkit.families import digits_embed, digits_vit
+from toolkit.families import digits_embed, digits_unet, digits_vit
 from toolkit.inference import in_batches, seeded, smashing
 from toolkit.partition.facts import facts_of
 from toolkit.partition.network import Network, _signature, export
@@ -34,9 +34,14 @@ def _class(logits: Tensor, image: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(logits, labels)
 
 
-#: name -> family, outputs, loss, epochs, task guessed, cut, tensors that cross, least unprotected score, epochs of pripro
+def _ink(logits: Tensor, image: Tensor, labels: Tensor) -> Tensor:
+    return functional.cross_entropy(logits, (image[:, 0] > 0).long())
+
+
+#: name -> family, outputs, loss, epochs, task guessed, cut, tensors that cross, least unprotected score, pripro's epochs
 SIBLINGS = {
     "vit": (digits_vit, 10, _class, 10, "classify", "blocks.1", 1, 0.85, 4),
+    "unet": (digits_unet, 2, _ink, 1, "segment", "middle", 3, 1.0, 2),
     "embed": (digits_embed, 10, _contrast, 3, "embed", "trunk.2", 1, 0.85, 2),
 }
 
