@@ -38,7 +38,7 @@ def _ink(logits: Tensor, image: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(logits, (image[:, 0] > 0).long())
 
 
-#: name -> family, outputs, loss, epochs, task guessed, cut, tensors that cross, least unprotected score, pripro's epochs
+#: family, outputs, loss, epochs, task guessed, cut, tensors that cross, least unprotected score, epochs of pripro
 SIBLINGS = {
     "vit": (digits_vit, 10, _class, 10, "classify", "blocks.1", 1, 0.85, 4),
     "unet": (digits_unet, 2, _ink, 1, "segment", "middle", 3, 1.0, 2),
