@@ -15,6 +15,9 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from .datasets._lazy import LazyImages
 
+#: inputs of a batch: at most, at least, and their bytes between the two
+_MOST_ROWS, _LEAST_ROWS, _BATCH_BYTES = 128, 8, 16 << 20
+
 
 class Noising(Protocol):
     """What `smash` needs of a protection."""
@@ -33,11 +36,15 @@ def seeded(seed: int) -> torch.Generator:
 
 @torch.no_grad()
 def in_batches(
-    module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, batch_size: int = 128
+    module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, batch_size: int | None = None
 ) -> Tensor:
-    """Apply a module to many inputs [N,...] and return its outputs [N,...]; lazy ones are decoded as needed."""
+    """Apply a module to many inputs [N,...] and return its outputs [N,...]; lazy ones are decoded as needed.
+
+    `batch_size` is 128, or fewer where inputs are so large that a network's activations of 128 would take gigabytes.
+    """
     device = device_of(module)
-    return gathered((module(part.to(device)).cpu() for part in inputs.split(batch_size)), len(inputs))
+    rows = batch_size or max(min(_MOST_ROWS, _BATCH_BYTES // max(4 * inputs.shape[1:].numel(), 1)), _LEAST_ROWS)
+    return gathered((module(part.to(device)).cpu() for part in inputs.split(rows)), len(inputs))
 
 
 def gathered(parts: Iterable[Tensor], count: int) -> Tensor:

@@ -60,9 +60,7 @@ from toolkit.protect.settings import ProtectSettings
 began = time.perf_counter()
 protect(Bundle.open(Path({str(bundle)!r})), ProtectSettings(method="gaussian", data="folder:{folder}", anyway=True))
 used = resource.getrusage(resource.RUSAGE_SELF)
-children = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({{"seconds": time.perf_counter() - began, "peak_mb": used.ru_maxrss / 1024,
-                  "largest_worker_mb": children.ru_maxrss / 1024}}))
+print(json.dumps({{"seconds": time.perf_counter() - began, "peak_mb": used.ru_maxrss / 1024}}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
