@@ -280,18 +280,20 @@ def _write_manifest(root: Path, manifest: Manifest) -> None:
 
 @contextlib.contextmanager
 def _staging(root: Path) -> Iterator[Stage]:
+    with _locked(root):
+        try:
+            (root / _STAGING).mkdir(exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=root / _STAGING))
+        except OSError as error:
+            raise _not_writable(root, error) from None
+        with _undone_on_failure(root):
+            yield Stage(root, folder)
+
+
+@contextlib.contextmanager
+def _undone_on_failure(root: Path) -> Iterator[None]:
     try:
-        lock = _lock(root)
-        (root / _STAGING).mkdir(exist_ok=True)
-    except BlockingIOError:
-        raise BundleError(f"Another pripro is writing to {root}; wait for it to end, then try again.") from None
-    except OSError as error:
-        raise BundleError(
-            f"{root} cannot be written to ({error.strerror}); choose a folder that you may write to."
-        ) from None
-    folder = Path(tempfile.mkdtemp(dir=root / _STAGING))
-    try:
-        yield Stage(root, folder)
+        yield
     except Exception as error:
         _sweep_unnamed(root)
         # libraries that write files wrap a full disk in errors of their own
@@ -305,24 +307,33 @@ def _staging(root: Path) -> Iterator[Stage]:
         ) from error
     finally:
         shutil.rmtree(root / _STAGING, ignore_errors=True)
-        os.close(lock)
 
 
-def _lock(root: Path) -> int:
-    """Lock the folder itself until the descriptor is closed; a process that dies lets go.
+@contextlib.contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Hold a lock on the folder itself; a process that dies lets go.
 
     A lock file would stay behind, or be removed and made anew, so that two processes hold two locks of one name.
 
     Raises:
-        BlockingIOError: another process holds it.
+        BundleError: another process holds it, or the folder cannot be opened.
     """
-    folder = os.open(root, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
+        folder = os.open(root, os.O_RDONLY)
+    except OSError as error:
+        raise _not_writable(root, error) from None
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BundleError(f"Another pripro is writing to {root}; wait for it to end, then try again.") from None
+        yield
+    finally:
         os.close(folder)
-        raise
-    return folder
+
+
+def _not_writable(root: Path, error: OSError) -> BundleError:
+    return BundleError(f"{root} cannot be written to ({error.strerror}); choose a folder that you may write to.")
 
 
 def _sweep_unnamed(root: Path) -> None:

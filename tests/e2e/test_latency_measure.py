@@ -83,7 +83,7 @@ def test_a_hog_is_reported_and_profiles_name_real_kernels(copy: Path) -> None:
 def test_the_unprotected_head_is_timed_beside_the_protected_one(copy: Path) -> None:
     bundle = Bundle.open(copy)
     heads = choose_heads(bundle, ["onnx"], ["fp32"])
-    with convert_unprotected(bundle, heads, lambda share, text: None) as bare:
+    with convert_unprotected(bundle, heads, lambda done, total, text: None) as bare:
         report = measure_bundle(
             bundle, targets=["onnx"], precisions=["fp32"], effort=Effort(10, 0.2, 10), unprotected=bare
         )

@@ -79,10 +79,10 @@ def test_an_int8_tail_that_loses_accuracy_is_not_packaged(bundle, monkeypatch):
 
 def test_without_data_or_with_an_unknown_precision_it_says_so(bundle):
     manifest = bundle.manifest
-    blind = Bundle(
-        bundle.root,
-        manifest.model_copy(update={"protection": manifest.protection.model_copy(update={"data": None})}),
-    )
+    unknown = manifest.model_copy(update={"protection": manifest.protection.model_copy(update={"data": None})})
+    with bundle.extending():
+        bundle.commit(unknown)
+    blind = Bundle.open(bundle.root)
     with pytest.raises(InputError, match="--data"):
         package(blind, INT8)
     with pytest.raises(UnknownNameError, match="fp32, int8"):

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 #: rounds of each pair; 20 for the full claim
 ROUNDS = int(os.environ.get("PRIPRO_PAIRS", "1"))
 COMMANDS = {
-    "partition": ["digits_resnet", "--input", "1x28x28", "--cut", "layer2", "-o"],
+    "partition": ["digits_resnet", "--input", "1x28x28", "--cut", "layer2", "--force", "-o"],
     "protect": ["--method", "gaussian", "--data", "digits", "--epochs", "1", "--anyway"],
     "convert": ["--to", "onnx"],
     "package": ["--goldens-count", "2"],
