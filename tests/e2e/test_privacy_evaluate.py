@@ -14,9 +14,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 import torch
+from PIL import Image
 from require import require_tool
 from safetensors.torch import save_file
 
+from toolkit.datasets.digits import _read
 from toolkit.families import cifar_alexnet
 from toolkit.records import schemas
 
@@ -72,6 +74,74 @@ def test_killed_and_started_again_it_loses_nothing(bundle, whole):
     assert all((cache / name).stat().st_mtime_ns == moment for name, moment in kept.items())
     assert report["rows"] == whole[1]["rows"]
     assert report["curves"] == whole[1]["curves"]
+
+
+@pytest.fixture(scope="module")
+def tabled(tmp_path_factory) -> Path:
+    """A folder of digits, and a table that says of each whether it has a loop, and how dark it is."""
+    root = tmp_path_factory.mktemp("tabled")
+    pixels, labels = _read()
+    lines = ["path,loop,dark"]
+    # 80 of each class, spread over the set
+    for number in range(0, len(labels), 6):
+        name = f"{labels[number]}/{number}.png"
+        (root / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[number]).save(root / "photos" / name)
+        loop = "loop" if labels[number] in (0, 6, 8, 9) else "none"
+        lines.append(f"{name},{loop},{'dark' if pixels[number].mean() > 33 else 'light'}")
+    (root / "facts.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_attributes_of_the_users_own_table(demo_bundle, tabled, tmp_path):
+    """On the demo's network: one with weights that nobody trained is refused, as near chance."""
+    copy = tmp_path / "bundle"
+    shutil.copytree(demo_bundle, copy)
+    words = ["--attack", "attribute", "--data", f"folder:{tabled / 'photos'}", *SMALL]
+    for column in ("loop", "dark"):
+        words += ["--attribute", f"{tabled / 'facts.csv'}:{column}"]
+    report = json.loads(_run("evaluate", copy, *words, "--attacker-images", "300", "--test-images", "150"))
+    assert len({row["task"] for row in report["rows"]}) == 2
+    for row in report["rows"]:
+        (measure,) = row["measures"]
+        low, high = measure["interval"]
+        assert 0.3 < measure["chance"] < 1
+        assert low <= measure["attacker"] <= high
+    first = {row["task"].split()[0]: row["measures"][0] for row in report["rows"]}
+    loop, dark = first["loop"], first["dark"]
+    # the network itself tells which digit it is, hence whether it has a loop
+    assert loop["unprotected"] > loop["chance"] + 0.15
+    assert loop["pi_interval"][0] <= loop["pi"] <= loop["pi_interval"][1]
+    assert dark["pi"] is None or dark["pi_interval"][0] <= dark["pi"] <= dark["pi_interval"][1]
+
+
+WRONG = {
+    "says nothing of": ("path,loop\n0/0.png,loop\n", "loop"),
+    "no row": ("path,loop\n", "loop"),
+    "no column": (None, "form"),
+}
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_a_wrong_table_is_refused_before_anything_is_written(demo_bundle, tabled, tmp_path, says):
+    text, column = WRONG[says]
+    table = tabled / "facts.csv" if text is None else tmp_path / "wrong.csv"
+    if text is not None:
+        table.write_text(text)
+    copy = tmp_path / "bundle"
+    shutil.copytree(demo_bundle, copy)
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file()}
+    done = subprocess.run(
+        [*PRIPRO, "evaluate", str(copy), "--data", f"folder:{tabled / 'photos'}", "--attribute", f"{table}:{column}",
+         *SMALL],
+        capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert not [path for path in copy.rglob("*.json") if path not in before]
 
 
 class _Links(HTMLParser):
