@@ -111,6 +111,23 @@ def converting(target: str, precision: str) -> Iterator[None]:
 
 
 @contextmanager
+def reading(kind: str, entry: Path) -> Iterator[None]:
+    """Read a file's graph; whatever its reader throws becomes one sentence.
+
+    Raises:
+        ConverterError: not such a file, or a damaged one.
+    """
+    try:
+        yield
+    except ConverterError:
+        raise
+    except Exception as error:  # readers of damaged files raise anything at all
+        raise ConverterError(
+            f"{entry} cannot be read as {kind} ({type(error).__name__}); convert the head again."
+        ) from error
+
+
+@contextmanager
 def running(runtime: str, entry: Path) -> Iterator[None]:
     """Execute a file; whatever its runtime throws becomes one sentence.
 

@@ -12,6 +12,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from ._operators import Operator as Operator
+from ._operators import Value as Value
 from ._tensors import TensorSpec as TensorSpec
 
 if TYPE_CHECKING:
@@ -186,6 +188,34 @@ class Converter(ABC):
         Args:
             entry: as `load` takes it.
             inputs: as `Runner.run` takes them.
+        """
+        return None
+
+    def operators(self, entry: Path) -> Sequence[Operator] | None:
+        """List a converted file's operators with types and shapes; nothing is executed. None: the format hides them.
+
+        Raises:
+            ConverterError: not a file of this format, or a damaged one.
+        """
+        return None
+
+    def refused(self, entry: Path, accelerator: str) -> Mapping[int, str] | None:
+        """Ask the vendor's own checker which operators an accelerator leaves to plain CPU kernels.
+
+        Args:
+            entry: as `load` takes it.
+            accelerator: such as "gpu".
+
+        Returns:
+            Position in `operators` -> why; None where no such checker runs here.
+        """
+        return None
+
+    def partitioned(self, head: HeadProgram, *, precision: str, backend: str) -> Sequence[Operator] | None:
+        """Let a backend's partitioner divide a head anew, without writing a file; None where formats know none.
+
+        Raises:
+            ConverterError: the head cannot be expressed so.
         """
         return None
 

@@ -6,9 +6,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._heads import SMASHED, check_choice, check_feed, converting, describe, exported, running, versions
+from ._heads import SMASHED, check_choice, check_feed, converting, describe, exported, reading, running, versions
 from ._quiet import quiet
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Traced
+from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Traced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,6 +116,13 @@ class ToCoreml(Converter):
             Traced(program.kind_of(name), (), {name.removesuffix("_cast_fp16"): value})
             for name, value in program.trace(inputs).items()
         ]
+
+    def operators(self, entry: Path) -> Sequence[Operator]:
+        """List the saved program's operators; see the base class."""
+        from .coreml_reference.listing import operators
+
+        with reading("Core ML", entry):
+            return operators(entry)
 
     def stand_in(self, entry: Path) -> Runner | None:
         """Open on the reference evaluator, wherever this runs."""

@@ -19,14 +19,15 @@ from ._heads import (
     describe,
     exported,
     exported_module,
+    reading,
     running,
     versions,
 )
 from ._quiet import quiet
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Steps
+from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import nn
     from torch.export import ExportedProgram
@@ -173,6 +174,20 @@ class ToExecutorch(Converter):
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
         """Open a converted file; see the base class."""
         return ExecutorchRunner(entry, threads)
+
+    def operators(self, entry: Path) -> Sequence[Operator]:
+        """List what the file calls: each delegate as one, kernels by name; see the base class."""
+        from ._executorch_operators import operators
+
+        with quiet(), reading("ExecuTorch", entry):
+            return operators(entry)
+
+    def partitioned(self, head: HeadProgram, *, precision: str, backend: str) -> Sequence[Operator]:
+        """Lower the head once more; see the base class."""
+        from ._executorch_operators import lowered_operators
+
+        with converting("ExecuTorch", precision):
+            return lowered_operators(lower(head, precision, backend))
 
     def profile(self, entry: Path, inputs: Mapping[str, Array], runs: int) -> Mapping[str, tuple[int, float]]:
         """Read an ETDump down to the delegate's own kernels; see the base class."""

@@ -12,11 +12,12 @@ from ._heads import (
     describe,
     exported,
     input_names,
+    reading,
     running,
     versions,
 )
 from ._onnx_quantise import quantise_tail, to_fp16, to_int8
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Traced
+from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Traced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,6 +98,20 @@ class ToOnnx(Converter):
 
         with running("onnxruntime", entry):
             return trace(entry, inputs)
+
+    def operators(self, entry: Path) -> Sequence[Operator]:
+        """List the graph's nodes; see the base class."""
+        from ._onnx_operators import operators
+
+        with reading("ONNX", entry):
+            return operators(entry)
+
+    def refused(self, entry: Path, accelerator: str) -> Mapping[int, str] | None:
+        """Ask onnxruntime's usability checker for phones; see the base class."""
+        from ._onnx_operators import refused
+
+        with reading("ONNX", entry):
+            return refused(entry, accelerator)
 
     def profile(self, entry: Path, inputs: Mapping[str, Array], runs: int) -> Mapping[str, tuple[int, float]]:
         """Read onnxruntime's profile of its kernels; see the base class."""

@@ -12,12 +12,13 @@ from ._heads import (
     describe,
     exported_module,
     input_names,
+    reading,
     running,
     versions,
 )
 from ._quiet import quiet
 from ._tflite_quantise import to_fp16, to_int8
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Traced
+from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Traced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,3 +108,17 @@ class ToTflite(Converter):
 
         with running("LiteRT", entry):
             return trace(entry, inputs)
+
+    def operators(self, entry: Path) -> Sequence[Operator]:
+        """List the main graph's operators; see the base class."""
+        from ._tflite_operators import operators
+
+        with reading("TFLite", entry):
+            return operators(entry)
+
+    def refused(self, entry: Path, accelerator: str) -> Mapping[int, str] | None:
+        """Ask LiteRT's XNNPACK delegate and its GPU analyzer; see the base class."""
+        from ._tflite_operators import refused
+
+        with reading("TFLite", entry):
+            return refused(entry, accelerator)

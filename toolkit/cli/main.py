@@ -33,6 +33,7 @@ COMMANDS = (
     "protect",
     "convert",
     "package",
+    "lint",
     "serve",
     "verify",
     "measure",

@@ -16,23 +16,29 @@ def command(
     config: Annotated[Path, typer.Argument(help="deploy.toml", show_default=False)],
     as_json: JsonOption = False,
 ) -> None:
-    """Partition, protect, convert, package, verify and measure, each only if its inputs changed."""
+    """Partition, protect, convert, package, lint, verify and measure, each only if its inputs changed."""
     from ..pipeline.build import run
     from ..pipeline.config import read_config
 
     wanted = read_config(config)
     with share_bar("run") as bar:
         built = run(wanted, bar)
-    parity, latency = built.parity, built.latency
+    lint, parity, latency = built.lint, built.parity, built.latency
     if as_json:
         bundle_id = built.bundle.manifest.bundle_id
-        show_json({"bundle_id": bundle_id, "parity": parity.model_dump(), "latency": latency.model_dump()})
+        reports = {"lint": lint, "parity": parity, "latency": latency}
+        show_json({"bundle_id": bundle_id, **{name: report.model_dump() for name, report in reports.items()}})
     else:
         from ._latency_table import print_report
+        from ._lint_table import show as show_lint
         from ._parity_table import show
 
+        show_lint(lint, as_json=False)
         show(parity, as_json=False)
         print_report(latency)
+    if lint.refused:
+        say("lint refused some heads; nothing should be shipped from this bundle.")
+        raise typer.Exit(1)
     if not parity.passed:
         say("some rows failed; nothing should be shipped from this bundle.")
         raise typer.Exit(1)

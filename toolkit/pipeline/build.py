@@ -1,6 +1,6 @@
 """The whole flow in one place; read this first.
 
-    network -> partition -> protect -> convert -> package -> verify -> measure
+    network -> partition -> protect -> convert -> package -> lint -> verify -> measure
 
 Each stage has a fingerprint of everything that its result depends on: its own settings, the files it
 reads, and the fingerprint of the stage before. A stage whose fingerprint is in the manifest is done.
@@ -16,6 +16,8 @@ from .. import __version__
 from ..bundle import MANIFEST, Bundle
 from ..convert.heads import as_carried, convert, plan_heads
 from ..evaluate.privacy_meter import pi_meter
+from ..lint.report import lint_bundle
+from ..lint.rules import load_backends
 from ..measure.heads import measure_bundle
 from ..measure.settings import effort_of
 from ..package import goldens
@@ -24,6 +26,7 @@ from ..partition.start import start
 from ..protect.fuse import protect
 from ..protect.protected import protection_class
 from ..records.latency import LatencyReport
+from ..records.lint import LintReport
 from ..records.parity import ParityReport
 from ..records.progress import Progress
 from ..verify.report import verify_bundle
@@ -32,7 +35,7 @@ from .fingerprint import content_of, files_of, fingerprint
 if TYPE_CHECKING:
     from .config import Deploy
 
-Report = TypeVar("Report", ParityReport, LatencyReport)
+Report = TypeVar("Report", LintReport, ParityReport, LatencyReport)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Built:
     """What a deploy.toml leads to."""
 
     bundle: Bundle
+    lint: LintReport
     parity: ParityReport
     latency: LatencyReport
 
@@ -47,6 +51,14 @@ class Built:
 def run(config: Deploy, progress: Progress) -> Built:
     """Do everything that a deploy.toml describes, and only what is not done yet."""
     bundle = build(config, progress)
+    # without a list of backends only what needs no second lowering, which takes minutes
+    lint = _reported(
+        bundle, "lint", LintReport, fingerprint(files_of(bundle), config.lint, load_backends()),
+        lambda: lint_bundle(
+            bundle, config.lint, lower=config.lint.backends is not None, progress=_part(progress, "lint")
+        ),
+    )  # fmt: skip
+    progress(1, 1, "lint")
     parity = _reported(
         bundle, "verify", ParityReport, fingerprint(files_of(bundle)),
         lambda: verify_bundle(bundle, progress=_part(progress, "verify"))
@@ -61,7 +73,7 @@ def run(config: Deploy, progress: Progress) -> Built:
         ),
     )  # fmt: skip
     progress(1, 1, "measure")
-    return Built(bundle, parity, latency)
+    return Built(bundle, lint, parity, latency)
 
 
 def build(config: Deploy, progress: Progress) -> Bundle:

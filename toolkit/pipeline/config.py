@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ..convert.settings import ConvertSettings
 from ..errors import InputError
+from ..lint.settings import LintSettings
 from ..measure.settings import MeasureSettings
 from ..package.settings import PackageSettings
 from ..partition.settings import PartitionSettings
@@ -25,6 +26,7 @@ class Deploy(Settings):
     protect: ProtectSettings = ProtectSettings()
     convert: ConvertSettings = ConvertSettings()
     package: PackageSettings = PackageSettings()
+    lint: LintSettings = LintSettings()
     measure: MeasureSettings = MeasureSettings()
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from .. import latency, parity
 from ..bundle import Manifest, Report
+from ..lint import LintReport
 from ..plan import PlanReport
 from ..privacy import PrivacyReport
 
@@ -23,7 +24,7 @@ def models() -> dict[str, type[BaseModel]]:
         for value in (*vars(parity).values(), *vars(latency).values())
         if inspect.isclass(value) and issubclass(value, Report) and value is not Report
     ]
-    kinds += [PlanReport, PrivacyReport]
+    kinds += [LintReport, PlanReport, PrivacyReport]
     found: dict[str, type[BaseModel]] = {"bundle.schema.json": Manifest}
     for kind in kinds:
         found[f"{kind.model_fields['kind'].default}.schema.json"] = kind

@@ -1,0 +1,78 @@
+"""What a .pte left outside of its delegates, and what a backend's partitioner takes of a head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._operators import Operator, Value
+from .base import ConverterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: stands for all that a delegate of a saved file holds; its own format is the backend's secret
+DELEGATE = "DELEGATE"
+
+
+def operators(entry: Path) -> list[Operator]:
+    """Calls of the file's one method in their order: kernels by name, each delegate as one operator.
+
+    Raises:
+        ConverterError: not a .pte file, or a damaged one.
+    """
+    from executorch.exir._serialize._program import deserialize_pte_binary
+
+    try:
+        plan = deserialize_pte_binary(entry.read_bytes()).program.execution_plan[0]
+    except Exception as error:  # the flatbuffer reader raises anything at all
+        raise ConverterError(f"{entry} is not a .pte file ({type(error).__name__}); convert the head again.") from error
+    found = []
+    for place, instruction in enumerate(each for chain in plan.chains for each in chain.instructions):
+        call = instruction.instr_args
+        if hasattr(call, "delegate_index"):
+            backend = plan.delegates[call.delegate_index].id
+            found.append(Operator(DELEGATE, backend, (), (), partition=f"{backend} {place}"))
+        elif hasattr(call, "op_index"):
+            operator = plan.operators[call.op_index]
+            values = tuple(_stored(plan.values[index].val, str(index)) for index in call.args)
+            kind = f"{operator.name}.{operator.overload}" if operator.overload else operator.name
+            tensors = tuple(value for value in values if value is not None)
+            found.append(Operator(kind, f"call {place}", tensors[:-1], tensors[-1:]))
+    return found
+
+
+def lowered_operators(lowered: Any) -> list[Operator]:  # noqa: ANN401 - executorch ships no types
+    """Operators of a lowered head in their order, those inside of delegates with the number of their delegate."""
+    return _walk(lowered.exported_program().graph_module, None)
+
+
+def _walk(module: Any, partition: str | None) -> list[Operator]:  # noqa: ANN401 - executorch ships no types
+    from .to_executorch import _is_plumbing, _operator_name
+
+    found: list[Operator] = []
+    for node in module.graph.nodes:
+        if node.op != "call_function" or _is_plumbing(node):
+            continue
+        if "executorch_call_delegate" in str(node.target):
+            inner = getattr(module, node.args[0].target)
+            found += _walk(inner.original_module.graph_module, f"{inner.backend_id} {node.name}")
+            continue
+        inputs = tuple(_traced(each) for each in node.all_input_nodes)
+        found.append(Operator(_operator_name(node), node.name, inputs, (_traced(node),), partition=partition))
+    return found
+
+
+def _traced(node: Any) -> Value:  # noqa: ANN401 - torch.fx
+    value = node.meta.get("val")
+    if isinstance(value, tuple | list):
+        value = value[0] if value else None
+    constant = node.op == "placeholder" and str(node.target).startswith(("p_", "b_", "c_"))
+    if not hasattr(value, "shape"):
+        return Value(node.name, "", None, constant)
+    return Value(node.name, str(value.dtype).removeprefix("torch."), tuple(int(n) for n in value.shape), constant)
+
+
+def _stored(value: Any, name: str) -> Value | None:  # noqa: ANN401 - executorch ships no types
+    if not hasattr(value, "sizes"):
+        return None
+    return Value(name, str(getattr(value.scalar_type, "name", "")).lower(), tuple(value.sizes))

@@ -1,0 +1,197 @@
+"""Every rule is triggered by a tiny graph of its own, and by no clean one; every rule says where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lint_graphs import matmul_options, onnx_file, operators, tflite_file
+
+from toolkit.errors import InputError, UnknownNameError
+from toolkit.lint.report import examine
+from toolkit.lint.rules import Backend, load_backends
+from toolkit.records.bundle import Head
+
+BACKENDS = {backend.name: backend for backend in load_backends()}
+RULES = [(backend, rule.name) for backend in BACKENDS.values() for rule in backend.rule]
+F32 = "float32"
+
+
+def core_ml(build: str, arrays: dict[str, tuple[tuple[int, ...], str]]) -> Callable[[Path], Path]:
+    """A program of coremltools' builder; its import takes seconds, so only where a probe needs it."""
+
+    def make(folder: Path) -> Path:
+        import coreml_programs
+
+        values = {name: np.zeros(shape, kind) for name, (shape, kind) in arrays.items()}
+        scope = {"mb": coreml_programs.mb, "np": np}
+        return coreml_programs.write(eval(build, scope), values, folder)
+
+    return make
+
+
+def lite(kind: str, *tensors: tuple[str, tuple[int, ...], bool], options: object = None) -> Callable[[Path], Path]:
+    """One operator; the last tensor is its result."""
+    last = len(tensors) - 1
+    return lambda folder: tflite_file([(kind, list(range(last)), last, options)], list(tensors), folder)
+
+
+def product(rank: int, **adjoint: bool) -> Callable[[Path], Path]:
+    shape = (1,) * (rank - 2) + (4, 4)
+    tensor = (F32, shape, False)
+    return lambda folder: tflite_file([("BATCH_MATMUL", [0, 1], 2, matmul_options(**adjoint))], [tensor] * 3, folder)
+
+
+def masked(folder: Path) -> Path:
+    shape = (1, 2, 4, 4)
+    tensors = [(F32, shape, False)] * 3 + [(F32, (1, 1, 4, 4), True), (F32, shape, False)]
+    steps = [("BATCH_MATMUL", [0, 1], 2, matmul_options()), ("ADD", [2, 3], 4, None)]
+    return tflite_file(steps, tensors, folder)
+
+
+def text(body: str, **graph: str) -> Callable[[Path], Path]:
+    return lambda folder: onnx_file(body, folder, **graph)
+
+
+CONV_3D = text("w = Constant<value = float[1,1,1,1,1] {1}>() y = Conv(x, w)", inputs="float[1,1,2,2,2] x")
+PROBES: dict[str, Callable[[Path], Path]] = {
+    "tflite-gpu/rank-3-product": product(3),
+    "tflite-gpu/transposed-product": product(4, adj_y=True),
+    "tflite-gpu/masked-attention": masked,
+    "tflite-gpu/mixed-ranks": lite("ADD", (F32, (4, 4), False), (F32, (1, 1, 4, 4), False), (F32, (1, 1, 4, 4), False)),
+    "tflite-gpu/rank-3-pad": lite("PAD", (F32, (1, 2, 3), False), ("int32", (3, 2), True), (F32, (1, 4, 3), False)),
+    "tflite-gpu/broadcast-to": lite(
+        "BROADCAST_TO", (F32, (1, 1, 4), False), ("int32", (3,), True), (F32, (1, 8, 4), False)
+    ),
+    "tflite-gpu/clamp-to-one": lite("RELU_0_TO_1", (F32, (1, 4), False), (F32, (1, 4), False)),
+    "tflite-gpu/int8-weights-rank-3": lite(
+        "FULLY_CONNECTED", (F32, (1, 2, 4), False), ("int8", (4, 4), True), (F32, (1, 2, 4), False)
+    ),
+    "coreml-gpu/attention-of-ten": core_ml(
+        "lambda a, v: mb.matmul(x=mb.softmax(x=a), y=v)", {"a": ((12, 4, 4), F32), "v": ((12, 4, 4), F32)}
+    ),
+    "coreml-ane/float32": core_ml(
+        "lambda x: mb.conv(x=x, weight=np.ones((2, 3, 1, 1), np.float32))", {"x": ((1, 3, 4, 4), F32)}
+    ),
+    "coreml-ane/gather": core_ml("lambda x: mb.gather(x=x, indices=[0, 2], axis=1)", {"x": ((1, 3, 4), F32)}),
+    "coreml-ane/recurrent": core_ml(
+        "lambda x: mb.gru(x=x, initial_h=np.zeros((1, 2), np.float32), weight_ih=np.ones((6, 3), np.float32),"
+        " weight_hh=np.ones((6, 2), np.float32))[0]",
+        {"x": ((4, 1, 3), F32)},
+    ),
+    "coreml-ane/linear-on-sequences": core_ml(
+        "lambda x: mb.linear(x=x, weight=np.ones((4, 3), np.float32))", {"x": ((1, 5, 3), F32)}
+    ),
+    "onnx-nnapi/convolution-not-2d": CONV_3D,
+    "onnx-nnapi/computed-weights": text(
+        "w = Relu(v) y = Conv(x, w)", inputs="float[1,1,8,8] x, float[1,1,3,3] v"
+    ),
+    "onnx-nnapi/pad-mode": text(
+        'p = Constant<value_ints = [0,0,1,1,0,0,1,1]>() y = Pad<mode = "reflect">(x, p)'
+    ),
+    "onnx-coreml/convolution-3d": CONV_3D,
+    "onnx-coreml/computed-matrix": text("b = Relu(v) y = Gemm(x, b)", inputs="float[2,2] x, float[2,2] v"),
+    "onnx-coreml/half-precision-static": text(
+        "a = Cast<to = 10>(x) m = MatMul(a, a) y = Cast<to = 1>(m)", inputs="float[2,2] x"
+    ),
+    "onnx-web/convolution-3d": CONV_3D,
+    "onnx-web/automatic-padding": text(
+        'w = Constant<value = float[1,1,1,1] {1}>() y = Conv<auto_pad = "SAME_UPPER", strides = [2,2]>(x, w)',
+        inputs="float[1,1,8,8] x",
+    ),
+    "onnx-web/softmax-axis": text("y = Softmax<axis = 1>(x)"),
+}  # fmt: skip
+CLEAN: dict[str, Callable[[Path], Path]] = {
+    "tflite": product(4),
+    "coreml": core_ml("lambda x: mb.relu(x=mb.cast(x=x, dtype='fp16'))", {"x": ((1, 3, 4, 4), F32)}),
+    "onnx": text("w = Constant<value = float[1,1,1,1] {1}>() c = Conv(x, w) y = Relu(c)", inputs="float[1,1,8,8] x"),
+}
+
+
+def head(target: str) -> Head:
+    return Head(
+        target=target, precision="fp32", backend="cpu", entry="head/x", files=[], inputs=[], outputs=[],
+        ops_delegated=None, ops_total=None, not_run=None, tools={},
+    )  # fmt: skip
+
+
+def rules_found(backend: Backend, path: Path) -> set[str]:
+    row = examine(operators(path), backend, head(backend.target), version="", how="rules")
+    return {finding.rule for finding in row.findings}
+
+
+@pytest.mark.parametrize(("backend", "rule"), RULES, ids=[f"{backend.name}/{rule}" for backend, rule in RULES])
+def test_a_rules_probe_triggers_it(backend: Backend, rule: str, tmp_path: Path):
+    assert rule in rules_found(backend, PROBES[f"{backend.name}/{rule}"](tmp_path))
+
+
+@pytest.mark.parametrize("name", sorted(name for name, each in BACKENDS.items() if each.target in CLEAN))
+def test_a_clean_graph_triggers_nothing(name: str, tmp_path: Path):
+    assert rules_found(BACKENDS[name], CLEAN[BACKENDS[name].target](tmp_path)) == set()
+
+
+def test_no_probe_is_left_without_its_rule():
+    assert set(PROBES) == {f"{backend.name}/{rule}" for backend, rule in RULES}
+
+
+def test_every_backend_a_user_may_pick_has_a_file():
+    assert set(BACKENDS) == {
+        "executorch-xnnpack", "executorch-coreml", "executorch-vulkan", "executorch-qnn", "tflite-cpu", "tflite-gpu",
+        "tflite-npu", "coreml-cpu", "coreml-gpu", "coreml-ane", "onnx-cpu", "onnx-nnapi", "onnx-coreml", "onnx-web",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS.values(), ids=lambda backend: backend.name)
+def test_sources_are_pages_or_issues(backend: Backend):
+    sources = [backend.source, *(rule.source for rule in backend.rule)]
+    sources += [] if backend.taken is None else [backend.taken.source]
+    assert all(source.startswith("https://") for source in sources)
+
+
+def test_a_version_outside_of_the_range_is_not_judged(tmp_path: Path):
+    graph = operators(masked(tmp_path))
+    found = {
+        version: {
+            f.rule
+            for f in examine(graph, BACKENDS["tflite-gpu"], head("tflite"), version=version, how="rules").findings
+        }
+        for version in ("2.1.5", "2.1.6")
+    }
+    assert "masked-attention" in found["2.1.5"]
+    assert "masked-attention" not in found["2.1.6"]
+
+
+def test_a_rule_in_five_lines(tmp_path: Path):
+    rule = (
+        '[[rule]]\nname = "no-exp"\noperators = ["EXP"]\nconsequence = "slow"\n'
+        'sentence = "Exponentials take long on this one."\nsource = "https://example.org/issues/1"\n'
+    )
+    front = 'title = "T"\ntarget = "tflite"\naccelerator = "x"\nruntime = "r"\nhow = "rules"\nsource = "https://example.org"\n'
+    (tmp_path / "mine.toml").write_text(front + rule)
+    (backend,) = load_backends(folder=tmp_path)
+    probe = lite("EXP", (F32, (1, 4), False), (F32, (1, 4), False))(tmp_path)
+    assert rules_found(backend, probe) == {"no-exp"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "word"),
+    [
+        (
+            '[[rule]]\nname = "a"\noperators = ["EXP"]\nconsequence = "slow"\nsentence = "It takes long on this one."',
+            "source",
+        ),
+        ('colour = "red"', "colour"),
+        ("title = ", "not TOML"),
+    ],
+)
+def test_a_rule_file_that_does_not_fit_is_one_sentence(tmp_path: Path, rule: str, word: str):
+    (tmp_path / "mine.toml").write_text(rule)
+    with pytest.raises(InputError, match=word):
+        load_backends(folder=tmp_path)
+
+
+def test_an_unknown_backend_lists_the_known_ones():
+    with pytest.raises(UnknownNameError, match="tflite-gpu"):
+        load_backends(("tflite-cpuu", "tflite-gpu"))
