@@ -46,19 +46,28 @@ def lowered_operators(lowered: Any) -> list[Operator]:  # noqa: ANN401 - executo
     return _walk(lowered.exported_program().graph_module, None)
 
 
-def _walk(module: Any, partition: str | None) -> list[Operator]:  # noqa: ANN401 - executorch ships no types
-    from .to_executorch import _is_plumbing, _operator_name
+def is_plumbing(node: Any) -> bool:  # noqa: ANN401 - the library ships no types
+    """Whether a node of a lowered graph only takes a result apart."""
+    return "getitem" in str(node.target)
 
+
+def operator_name(node: Any) -> str:  # noqa: ANN401 - the library ships no types
+    """What a node of a lowered graph computes, such as ``aten::add.out``."""
+    name = getattr(node.target, "name", None)
+    return str(name() if callable(name) else node.target)
+
+
+def _walk(module: Any, partition: str | None) -> list[Operator]:  # noqa: ANN401 - executorch ships no types
     found: list[Operator] = []
     for node in module.graph.nodes:
-        if node.op != "call_function" or _is_plumbing(node):
+        if node.op != "call_function" or is_plumbing(node):
             continue
         if "executorch_call_delegate" in str(node.target):
             inner = getattr(module, node.args[0].target)
             found += _walk(inner.original_module.graph_module, f"{inner.backend_id} {node.name}")
             continue
         inputs = tuple(_traced(each) for each in node.all_input_nodes)
-        found.append(Operator(_operator_name(node), node.name, inputs, (_traced(node),), partition=partition))
+        found.append(Operator(operator_name(node), node.name, inputs, (_traced(node),), partition=partition))
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._delegable import delegable
+from ._executorch_operators import is_plumbing, lowered_operators, operator_name, operators
 from ._heads import (
     EPS,
     IMAGE,
@@ -62,23 +63,14 @@ class Lowering:
 
 def count_operators(graph_module: Any) -> Lowering:  # noqa: ANN401 - the library ships no types
     """Count the operators of a lowered program's graph, inside and outside its delegates."""
-    calls = [node for node in graph_module.graph.nodes if node.op == "call_function" and not _is_plumbing(node)]
+    calls = [node for node in graph_module.graph.nodes if node.op == "call_function" and not is_plumbing(node)]
     delegates = [node for node in calls if "executorch_call_delegate" in str(node.target)]
     inside = 0
     for node in delegates:
         lowered = getattr(graph_module, node.args[0].target)
         inside += count_operators(lowered.original_module.graph_module).total
-    outside = Counter(_operator_name(node) for node in calls if node not in delegates)
+    outside = Counter(operator_name(node) for node in calls if node not in delegates)
     return Lowering(len(delegates), inside, dict(outside))
-
-
-def _is_plumbing(node: Any) -> bool:  # noqa: ANN401 - the library ships no types
-    return "getitem" in str(node.target)
-
-
-def _operator_name(node: Any) -> str:  # noqa: ANN401 - the library ships no types
-    name = getattr(node.target, "name", None)
-    return str(name() if callable(name) else node.target)
 
 
 class _Pool:
@@ -177,15 +169,11 @@ class ToExecutorch(Converter):
 
     def operators(self, entry: Path) -> Sequence[Operator]:
         """List what the file calls: each delegate as one, kernels by name; see the base class."""
-        from ._executorch_operators import operators
-
         with quiet(), reading("ExecuTorch", entry):
             return operators(entry)
 
     def partitioned(self, head: HeadProgram, *, precision: str, backend: str) -> Sequence[Operator]:
         """Lower the head once more; see the base class."""
-        from ._executorch_operators import lowered_operators
-
         with converting("ExecuTorch", precision):
             return lowered_operators(lower(head, precision, backend))
 
