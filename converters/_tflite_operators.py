@@ -1,8 +1,7 @@
-"""The operators of a .tflite head, and which of them LiteRT's own checks leave to the CPU's plain kernels."""
+"""The operators of a .tflite head, and which of them LiteRT's XNNPACK delegate leaves to plain kernels."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from ._operators import Operator, Value
@@ -11,8 +10,6 @@ from .base import ConverterError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_ISSUES = re.compile(r"compatibility issues at nodes ([\d, ]+)")
 
 
 def operators(entry: Path) -> list[Operator]:
@@ -49,22 +46,7 @@ def refused(entry: Path, backend: str) -> dict[int, str] | None:
     Raises:
         ConverterError: LiteRT cannot open the file.
     """
-    if backend == "cpu":
-        return _outside_xnnpack(entry)
-    if backend == "gpu":
-        return _gpu_issues(entry)
-    return None
-
-
-def _gpu_issues(entry: Path) -> dict[int, str]:
-    """Ask the model analyzer, LiteRT's own check of what its GPU delegate takes."""
-    with quiet():
-        from ai_edge_litert import _pywrap_analyzer_wrapper as analyzer
-
-        text = analyzer.ModelAnalyzer(str(entry), True, True)
-    issues = _ISSUES.search(text)
-    places = [] if issues is None else [int(number) for number in issues.group(1).split(",") if number.strip()]
-    return dict.fromkeys(places, "LiteRT's model analyzer names it as not compatible with the GPU delegate")
+    return _outside_xnnpack(entry) if backend == "cpu" else None
 
 
 def _outside_xnnpack(entry: Path) -> dict[int, str]:

@@ -117,7 +117,7 @@ class ToTflite(Converter):
             return operators(entry)
 
     def refused(self, entry: Path, accelerator: str) -> Mapping[int, str] | None:
-        """Ask LiteRT's XNNPACK delegate and its GPU analyzer; see the base class."""
+        """Ask what LiteRT's XNNPACK delegate leaves out; see the base class."""
         from ._tflite_operators import refused
 
         with reading("TFLite", entry):

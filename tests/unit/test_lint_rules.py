@@ -65,6 +65,9 @@ PROBES: dict[str, Callable[[Path], Path]] = {
     "tflite-gpu/broadcast-to": lite(
         "BROADCAST_TO", (F32, (1, 1, 4), False), ("int32", (3,), True), (F32, (1, 8, 4), False)
     ),
+    "tflite-gpu/slice-rank": lite(
+        "SLICE", (F32, (4, 4), False), ("int32", (2,), True), ("int32", (2,), True), (F32, (2, 4), False)
+    ),
     "tflite-gpu/clamp-to-one": lite("RELU_0_TO_1", (F32, (1, 4), False), (F32, (1, 4), False)),
     "tflite-gpu/int8-weights-rank-3": lite(
         "FULLY_CONNECTED", (F32, (1, 2, 4), False), ("int8", (4, 4), True), (F32, (1, 2, 4), False)
@@ -148,6 +151,11 @@ def test_sources_are_pages_or_issues(backend: Backend):
     sources = [backend.source, *(rule.source for rule in backend.rule)]
     sources += [] if backend.taken is None else [backend.taken.source]
     assert all(source.startswith("https://") for source in sources)
+
+
+def test_what_is_not_in_a_backends_list_falls_back(tmp_path: Path):
+    probe = lite("UNIQUE", (F32, (4,), False), (F32, (4,), False))(tmp_path)
+    assert rules_found(BACKENDS["tflite-gpu"], probe) == {"not-taken"}
 
 
 def test_a_version_outside_of_the_range_is_not_judged(tmp_path: Path):

@@ -1,7 +1,7 @@
 """What each backend would make of each head of a bundle; read this first.
 
-Which operators a backend takes is asked where it can be: ExecuTorch's file or partitioner, LiteRT's own delegate and
-analyzer, onnxruntime's usability checker. The rule files add what no checker knows: what is wrong or slow.
+Which operators a backend takes is asked where it can be: ExecuTorch's file or partitioner, LiteRT's own CPU
+delegate, onnxruntime's usability checker. The rule files add what no checker knows: what is wrong or slow.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ def _row(bundle: Bundle, head: Head, backend: Backend, runtimes: Mapping[str, st
         how = "file" if backend.how == "partitioner" else backend.how
     if operators is None:
         return _not_run(head, backend, f"files of {head.target} hide their operators")
+    if not operators:
+        raise BundleError(f"{entry} holds no operator, so it is no head; run pripro convert again.")
     refused = None
     if how == "checker":
         refused = made_by.refused(entry, backend.accelerator)
