@@ -16,7 +16,7 @@ from toolkit.bundle import Bundle
 from toolkit.convert.heads import convert, plan_heads
 from toolkit.datasets._preprocess import preprocess_for
 from toolkit.errors import InputError
-from toolkit.noise import memoised_eps
+from toolkit.package.noise import memoised_eps
 from toolkit.package.tail import package
 from toolkit.partition.begin import partition
 from toolkit.partition.cuts import Crosser, Cut

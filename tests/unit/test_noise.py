@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit import noise
 from toolkit.errors import InputError
-from toolkit.noise import EDGE, key_stream, ln, memoised_eps, new_secret, photo_key, standard_normal
+from toolkit.package import noise
+from toolkit.package.noise import EDGE, key_stream, ln, memoised_eps, new_secret, photo_key, standard_normal
 
 HERE = Path(__file__).parents[1] / "contract" / "noise"
 BUNDLE, OTHER = "a1" * 32, "b2" * 32

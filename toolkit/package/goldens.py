@@ -21,10 +21,10 @@ from ..datasets._data import load_photos
 from ..datasets._recorded import recorded_data
 from ..errors import MovedDataError
 from ..inference import seeded
-from ..noise import memoised_eps
 from ..protect.protected import Protected
 from ..protect.waist.tables import as_coding, to_codes
 from .cases import ALTERNATING, BLACK, GREY, NO_NOISE, OTHER_DRAW, PHOTO, SATURATED, SPECKLE, SWINGING, WHITE
+from .noise import memoised_eps
 
 if TYPE_CHECKING:
     from collections.abc import Callable

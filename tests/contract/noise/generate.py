@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.noise import DENSITY, EDGE, key_stream, ln, memoised_eps, photo_key, standard_normal
+from toolkit.package.noise import DENSITY, EDGE, key_stream, ln, memoised_eps, photo_key, standard_normal
 
 HERE = Path(__file__).parent
 BUNDLE = "0123456789abcdef" * 4
