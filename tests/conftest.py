@@ -15,6 +15,7 @@ TIMED = ("test_latency_measure.py", "test_tail_robustness.py", "test_tail_server
 #: run by `make test-all` and CI only, with what each still has in `make test`
 THOROUGH = {
     "test_arm64.py": "heads on emulated aarch64 kernels",
+    "test_lint_partitions.py": "delegates counted by lowering; test_lint_rules and test_lint stay",
     "test_no_telemetry.py": "what libraries leave in a home folder",
     "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",

@@ -78,5 +78,7 @@ def test_a_second_run_does_no_work_twice(bundle):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["parity"]["passed"] is True
+    linted = {(row["precision"], row["backend"]): row["partitions"] for row in result["lint"]["rows"]}
+    assert linted["fp32", "executorch-xnnpack"] == linted["fp32", "tflite-cpu"] == 1
     after = {path: path.stat().st_mtime_ns for path in bundle.root.rglob("*") if path.is_file()}
     assert after == before

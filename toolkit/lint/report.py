@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
+
+from converters.base import ConverterError
 
 from ..convert.heads import converter, head_program
 from ..errors import BundleError
@@ -20,9 +23,10 @@ from .rules import Backend, load_backends
 from .settings import LintSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
-    from converters.base import Operator
+    from converters.base import HeadProgram, Operator
 
     from ..bundle import Bundle
     from ..records.bundle import Head
@@ -67,7 +71,9 @@ def lint_bundle(
     for place, (head, backend) in enumerate(wanted):
         if progress is not None:
             progress(place, len(wanted), f"{head.target} {head.precision} on {backend.title}")
-        rows.append(_row(bundle, head, backend, settings.runtimes))
+        rows.append(
+            lint_head(head, bundle.root / head.entry, backend, partial(_program, bundle, head), settings.runtimes)
+        )
     return LintReport(
         bundle_id=bundle.manifest.bundle_id,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -99,16 +105,31 @@ def _lowers(head: Head, backend: Backend) -> bool:
     return backend.how == "partitioner" and head.backend != backend.accelerator
 
 
-def _row(bundle: Bundle, head: Head, backend: Backend, runtimes: Mapping[str, str]) -> LintRow:
+def lint_head(
+    head: Head, entry: Path, backend: Backend, program: Callable[[], HeadProgram], runtimes: Mapping[str, str]
+) -> LintRow:
+    """Look at one converted head for one backend.
+
+    Args:
+        head: its record.
+        entry: its file or .mlpackage folder.
+        backend: the rule file of one that runs this format.
+        program: makes what was converted; called only where the backend has to lower it anew.
+        runtimes: distribution -> version on the phone, where it is not the one that the head was made with.
+
+    Raises:
+        BundleError: the file holds no operator.
+        ConverterError: a damaged file.
+    """
     made_by = converter(head.target)
-    entry = bundle.root / head.entry
     version = runtimes.get(backend.runtime, head.tools.get(backend.runtime, ""))
     if backend.how == "none":
         return _not_run(head, backend, backend.note)
     if _lowers(head, backend):
-        wire: HeadWire = "float32" if Codes.of(head, bundle) is None else "uint8"
-        program = head_program(bundle, wire, photos=head.precision == "int8")
-        operators = made_by.partitioned(program, precision=head.precision, backend=backend.accelerator)
+        try:
+            operators = made_by.partitioned(program(), precision=head.precision, backend=backend.accelerator)
+        except ConverterError as error:  # such as int8 codes made for another backend
+            return _not_run(head, backend, str(error))
         how = "partitioner"
     else:
         operators = made_by.operators(entry)
@@ -122,6 +143,11 @@ def _row(bundle: Bundle, head: Head, backend: Backend, runtimes: Mapping[str, st
         refused = made_by.refused(entry, backend.accelerator)
         how = "rules" if refused is None else how
     return examine(operators, backend, head, version=version, how=how, refused=refused)
+
+
+def _program(bundle: Bundle, head: Head) -> HeadProgram:
+    wire: HeadWire = "float32" if Codes.of(head, bundle) is None else "uint8"
+    return head_program(bundle, wire, photos=head.precision == "int8")
 
 
 def examine(

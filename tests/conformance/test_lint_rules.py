@@ -14,6 +14,7 @@ from toolkit.lint.report import examine
 from toolkit.lint.rules import Backend, load_backends
 from toolkit.records.bundle import Head
 
+pytestmark = pytest.mark.slow
 BACKENDS = {backend.name: backend for backend in load_backends()}
 RULES = [(backend, rule.name) for backend in BACKENDS.values() for rule in backend.rule]
 F32 = "float32"

@@ -1,0 +1,92 @@
+"""`pripro lint` over protected heads of six networks: what each backend leaves out, splits at or gets wrong.
+
+Heads have random weights and the PriPro block; only graphs are looked at, no time is taken. One network per call adds
+to the file, since the conversions take a minute each.
+
+    python benchmarks/lint_networks.py resnet18 --out benchmarks/results/lint.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks" / "parity")]
+
+import torch  # noqa: E402
+from stamp import stamp  # noqa: E402
+
+from converters._quiet import quiet  # noqa: E402
+from converters.base import HeadProgram  # noqa: E402
+from toolkit.convert.heads import converter  # noqa: E402
+from toolkit.lint.report import lint_head  # noqa: E402
+from toolkit.lint.rules import load_backends  # noqa: E402
+from toolkit.partition.network import load_network  # noqa: E402
+from toolkit.partition.split import split  # noqa: E402
+from toolkit.protections.pripro import PriPro  # noqa: E402
+from toolkit.records.bundle import Head  # noqa: E402
+
+NETWORKS = {
+    "resnet18": "layer2",
+    "mobilenet_v2": "features.3",
+    "mobilenet_v3_small": "features.3",
+    "alexnet": "features.5",
+    "squeezenet1_1": "features.5",
+    "shufflenet_v2_x0_5": "stage2",
+}
+HEADS = {"onnx": "fp32", "tflite": "fp32", "coreml": "fp16", "executorch": "fp32"}
+SIDE = 96
+
+
+def program(network: str) -> HeadProgram:
+    """The protected head of a network with random weights."""
+    torch.manual_seed(0)
+    backbone = split(load_network(network, (3, SIDE, SIDE)), NETWORKS[network], check=False).head
+    image = torch.rand(1, 3, SIDE, SIDE)
+    with torch.no_grad():
+        features = tuple(backbone(image).shape[1:])
+    return HeadProgram(backbone, PriPro(features).eval(), image, torch.randn(1, *features))
+
+
+def rows(network: str) -> list[dict[str, object]]:
+    """One row per format and backend, without lowering anew."""
+    head, found = program(network), []
+    for target, precision in HEADS.items():
+        made_by = converter(target)
+        backend = made_by.backends[0]
+        with tempfile.TemporaryDirectory() as folder:
+            with quiet():
+                made = made_by.convert(head, Path(folder), precision=precision, backend=backend)
+            record = Head(
+                target=target, precision=precision, backend=backend, entry="head/x", files=[], inputs=[], outputs=[],
+                ops_delegated=made.ops_delegated, ops_total=made.ops_total, not_run=None, tools=dict(made.tools),
+            )  # fmt: skip
+            for rules in load_backends():
+                lowers = rules.how == "partitioner" and rules.accelerator != backend
+                if rules.target == target and rules.how != "none" and not lowers:
+                    row = lint_head(record, Path(folder) / made.entry, rules, lambda: head, {})
+                    kept = {"backend", "how", "ops_total", "ops_taken", "partitions"}
+                    told = [
+                        f"{each.consequence}: {each.operator} x {each.count} ({each.rule})" for each in row.findings
+                    ]
+                    found.append({**row.model_dump(include=kept), "findings": told})
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=sorted(NETWORKS))
+    parser.add_argument("--out", type=Path, required=True)
+    chosen = parser.parse_args()
+    known = json.loads(chosen.out.read_text())["networks"] if chosen.out.is_file() else {}
+    known[f"{chosen.network}@{NETWORKS[chosen.network]}"] = rows(chosen.network)
+    result = {**stamp(), "image": SIDE, "networks": known}
+    chosen.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
