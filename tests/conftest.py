@@ -16,6 +16,7 @@ TIMED = ("test_latency_measure.py", "test_tail_robustness.py", "test_tail_server
 THOROUGH = {
     "test_arm64.py": "heads on emulated aarch64 kernels",
     "test_lint_partitions.py": "delegates counted by lowering; test_lint_rules and test_lint stay",
+    "test_network_files.py": "28 kinds of network files; test_weights and test_partition_networks stay",
     "test_no_telemetry.py": "what libraries leave in a home folder",
     "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",

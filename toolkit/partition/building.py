@@ -39,6 +39,11 @@ def build(source: str, channels: int, classes: int | None) -> nn.Module:
     if source in plugins.names(families):
         module = importlib.import_module(f"{families.__name__}.{source}")
         return cast("nn.Module", module.build(channels, classes or 10))
+    if Path(source).is_file():
+        raise InputError(
+            f"{source} is a file that a network cannot be built from; give a built-in name, package.module:factory or "
+            "a .pt2 file that torch.export.save wrote, and a file of weights with --weights."
+        )
     models = torchvision().models
     known = models.list_models(module=models)
     segmenting = models.list_models(module=models.segmentation)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import logging
 import re
 import zipfile
 from pathlib import Path
@@ -74,13 +75,19 @@ def load_program(path: Path) -> ExportedProgram:
         raise InputError(f"{path} cannot be read ({error.strerror}); make the bundle anew, or copy it again.") from None
     refuse_pointer(data[:64], path)
     _inspect(data, path)
+    log = logging.getLogger("torch.export")
+    before, log.disabled = log.disabled, True  # it logs a traceback; the sentence below says what to do
     try:
         return torch.export.load(io.BytesIO(data))
     except Exception as error:  # the loader raises whatever its many readers raise
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        if "warnings above" in reason:
+            reason = "it is damaged, or torch.save or torch.jit.save wrote it"
         raise InputError(
             f"{path} cannot be loaded as an exported program ({reason}); save it again with torch.export.save."
         ) from error
+    finally:
+        log.disabled = before
 
 
 def _inspect(data: bytes, path: Path) -> None:

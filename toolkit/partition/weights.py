@@ -48,8 +48,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(f"There is no weights file {path}; give a .safetensors or a .pth file with --weights.")
     with path.open("rb") as file:
-        refuse_pointer(file.read(64), path)
-    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+        start = file.read(64)
+    refuse_pointer(start, path)
+    # the content counts, not the suffix: a zip archive is torch.save's, a JSON header at byte 8 safetensors'
+    is_safetensors = start[8:9] == b"{" or (path.suffix == ".safetensors" and not start.startswith(b"PK"))
+    state = _read_safetensors(path) if is_safetensors else _read_torch(path)
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
