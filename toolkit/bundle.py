@@ -223,7 +223,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     if version != SCHEMA_VERSION:
         raise BundleError(
             f"{where} has schema_version {version!r}, this pripro reads {SCHEMA_VERSION}; "
-            "use the pripro that made it, or make it anew."
+            "use the pripro that made it, or make it again."
         )
     try:
         manifest = Manifest.model_validate(raw, strict=True)
@@ -231,11 +231,11 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise BundleError(
-            f"{where} does not fit the schema: {place}: {first['msg']}; restore it or make the bundle anew."
+            f"{where} does not fit the schema: {place}: {first['msg']}; restore it or make the bundle again."
         ) from None
     if manifest.bundle_id != manifest.compute_id():
         raise BundleError(
-            f"{where} was edited: its bundle_id does not fit its content; restore it or make the bundle anew."
+            f"{where} was edited: its bundle_id does not fit its content; restore it or make the bundle again."
         )
     return manifest
 

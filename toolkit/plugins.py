@@ -61,7 +61,7 @@ def load_foreign(kind: str, spec: str, base: type[T]) -> type[T]:
         found = getattr(importlib.import_module(place), name)
     except (ImportError, AttributeError) as error:
         raise InputError(
-            f"The {kind} {spec} cannot be had ({error}); give module:Class of a file in this folder, or installed."
+            f"The {kind} {spec} cannot be loaded ({error}); give module:Class of a file in this folder, or installed."
         ) from None
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise InputError(f"{spec} is no {base.__name__}; see CONTRIBUTING for what a {kind} must be.")

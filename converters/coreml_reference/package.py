@@ -43,7 +43,7 @@ def model_pb2() -> Proto:
         _ALIAS, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     if spec is None or spec.loader is None:
-        raise ConverterError(f"{folder} holds no protobuf classes; install coremltools anew.")
+        raise ConverterError(f"{folder} holds no protobuf classes; reinstall coremltools.")
     package = importlib.util.module_from_spec(spec)
     sys.modules[_ALIAS] = package
     spec.loader.exec_module(package)
@@ -60,7 +60,7 @@ def model_file(package: Path) -> Path:
     if not manifest.is_file():
         raise ConverterError(f"{package} is not a Core ML package (no Manifest.json in it); name an .mlpackage folder.")
     if manifest.stat().st_size > _MAX_MANIFEST_BYTES:
-        raise ConverterError(f"{manifest} is larger than 1 MiB, which no package's is; convert it again.")
+        raise ConverterError(f"{manifest} is larger than 1 MiB, too large for a manifest; convert it again.")
     try:
         content = json.loads(manifest.read_bytes())
         path = content["itemInfoEntries"][content["rootModelIdentifier"]]["path"]

@@ -186,7 +186,7 @@ def test_shards_carry_labels_as_numbers_names_or_json(tmp_path):
 def test_a_compressed_shard_is_refused(tmp_path):
     with tarfile.open(tmp_path / "a.tar", "w:gz") as archive:
         archive.add(__file__, "0.txt")
-    with pytest.raises(InputError, match="no plain tar file"):
+    with pytest.raises(InputError, match="not a plain tar file"):
         open_dataset(f"webdataset:{tmp_path}/a.tar")
 
 

@@ -44,7 +44,7 @@ def test_an_fp32_head_the_tail_and_verify_go_without_photos(moved, tmp_path):
     told = []
     package(moved, PackageSettings(goldens=4), tell=told.append)
     assert len(told) == 1
-    assert "say where they are now with --data" in told[0]
+    assert "give their present place with --data" in told[0]
     report = verify_bundle(moved)
     assert report.passed
     (row,) = [row for row in report.rows if row.passed is None]
@@ -54,7 +54,7 @@ def test_an_fp32_head_the_tail_and_verify_go_without_photos(moved, tmp_path):
 
 def test_what_needs_photos_says_so_and_takes_them_from_where_they_are(moved, tmp_path):
     wanted = plan_heads(["onnx"], ["fp32", "int8"])
-    with pytest.raises(MovedDataError, match=r"There is no folder photos; .* say where they are now with --data"):
+    with pytest.raises(MovedDataError, match=r"There is no folder photos; .* give their present place with --data"):
         convert(moved, wanted)
     assert not moved.manifest.heads
     here = f"folder:{tmp_path / 'elsewhere'}"
@@ -101,7 +101,7 @@ def test_evaluate_notices_moved_photos_and_data_of_another_network(moved, tmp_pa
     def prepared(**more):
         return prepare(moved, EvaluateSettings(attacks=("inverse_network",), **more), lambda share, text: None)
 
-    with pytest.raises(MovedDataError, match="say where they are now with --data"):
+    with pytest.raises(MovedDataError, match="give their present place with --data"):
         prepared()
-    with pytest.raises(InputError, match=r"by chance.*mend that\."):
+    with pytest.raises(InputError, match=r"by chance.*correct that\."):
         prepared(data=f"folder:{tmp_path / 'elsewhere'}")

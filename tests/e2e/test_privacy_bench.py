@@ -66,6 +66,6 @@ def test_what_does_not_fit_is_one_sentence(tmp_path):
     (tmp_path / "theirs.py").write_text("class Rounded: pass\n")
     entry = ("cifar_alexnet", "--cut", "features.12", "--input", "1x32x32", "--method", "none")
     assert "is no Protection" in _run(tmp_path, *entry, "--plugin", "theirs:Rounded", code=2)
-    assert "cannot be had" in _run(tmp_path, *entry, "--plugin", "ours:Rounded", code=2)
+    assert "cannot be loaded" in _run(tmp_path, *entry, "--plugin", "ours:Rounded", code=2)
     assert "holds no finished cell" in _run(tmp_path, "--table", tmp_path, code=2)
     assert "Name a network" in _run(tmp_path, code=2)

@@ -116,7 +116,7 @@ def test_attributes_of_the_users_own_table(demo_bundle, tabled, tmp_path):
 
 
 WRONG = {
-    "says nothing of": ("path,loop\n0/0.png,loop\n", "loop"),
+    "has no value for": ("path,loop\n0/0.png,loop\n", "loop"),
     "no row": ("path,loop\n", "loop"),
     "no column": (None, "form"),
 }

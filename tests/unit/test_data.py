@@ -159,7 +159,9 @@ def test_a_photo_that_breaks_while_it_is_used_is_named_in_one_sentence(tmp_path,
         path.write_bytes(b"")
     for workers in ("0", "2"):
         monkeypatch.setenv("PRIPRO_WORKERS", workers)
-        with pytest.raises(InputError, match=r"^(cat|dog)/\d+.png was a photo a while ago and is none now \(empty\)"):
+        with pytest.raises(
+            InputError, match=r"^(cat|dog)/\d+.png was a photo when it was first read and no longer is \(empty\)"
+        ):
             list(data.test.photos.split(4))
 
 

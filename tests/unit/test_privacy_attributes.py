@@ -81,13 +81,13 @@ def test_a_label_column_of_the_data(photos):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("path,shape\na/0.png,circle\n", "says nothing of"),
+        ("path,shape\na/0.png,circle\n", "has no value for"),
         ("path,shape\na/0.png,\n", "Line 2 .* has no value"),
         ("path,shape\na/0.png,circle,extra\n", "Line 2 .* has 3 values for 2 columns"),
         ("path,shape\na/0.png,circle\na/0.png,square\n", "two values"),
         ("path,shape\n", "holds no row"),
         ("path,form\na/0.png,circle\n", "no column"),
-        ("\xff\xfe", "no table|no row"),
+        ("\xff\xfe", "not a table|no row"),
     ],
 )
 def test_tables_that_do_not_fit(tmp_path, data, text, says):
@@ -101,7 +101,7 @@ def test_tables_that_do_not_fit(tmp_path, data, text, says):
 def test_one_value_for_all_is_no_attribute(tmp_path, data):
     names = [*photo_names(data.test, ""), *photo_names(data.attacker_train, "")]
     (tmp_path / "same.csv").write_text("path,shape\n" + "".join(f"{name},circle\n" for name in names))
-    with pytest.raises(InputError, match="one value only"):
+    with pytest.raises(InputError, match="only one value"):
         _task(f"{tmp_path / 'same.csv'}:shape", data)
 
 

@@ -31,14 +31,14 @@ def command(
         list[str] | None, typer.Option(help="As for pripro evaluate; default: slant for digits, else brightness.")
     ] = None,
     seeds: Annotated[str, typer.Option(help="Each is a cell of its own.")] = "0",
-    effort: Annotated[str, typer.Option(help="quick: a try; standard: what a table holds.")] = "standard",
-    epochs: Annotated[int, typer.Option(min=1, help="Of training that every method gets.")] = 16,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; finished cells are kept.")] = Path(
+    effort: Annotated[str, typer.Option(help="quick: a first look; standard: what the table needs.")] = "standard",
+    epochs: Annotated[int, typer.Option(min=1, help="Training epochs for every method.")] = 16,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; finished cells are reused.")] = Path(
         "build/bench"
     ),
     jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
     table: Annotated[
-        list[Path] | None, typer.Option(help="Run nothing: make the table from these folders of results.")
+        list[Path] | None, typer.Option(help="Make the table from these folders of results, without running anything.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -18,9 +18,9 @@ def command(
     network: NetworkArgument,
     image: InputOption = "3x224x224",
     classes: ClassesOption = None,
-    crossing: Annotated[int, typer.Option(help="List points where up to so many tensors cross, 1 to 4.")] = 1,
+    crossing: Annotated[int, typer.Option(help="List points where up to this many tensors cross, 1 to 4.")] = 1,
     operators: Annotated[
-        bool, typer.Option("--operators", help="List also reshapes and the like, which no module of yours ends at.")
+        bool, typer.Option("--operators", help="Also list reshapes and the like, where none of your modules ends.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

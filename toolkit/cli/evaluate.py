@@ -26,10 +26,10 @@ def command(
             "FILE.csv:COLUMN or class-of:FOLDER. May be given several times."
         ),
     ] = None,
-    observations: Annotated[str, typer.Option(help="How often the averaging attacker sees each photo.")] = "10",
+    observations: Annotated[str, typer.Option(help="How many times the averaging attacker sees each photo.")] = "10",
     compare: Annotated[str, typer.Option(help="Methods whose PA-PI curves are drawn beside the bundle's.")] = "",
-    attacker_images: Annotated[int | None, typer.Option(help="At most so many photos for the attacker.")] = None,
-    test_images: Annotated[int | None, typer.Option(help="At most so many test photos.")] = None,
+    attacker_images: Annotated[int | None, typer.Option(help="Maximum number of photos for the attacker.")] = None,
+    test_images: Annotated[int | None, typer.Option(help="Maximum number of test photos.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
     wire: Annotated[str, typer.Option(help="What crosses: float32, or the bundle's uint8 codes.")] = "float32",
     device: Annotated[str, typer.Option(help="Where attackers are trained: auto, cpu or cuda.")] = "auto",
@@ -70,7 +70,7 @@ def command(
 
 
 def _tell(seconds: float) -> None:
-    say(f"evaluate: about {_time(seconds)}; what is finished is kept if you stop it")
+    say(f"evaluate: about {_time(seconds)}; finished parts are kept if you stop it")
 
 
 def _time(seconds: float) -> str:

@@ -20,7 +20,7 @@ def command(
     fail_on: Annotated[
         str | None,
         typer.Option(
-            metavar="fallback,partitions:1,known-wrong,slow", help="What makes exit code 1; default: nothing."
+            metavar="fallback,partitions:1,known-wrong,slow", help="Findings that make exit code 1; default: none."
         ),
     ] = None,
     runtime: Annotated[
@@ -60,6 +60,6 @@ def _versions(given: list[str]) -> dict[str, str]:
     for each in given:
         name, mark, version = each.partition("=")
         if not (name and mark and version):
-            raise InputError(f"{each!r} is no version; write PACKAGE=VERSION, such as ai-edge-litert=2.1.5.")
+            raise InputError(f"{each!r} is not a version; write PACKAGE=VERSION, such as ai-edge-litert=2.1.5.")
         found[name] = version
     return found

@@ -22,9 +22,9 @@ def command(
     threads: Annotated[str, typer.Option(help="Thread counts to time each head with, such as 1,2.")] = "1",
     target: Annotated[list[str] | None, typer.Option(help="Only heads of this target; repeatable.")] = None,
     precision: Annotated[list[str] | None, typer.Option(help="Only heads of this precision; repeatable.")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Least runs per head.")] = 50,
-    seconds: Annotated[float, typer.Option(min=0.0, help="Least seconds of timed runs per head.")] = 5.0,
-    quick: Annotated[bool, typer.Option("--quick", help="A few runs only: a look, not a result.")] = False,
+    samples: Annotated[int, typer.Option(min=1, help="Minimum runs per head.")] = 50,
+    seconds: Annotated[float, typer.Option(min=0.0, help="Minimum seconds of timed runs per head.")] = 5.0,
+    quick: Annotated[bool, typer.Option("--quick", help="Only a few runs: a first look, not a result.")] = False,
     full: Annotated[bool, typer.Option("--full", help="1,024 runs and 60 s per head, as MLPerf Mobile asks.")] = False,
     unprotected: Annotated[
         bool, typer.Option("--unprotected", help="Also convert and time the heads without their protection.")
@@ -35,7 +35,7 @@ def command(
         Path | None, typer.Option(help="With --device: benchmark_model or executor_runner, built for the phone.")
     ] = None,
     device_report: Annotated[
-        Path | None, typer.Option(help="Take in a latency report that a demo app wrote, instead of measuring.")
+        Path | None, typer.Option(help="Import a latency report that a demo app wrote instead of measuring.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -21,7 +21,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Of the goldens' noise.")] = 7,
     tail_precision: Annotated[str, typer.Option(help="fp32, or int8: an int8 tail beside the fp32 one.")] = "fp32",
     max_tail_drop: Annotated[
-        str, typer.Option(help="Accuracy that the int8 tail may lose on the validation images, such as 0.5%.")
+        str, typer.Option(help="Accuracy the int8 tail may lose on the validation images, such as 0.5%.")
     ] = "0.5%",
     data: DataOption = None,
     as_json: JsonOption = False,

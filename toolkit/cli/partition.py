@@ -27,25 +27,25 @@ def command(
         int | None, typer.Option(help="Pixels, with --resize shorter-side, such as 256.", show_default=False)
     ] = None,
     interpolation: Annotated[str, typer.Option(help="bilinear, bicubic or nearest.")] = "bilinear",
-    antialias: Annotated[bool, typer.Option(help="Average over what a smaller photo leaves out.")] = True,
+    antialias: Annotated[bool, typer.Option(help="Antialias when a photo is made smaller.")] = True,
     order: Annotated[str, typer.Option(help="Of the channels: RGB or BGR.")] = "RGB",
     value_range: Annotated[int, typer.Option(help="1 (pixels from 0 to 1) or 255, before --mean.")] = 1,
     preprocess: Annotated[
         str | None,
-        typer.Option(help="torchvision:NAME or timm:NAME: all of this as the library does it.", show_default=False),
+        typer.Option(help="torchvision:NAME or timm:NAME: preprocess as that library does.", show_default=False),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(help="Measure the network on these labelled photos, such as folder:DIR.", show_default=False),
     ] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Go on though it is right about them by chance only.")
+        bool, typer.Option("--anyway", help="Continue even if its accuracy on them is near chance.")
     ] = False,
     task: Annotated[
         str, typer.Option(help="classify, multilabel, embed, segment, heatmaps, regress, any; auto guesses.")
     ] = "auto",
     crossing: Annotated[int, typer.Option(help="How many tensors may cross at the cut, 1 to 4.")] = 1,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Cut a trained network in head and tail, exact to the bit, and start a bundle with it."""

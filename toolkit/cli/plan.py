@@ -51,8 +51,8 @@ def command(
     exposure: Annotated[
         bool, typer.Option("--exposure", help="Also estimate distance correlation per cut, a proxy of privacy.")
     ] = False,
-    min_pi: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Least PI of a split.")] = None,
-    max_drop: Annotated[str | None, typer.Option(help="Largest accuracy drop of a split, such as 1%.")] = None,
+    min_pi: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Minimum PI of a split.")] = None,
+    max_drop: Annotated[str | None, typer.Option(help="Maximum accuracy drop of a split, such as 1%.")] = None,
     compute_watts: Annotated[float | None, typer.Option(min=0.0, help="The phone's watts while computing.")] = None,
     radio_watts: Annotated[float | None, typer.Option(min=0.0, help="The phone's watts while sending.")] = None,
     html: Annotated[Path | None, typer.Option(help="Also write the plan as a page of its own.")] = None,

@@ -43,17 +43,17 @@ def command(
     channels: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
     stride: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
     max_bytes: Annotated[
-        int | None, typer.Option(help="What a message may have on average, with a waist, such as 400.")
+        int | None, typer.Option(help="With a waist: most bytes a message may have on average, such as 400.")
     ] = None,
-    pad: Annotated[bool, typer.Option("--pad", help="Give all messages one length, with a waist.")] = False,
+    pad: Annotated[bool, typer.Option("--pad", help="With a waist: pad all messages to one length.")] = False,
     noise: Annotated[
         str,
         typer.Option(help="memoised: the same photo on the same device gives the same message; fresh: a new draw."),
     ] = "memoised",
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Go on though the network is right about the data by chance only.")
+        bool, typer.Option("--anyway", help="Continue even if the network's accuracy on the data is near chance.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted training.")] = False,
     device: Annotated[
         str, typer.Option(help="auto, cpu, mps, cuda or cuda:N; several processes with torchrun.")
     ] = "cpu",

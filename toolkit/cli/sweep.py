@@ -14,14 +14,16 @@ from ._progress import share_bar
 
 def command(
     config: Annotated[Path, typer.Argument(help="sweep.toml", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the cells; finished ones are kept.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the cells; finished ones are reused.")] = Path(
         "build/sweep"
     ),
     jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
     ray: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster, or 'local'; --out must be shared by its nodes.")
     ] = None,
-    only_finished: Annotated[bool, typer.Option("--only-finished", help="Show what is there; run nothing.")] = False,
+    only_finished: Annotated[
+        bool, typer.Option("--only-finished", help="Show finished cells without running any.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a sweep; a finished cell is a file and is never computed again."""

@@ -27,7 +27,7 @@ def command(
         typer.Option(metavar="TARGET[:PRECISION]", help="Find the first layer of that head that departs."),
     ] = None,
     device_report: Annotated[
-        Path | None, typer.Option(help="Judge what a phone answered: its parity screen's JSON file.")
+        Path | None, typer.Option(help="Judge a phone's answers from the JSON file of its parity screen.")
     ] = None,
     arm64: Annotated[bool, typer.Option("--arm64", help="Also run heads on emulated aarch64 kernels.")] = False,
     tflite_compat: Annotated[

@@ -58,8 +58,8 @@ def refuse_chance(
         raise InputError(
             f"The unprotected network is right about {share:.1%} of {count} photos of {spec}, and would be right about "
             f"{chance:.1%} by chance. That usually means that the classes are not in the network's order (--labels), "
-            "that photos are prepared otherwise than in training (--preprocess, --mean, --std, --resize), or that "
-            f"--weights are not the trained ones; mend that{escape}."
+            "that photos are preprocessed differently than in training (--preprocess, --mean, --std, --resize), or "
+            f"that --weights are not the trained ones; correct that{escape}."
         )
     spread = math.sqrt(max(share * (1 - share), 0.01) / count)
     if recorded is not None and count >= _LEAST and share < recorded - max(_LEAST_FALL, _SIGMAS * spread):

@@ -35,7 +35,7 @@ class Decode:
         except (NotAPhotoError, OSError) as error:
             # it could be read when the data set was looked at
             raise InputError(
-                f"{self.dataset.table.names[index]} was a photo a while ago and is none now ({error}); "
+                f"{self.dataset.table.names[index]} was a photo when it was first read and no longer is ({error}); "
                 "leave the data alone while pripro reads it, and start again."
             ) from None
         if self.augment is not None:

@@ -82,7 +82,7 @@ def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...], left_ou
         elif _suffix(entry.name) in FOREIGN_SUFFIXES:
             left_out.add(f"in a format that is not read here ({_suffix(entry.name)})", name)
         elif _suffix(entry.name) not in PHOTO_SUFFIXES:
-            left_out.add("no photo by its name", name)
+            left_out.add("not a photo by its name", name)
         elif not entry.is_file():
             left_out.add("a link to nothing" if entry.is_symlink() else "no regular file", name)
         else:

@@ -44,7 +44,7 @@ def pair(classes: Sequence[str], labels: Sequence[str] | None, spec: str) -> tup
     raise InputError(
         f"The classes of {spec} are not the network's, so which is which cannot be known: {len(classes)} in the data "
         f"({_shown(classes)}), {len(labels)} in the network ({_shown(labels)}); give the data that the network was "
-        "trained for, name its classes as the network's, or make the bundle anew with --labels in the network's order."
+        "trained for, name its classes as the network's, or make the bundle again with --labels in the network's order."
     )
 
 

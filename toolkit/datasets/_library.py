@@ -22,7 +22,7 @@ def preprocess_of(name: str, image: tuple[int, int, int] | None = None) -> Prepr
         image: the network's input (C, H, W), where it is known; it must be the library's.
 
     Raises:
-        InputError: another form, or a preprocessing that the manifest cannot say.
+        InputError: another form, or preprocessing that the manifest cannot record.
         UnknownNameError: the library has no such network.
         MissingExtraError: the library is not installed.
     """
@@ -75,7 +75,7 @@ def _timm(network: str) -> Preprocess:
         return _how(name, image, filter_name, mean, std, None, resize)
     raise InputError(
         f"{name} prepares photos by {config['crop_mode']} with a crop of {share:g} of {image[1]}x{image[2]}, which the "
-        "manifest cannot say; choose --resize, --shorter-side, --mean and --std that come nearest."
+        "manifest cannot record; choose the nearest --resize, --shorter-side, --mean and --std."
     )
 
 
@@ -91,7 +91,7 @@ def _how(
     if interpolation not in INTERPOLATIONS:
         raise InputError(
             f"{name} resizes photos by {interpolation}, which is not among {', '.join(INTERPOLATIONS)}; choose "
-            "--resize, --interpolation, --mean and --std that come nearest."
+            "the nearest --resize, --interpolation, --mean and --std."
         )
     more = {"interpolation": interpolation, "shorter_side": shorter}
     channels, height, width = image

@@ -39,13 +39,13 @@ def recorded_data(manifest: Manifest, given: str | None = None) -> DataSplits | 
     except InputError as error:
         raise MovedDataError(
             f"The photos that the bundle was protected with cannot be opened ({error.args[0].rstrip('.')}); "
-            "say where they are now with --data."
+            "give their present place with --data."
         ) from None
     if not same(data.ref, recorded):
         now = 0 if data.ref is None else data.ref.photos
         raise MovedDataError(
             f"{recorded.spec} holds {now:,} photos that are not the {recorded.photos:,} that the bundle was protected "
-            "with; say where those are with --data, or name others there to use them instead."
+            "with; give their place with --data, or other photos to use instead."
         )
     return data
 

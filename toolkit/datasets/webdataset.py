@@ -47,7 +47,7 @@ class Webdataset(Dataset):
                     _samples(archive, number, shard, found)
             except (tarfile.TarError, OSError, EOFError):
                 raise InputError(
-                    f"{shard} is no plain tar file (a compressed one cannot be read in place); write the shards "
+                    f"{shard} is not a plain tar file (a compressed one cannot be read in place); write the shards "
                     "without compression."
                 ) from None
         if not found.names:

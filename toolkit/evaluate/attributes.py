@@ -53,7 +53,7 @@ def attribute_task(spec: str, data: DataSplits, images: tuple[Tensor, Tensor]) -
             missing = int((codes < 0).sum())
             if missing:
                 raise InputError(
-                    f"The label column {spec} says nothing of {missing} photos; fill it in, or leave those photos out."
+                    f"The label column {spec} has no value for {missing} photos; fill it in, or leave those photos out."
                 )
         return _checked(spec, mine, theirs, len(values))
     if spec in tasks.NAMES:
@@ -97,7 +97,7 @@ def _column(path: Path, column: str) -> dict[str, str]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); give the path of a table with a header.") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no table of comma-separated values ({error}); correct it.") from None
+        raise InputError(f"{path} is not a table of comma-separated values ({error}); correct it.") from None
     rows = [row for row in rows if row]
     if len(rows) < 2:
         raise InputError(f"{path} holds no row under a header; give one row per photo.")
@@ -178,7 +178,7 @@ def _all_known(name: str, found: list[list[str | None]], photos: list[list[str]]
     if missing:
         total = sum(len(part) for part in photos)
         raise InputError(
-            f"{name} says nothing of {len(missing)} of {total} photos, such as "
+            f"{name} has no value for {len(missing)} of {total} photos, such as "
             f"{', '.join(missing[:_NAMED])}; give every photo of the data a value."
         )
 
@@ -199,5 +199,5 @@ def photo_names(part: Part, what: str) -> list[str]:
 def _checked(name: str, train: Tensor, test: Tensor, classes: int) -> Task:
     counts = Counter(test.tolist())
     if len(counts) < 2 or len(set(train.tolist())) < 2:
-        raise InputError(f"{name} has one value only among these photos; an attribute needs at least two.")
+        raise InputError(f"{name} has only one value among these photos; an attribute needs at least two.")
     return task_of(name, train, test, classes)

@@ -247,7 +247,7 @@ def device_of(name: str) -> torch.device:
     """
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
-        raise InputError("There is no CUDA device here; leave --device out, or say --device cpu.")
+        raise InputError("There is no CUDA device here; leave out --device, or give --device cpu.")
     return torch.device("cuda" if name != "cpu" and there else "cpu")
 
 

@@ -19,7 +19,7 @@ _GONE = (
     "The connection to the phone broke; check the cable and USB debugging, then try again (adb devices lists phones)."
 )
 _FAILURES = {
-    r"unauthorized": "The phone has not authorised this computer; unlock it, accept its question, then try again.",
+    r"unauthorized": "The phone has not authorised this computer; unlock it, accept the prompt, then try again.",
     r"device offline": "The phone is offline for adb; unplug and plug it in again, or run: adb reconnect.",
     r"no devices/emulators|device .*not found|no such device": (
         "No phone is connected; plug it in with USB debugging on, and check with: adb devices."

@@ -59,5 +59,5 @@ def read_latency_report(path: Path) -> LatencyReport:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"{path} does not fit the latency report schema: {place}: {first['msg']}; write it anew with the app."
+            f"{path} does not fit the latency report schema: {place}: {first['msg']}; write it again with the app."
         ) from None

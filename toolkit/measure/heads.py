@@ -167,7 +167,7 @@ def time_heads(
         # a runtime that merely imitates its vendor's has no latency worth a row
         real = [index for index, info in enumerate(opened) if info["real_runtime"]]
         if not real:
-            raise BundleError("None of the chosen heads runs on its own runtime here; convert for another target.")
+            raise BundleError("None of the chosen heads can run on its own runtime here; convert for another target.")
         timed = interleave(
             [processes[index] for index in real], effort, progress, run_ms=[opened[index]["run_ms"] for index in real]
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import DeviceError, InputError
 from .statistics import Summary, summarise
 
-BOUNDS = "benchmark_model tells no p90 and p99: its p95 and its maximum stand in, which are upper bounds"
+BOUNDS = "benchmark_model reports no p90 or p99; its p95 and maximum are used instead, which are upper bounds"
 
 
 @dataclass(frozen=True)

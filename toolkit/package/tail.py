@@ -54,7 +54,9 @@ def package(
 
     settings = settings or PackageSettings()
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", settings.name):
-        raise InputError(f"{settings.name!r} is no name for a tail; use letters, digits, - and _, a letter first.")
+        raise InputError(
+            f"{settings.name!r} is not a valid name for a tail; use letters, digits, - and _, a letter first."
+        )
     if settings.tail_precision not in TAIL_PRECISIONS:
         raise UnknownNameError("tail precision", settings.tail_precision, TAIL_PRECISIONS)
     found = load_protected(bundle)

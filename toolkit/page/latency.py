@@ -117,4 +117,4 @@ def _state(condition: dict[str, Any]) -> str:
         "battery_percent": "battery {} %", "load_average": "load {:.1f}",
     }  # fmt: skip
     told = [form.format(condition[key]) for key, form in names.items() if condition.get(key) is not None]
-    return ", ".join(told) or "the machine does not tell"
+    return ", ".join(told) or "not reported by this machine"

@@ -59,7 +59,7 @@ def _sentences(report: dict[str, Any]) -> list[str]:
     told = []
     if first is not None:
         told.append(
-            f"The service still answers right for {first['accuracy']:.1%} of the photos; without protection it would "
+            f"The service still answers correctly for {first['accuracy']:.1%} of the photos; without protection "
             f"for {first['accuracy_unprotected']:.1%}."
         )
     if found is None:

@@ -29,7 +29,7 @@ def refuse_existing(out: Path, *, force: bool) -> None:
     """
     if (out / MANIFEST).is_file() and not force:
         raise BundleError(
-            f"{out} is a bundle already, and cutting anew would erase its protection, heads and tail; "
+            f"{out} is a bundle already, and cutting again would erase its protection, heads and tail; "
             "name another folder with -o, or replace it with --force."
         )
 

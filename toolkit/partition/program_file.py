@@ -72,7 +72,9 @@ def load_program(path: Path) -> ExportedProgram:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); make the bundle anew, or copy it again.") from None
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); make the bundle again, or copy it again."
+        ) from None
     refuse_pointer(data[:64], path)
     _inspect(data, path)
     log = logging.getLogger("torch.export")

@@ -92,7 +92,7 @@ def _check(network: Network, halves: Split) -> None:
             if not torch.equal(halves.tail(halves.head(image)), network.flat(reference(image))):
                 raise NetworkError(
                     f"{network.source} cut at {halves.cut.name} does not give the network's own numbers, which means "
-                    "that it draws random numbers, keeps state between calls, or gives NaN; mend that in eval mode."
+                    "that it draws random numbers, keeps state between calls, or gives NaN; correct that in eval mode."
                 )
 
 

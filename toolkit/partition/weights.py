@@ -116,6 +116,6 @@ def apply_weights(network: nn.Module, state: dict[str, Tensor], path: Path) -> N
         complaints.append(f"{name} is {tuple(state[name].shape)}, the network has {tuple(own[name].shape)}")
     if complaints:
         raise InputError(
-            f"{path} does not fit the network: {'; '.join(complaints)}; give the weights of this very network."
+            f"{path} does not fit the network: {'; '.join(complaints)}; give weights trained for this network."
         )
     network.load_state_dict(state)

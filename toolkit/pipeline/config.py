@@ -39,7 +39,7 @@ def read_config(path: Path) -> Deploy:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        raise InputError(f"There is no file {path}; give a deploy.toml (README shows one).") from None
+        raise InputError(f"There is no file {path}; give a deploy.toml (docs/tutorial.md shows one).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML ({error}); correct it.") from None
     try:

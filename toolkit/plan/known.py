@@ -33,7 +33,7 @@ def device_factor(
     bundle = next((item for item in bundles if item.manifest.bundle_id == report.bundle_id), None)
     if bundle is None:
         raise InputError(
-            f"{path} belongs to the bundle {report.bundle_id[:12]}, which is none of those given; "
+            f"{path} belongs to the bundle {report.bundle_id[:12]}, which is not among those given; "
             "name the folder of that bundle with --bundle."
         )
     rows = [row for row in report.rows if row.part == "head" and row.target == target and row.precision == precision]

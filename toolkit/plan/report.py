@@ -267,7 +267,7 @@ def _assumptions(setting: Setting, prediction: Prediction) -> list[str]:
         )
     return [
         phone,
-        f"Tail ms: this host with onnxruntime fp32, times {setting.server_factor:.3g}; nobody else uses the server.",
+        f"Tail ms: this host with onnxruntime fp32, times {setting.server_factor:.3g}; no other load on the server.",
         "Head, network and tail follow one another; the answer's few bytes cost the round trip only.",
         "The connection is open and was idle: TCP starts slowly again (RFC 5681).",
         f"Cloud-only uploads {setting.upload.source}; decoding it is not counted.",

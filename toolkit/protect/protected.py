@@ -132,5 +132,5 @@ def _restore(part: nn.Module, state: dict[str, Tensor], prefix: str, path: Path)
         part.load_state_dict(found)
     except RuntimeError as error:
         raise BundleError(
-            f"{path} does not fit the protection ({str(error).splitlines()[0]}); protect the bundle anew."
+            f"{path} does not fit the protection ({str(error).splitlines()[0]}); protect the bundle again."
         ) from None

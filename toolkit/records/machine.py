@@ -46,7 +46,7 @@ def this_host() -> Device:
 
 
 def condition_now() -> Condition:
-    """Read governor, hottest thermal zone, battery and load; null where the machine does not tell."""
+    """Read governor, hottest thermal zone, battery and load; null where not reported by this machine."""
     zones = [_number(path, 1e-3) for path in _THERMAL.glob("thermal_zone*/temp")]
     batteries = [_number(path, 1.0) for path in _POWER.glob("*/capacity")]
     return Condition(

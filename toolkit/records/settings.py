@@ -29,7 +29,7 @@ def read_share(value: Any) -> float:  # noqa: ANN401 (whatever a user typed)
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        raise ValueError(f"{text!r} is no share; give a percentage such as 1%, or a number from 0 to 1.")
+        raise ValueError(f"{text!r} is not a share; give a percentage such as 1%, or a number from 0 to 1.")
     return share
 
 

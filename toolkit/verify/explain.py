@@ -156,7 +156,7 @@ def explain_head(
     pairs = [pair for pair in pairs if pair.chain[-1].module != _CODES]
     layers = [_compare(pair, threshold) for pair in pairs]
     if steps is not None and sqnr_db(answers[row : row + 1], steps.smashed) < _SAME_FILE:
-        first = "this file does not answer as the same head does when it is converted anew: convert it again"
+        first = "this file does not answer as a fresh conversion of the same head does: convert it again"
     else:
         first = _first(pairs, layers, _BEST.get(precision, _BEST_ELSE))
     return Explanation(target, precision, goldens.rows[row], layers, first)

@@ -60,7 +60,7 @@ def noise_row(subject: Subject, goldens: Goldens, got: Array, *, local: bool = T
     """
     quiet = goldens.find(NO_NOISE)
     if quiet is None:
-        return subject.not_run("these goldens have no row with eps = 0; make them anew with pripro package")
+        return subject.not_run("these goldens have no row with eps = 0; make them again with pripro package")
     twins = [0, *(index for row in (OTHER_DRAW, SWINGING, SATURATED) if (index := goldens.find(row)) is not None)]
     wanted = goldens.smashed[twins].astype(np.float64) - goldens.smashed[quiet]
     mine = got[twins].astype(np.float64) - got[quiet]

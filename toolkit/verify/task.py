@@ -197,4 +197,4 @@ def _agreement(precision: str, expected: Array, logits: Array, task: Task) -> tu
         return share, bool(same.mean() >= _NEARLY), f"{name} >= {_NEARLY:.1%}"
     two = np.sort(expected, axis=1)[:, -2:] if expected.shape[1] > 1 else np.repeat(expected, 2, 1)
     tie = two[:, 1] - two[:, 0] <= _TIE * expected.std(axis=1)
-    return share, bool(((same > 0) | tie).all()), "top-1, but for ties"
+    return share, bool(((same > 0) | tie).all()), "top-1, except for ties"
