@@ -16,6 +16,7 @@ from toolkit.bundle import Bundle
 from toolkit.convert.heads import convert, plan_heads
 from toolkit.datasets._preprocess import preprocess_for
 from toolkit.errors import InputError
+from toolkit.inference import in_batches
 from toolkit.package.noise import memoised_eps
 from toolkit.package.tail import package
 from toolkit.partition.begin import partition
@@ -29,7 +30,13 @@ from toolkit.protect.fitting import Fitting, fit_and_calibrate
 from toolkit.protect.fuse import protect
 from toolkit.protect.protected import load_protected
 from toolkit.protect.settings import ProtectSettings
+from toolkit.protect.waist.decoder import Decoder
+from toolkit.protect.waist.encoder import SPREAD, TrainingEncoder
+from toolkit.protect.waist.geometry import Geometry
+from toolkit.protect.waist.start import linear_waist, patches, slopes_of
+from toolkit.protect.waist.symbols import Rounding
 from toolkit.protect.waist.tables import codes_of, coding_for, to_codes
+from toolkit.protections.pripro import PriPro
 from toolkit.tasks.embed import Embed
 from toolkit.verify.coarse import coarse_rows
 from toolkit.verify.codes import Codes
@@ -61,12 +68,60 @@ def test_every_method_stands_behind_the_same_encoder(method):
     assert found.waist is not None
     geometry = found.waist.geometry
     codes = codes_of(found.head, found.protection, case().setting.test[:64], 0)
-    assert codes.shape[1:] == geometry.shape == (8, 2, 2)
+    assert codes.shape[1:] == geometry.shape == (32, 2, 2)
     assert len(np.unique(codes)) > 2, "a waist that says nothing"
     answers = found.split.tail(found.head(case().setting.test[:8]))
     assert answers.shape == (8, 10)
     assert all(torch.equal(a, b) for a, b in zip(before, case().tail.state_dict().values(), strict=True))
-    assert sum(parameter.numel() for parameter in found.waist.encoder.parameters()) == 8 * 8 * 16 + 8 + 8 * 8 + 8
+    size = geometry.inner * (8 * 16 + 1) + 32 * (geometry.inner + 1)
+    assert sum(parameter.numel() for parameter in found.waist.encoder.parameters()) == size
+
+
+def test_a_linear_start_keeps_most_of_the_accuracy_where_a_random_one_keeps_chance():
+    split, photos = halves(), case().data.victim_train.images[:400]
+    geometry = Geometry(FEATURES, 24, 4, 48)
+    features = in_batches(split.head, photos)
+    linear = linear_waist(features, slopes_of(split.tail, features, 0), geometry, 0)
+    test = case().data.test
+    answers = split.tail(split.head(test.images)).argmax(1)
+    kept = {}
+    for start in ("linear", "random"):
+        torch.manual_seed(0)
+        encoder, decoder = TrainingEncoder(geometry), Decoder(geometry)
+        if start == "linear":
+            encoder.start_from(linear)
+            decoder.start_from(features, linear, SPREAD)
+        encoder.measure(features)
+        codes = Rounding()(encoder.folded()(split.head(test.images)))
+        kept[start] = (split.tail(decoder.eval()(codes)).argmax(1) == answers).float().mean().item()
+    assert kept["linear"] > 0.8
+    assert kept["random"] < 0.4
+
+
+def test_an_encoder_at_its_linear_start_is_that_linear_map():
+    geometry, generator = Geometry((3, 8, 8), 5, 4, 12), torch.Generator().manual_seed(0)
+    features = torch.randn(200, 3, 8, 8, generator=generator)
+    linear = linear_waist(features, features, geometry, 0)
+    encoder = TrainingEncoder(geometry)
+    encoder.start_from(linear)
+    encoder.measure(features)
+    flat = (patches(features, geometry) - linear.mean) @ linear.down.T
+    z = encoder.folded()(features).flatten(2).transpose(1, 2).flatten(0, 1)
+    flat, z = ((each - each.mean(0)) / each.std(0) for each in (flat, z))
+    # beside it stands a tenth of a random network
+    assert torch.nn.functional.cosine_similarity(flat, z, dim=0).min() > 0.9
+    # up after down loses what the other directions hold, and nothing of these
+    assert torch.allclose(linear.down @ linear.up, torch.eye(5), atol=1e-4)
+
+
+def test_noise_behind_a_waist_starts_at_nothing_and_replaces_half_of_a_position_at_most():
+    block = PriPro((24, 1, 1))
+    block.settle({}, torch.Generator().manual_seed(0))
+    block.set_strength(1.0)
+    z = 1.2 * torch.randn(64, 24, 1, 1, generator=torch.Generator().manual_seed(1))
+    mean, noise = block.channel(z)
+    assert torch.allclose(mean, z / 2)
+    assert noise.sqrt().max() < 0.1
 
 
 def test_all_trains_copies_of_head_and_tail():

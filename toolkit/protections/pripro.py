@@ -29,8 +29,9 @@ FLAT = 5e-2
 _OBSERVATIONS = (1, 100)
 #: differences below this share of the features' deviation are not worth hiding
 _LEAST_NOISE = 0.05
-#: behind a waist: the encoder's spread in codes, and softplus^-1 of sigma's start (0.37 codes) [ours]
-_SPREAD, _SIGMA_START = 1.2, -0.8
+#: behind a waist: the encoder's spread in codes, softplus^-1 of sigma's start (0.13 codes), and the most of a position
+#: that is replaced; a waist of one position has no other place where it could say the same [ours]
+_SPREAD, _SIGMA_START, _MOST_BEHIND_WAIST = 1.2, -2.0, 0.5
 #: root mean square that features are brought to before they are squared: half precision then holds the squares of
 #: values a thousand times as large [ours]
 _BEFORE_SQUARES = 0.25
@@ -164,9 +165,10 @@ class PriPro(Protection):
     gain: Tensor
     transparency: Tensor
     basis: Tensor
+    most: Tensor
 
     trains = "the injector; head and tail stay frozen"
-    revision = 2
+    revision = 3
     options: ClassVar[dict[str, float]] = {
         "grid": 14, "leak_weight": 0.1, "transparency": 0.1, "least_blend": 0.5, "learning_rate": 1e-2,
     }  # fmt: skip
@@ -178,6 +180,7 @@ class PriPro(Protection):
         self.register_buffer("blend", torch.tensor(1.0))
         self.register_buffer("gain", torch.tensor(1.0))
         self.register_buffer("transparency", torch.tensor(0.5))
+        self.register_buffer("most", torch.tensor(1.0))
         self.register_buffer("basis", torch.eye(features[0])[:, :, None, None].clone())
 
     def start_from(self, smashed: Tensor, generator: torch.Generator) -> None:
@@ -188,7 +191,7 @@ class PriPro(Protection):
     def set_strength(self, strength: float) -> None:
         """Split the strength into two constants here, so that the exported graph holds plain products."""
         super().set_strength(strength)
-        self.blend.fill_(min(strength, 1.0))
+        self.blend.fill_(min(strength, 1.0) * self.most.item())
         self.gain.fill_(max(strength, 1.0))
 
     def share_of_noise(self, smashed: Tensor) -> Tensor:
@@ -204,18 +207,24 @@ class PriPro(Protection):
         return protected
 
     def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
-        """Take the paper's own weighted sum (transparency 1), mu near 0 and sigma at about a third of a code [ours].
+        """Take the paper's own weighted sum (transparency 1), mu at 0 and sigma at an eighth of a code [ours].
+
+        Noise has to be earned: begun at a third of a code, with mu drawn at random, a photo's codes grow to drown it
+        (benchmarks/privacy/photos).
 
         The encoder has brought every channel to one spread, so that no direction is more tolerated than another: Q
         stays the identity, and all noise is independent.
         """
         self.transparency.fill_(options.get("transparency", 1.0))
+        self.most.fill_(_MOST_BEHIND_WAIST)
+        self.set_strength(self.strength.item())
         self.attention.scale.fill_(_BEFORE_SQUARES / _SPREAD)
         with torch.no_grad():
             count = self.moments.positions[0, 0].numel()
             self.moments.positions.copy_(torch.randn(self.moments.positions.shape, generator=generator))
             self.moments.positions.mul_(math.sqrt(count) / _SPREAD)
-            self.moments.linear.weight.mul_(0.3)
+            self.moments.linear.weight.zero_()
+            self.moments.linear.bias.zero_()
             self.moments.linear.bias[self.features[0] :] = _SIGMA_START
 
     def channel(self, smashed: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,11 +13,14 @@ _MOST_WORK = 0.07
 LEVEL = 3
 #: positions of the waist's longer side: photos below and from this side on
 _LARGE_PHOTO, _FEW, _MANY = 96, 4, 14
+#: positions of the cut, per side, that one of the waist stands for where nothing else is said
+_ACROSS = 4
 #: bits that a code costs about, once the training has spread its distribution
 _BITS = 2.0
-_FEWEST, _CHANNELS, _CHANNELS_OF_WIDE = 4, 8, 12
-#: from this stride on, a position of the waist stands for much
-_WIDE = 8
+#: few positions with many channels say more in as many bytes than many positions with few (benchmarks/privacy/photos)
+_FEWEST, _CHANNELS, _CHANNELS_OF_ONE = 4, 48, 24
+#: a waist is narrow: values of the cut to one of its own, at least
+_NARROWER = 4
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,17 @@ def choose_geometry(
     longest = max(height, width)
     if stride is None:
         most = _FEW if max(image[1:]) < _LARGE_PHOTO else _MANY
-        positions = min(max(-(-longest // 4), 2), most, longest)
+        positions = min(max(longest // _ACROSS, 1), most)
         stride = -(-longest // positions)
     if not 1 <= stride <= longest:
         raise InputError(f"--stride {stride} does not fit features of {height}x{width}; give 1 to {longest}.")
     if channels is None:
         positions = -(-height // stride) * -(-width // stride)
-        channels = _CHANNELS if stride < _WIDE else _CHANNELS_OF_WIDE
+        channels = min(_CHANNELS_OF_ONE if positions == 1 else _CHANNELS, max(full * stride**2 // _NARROWER, _FEWEST))
         if max_bytes is not None:
             channels = min(channels, max(round(8 * max_bytes / (_BITS * positions)), _FEWEST))
     if channels < 1:
         raise InputError(f"--channels {channels} does not fit; give 1 or more.")
     macs_per_inner = (full * stride * stride + channels) * -(-height // stride) * -(-width // stride)
-    inner = min(full, max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
+    inner = min(max(full, 2 * channels), max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
     return Geometry(features, channels, stride, inner)

@@ -10,13 +10,15 @@ Loss of one batch, all of it in [ours] proportions:
   opponent that is trained along.
 - w follows the user's accuracy on validation photos, r the allowed bytes, see steering.py.
 
-Started without noise; noise, rate and privacy come in between 5 % and 30 % of the steps. With `all`, head and tail
+Started at the best linear waist (start.py), without noise; noise, rate and privacy come in between 5 % and 30 % of
+the steps. With `all`, head and tail
 are fine-tuned from the trained weights; normalisation statistics stay as they were exported.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,8 +33,9 @@ from ...protections import _training
 from ...protections.base import Sent
 from ...tasks._truth import Truth
 from .decoder import Decoder
-from .encoder import TrainingEncoder
+from .encoder import SPREAD, TrainingEncoder
 from .modules import Waist
+from .start import MIXTURES, linear_waist, slopes_of
 from .steering import Steering
 from .symbols import Symbols
 from .views import Seen, Views
@@ -43,14 +46,15 @@ if TYPE_CHECKING:
     from ...protections.base import Protection
     from .geometry import Geometry
 
-_RATE, _RATE_TUNED, _RATE_OPPONENT = 2e-3, 5e-4, 2e-3
+#: noise and frequencies start at nothing, and have further to go
+_RATE, _RATE_NOISE, _RATE_TUNED, _RATE_OPPONENT = 1e-3, 3e-3, 2e-4, 2e-3
 _NOISE_FROM, _NOISE_WHOLE = 0.05, 0.30
 _LOOK_EVERY, _CHECKPOINT_SECONDS = 10, 60.0
 _CLIP = 5.0
 #: weight of an opponent's error, relative to a bit
 _OPPONENT_BITS = 100.0
-#: photos to measure the features' floor on
-_MEASURED = 256
+#: photos that the linear start is found on
+_MEASURED, _MEASURED_BYTES = 1000, 1 << 29
 
 
 @dataclass
@@ -132,8 +136,7 @@ class _Run:
             self.opponent = wanted.protection.opponent(halves.image)
         _training.reinitialise(wanted.protection, wanted.seed)
         wanted.protection.settle(wanted.options, self.generator)
-        with torch.no_grad():
-            self.decoder.start_from(halves.head(wanted.photos.photos[:_MEASURED]))
+        self._begin_linear(halves)
         self.truth, self.task = wanted.truth, halves.task
         self.before = self.truth.unprotected
         self.batches = max(len(wanted.photos) // wanted.batch_size, 1)
@@ -151,6 +154,17 @@ class _Run:
             self.modules |= {"head": head, "tail": tail}
         if self.opponent is not None:
             self.modules["opponent"] = self.opponent
+
+    @torch.no_grad()
+    def _begin_linear(self, halves: Split) -> None:
+        each = 4 * math.prod(halves.cut.shape) * MIXTURES
+        images = self.wanted.photos.photos[: max(min(_MEASURED, _MEASURED_BYTES // each), 64)]
+        features = in_batches(halves.head, images)
+        slopes = slopes_of(halves.tail, features, self.wanted.seed)
+        linear = linear_waist(features, slopes, self.wanted.geometry, self.wanted.seed)
+        self.encoder.start_from(linear)
+        self.encoder.measure(features)
+        self.decoder.start_from(features, linear, SPREAD)
 
     def run(self) -> Trained:
         wanted, batches = self.wanted, self.batches
@@ -185,14 +199,19 @@ class _Run:
         return Trained(waist, self.head, self.tail)
 
     def _optimisers(self, total: int) -> None:
-        narrow = [*self.encoder.parameters(), *self.decoder.parameters(), *self.symbols.parameters()]
-        self.clipped = [*narrow, *self.wanted.protection.parameters()]
-        groups = [{"params": self.clipped, "lr": _RATE}]
+        narrow = [*self.encoder.parameters(), *self.decoder.parameters()]
+        noisy = [*self.wanted.protection.parameters(), *self.symbols.parameters()]
+        self.clipped = [*narrow, *noisy]
+        groups = [{"params": narrow, "lr": _RATE}, {"params": noisy, "lr": _RATE_NOISE}]
         if self.tuned:
             groups.append({"params": [*self.head.parameters(), *self.tail.parameters()], "lr": _RATE_TUNED})
         adam = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            adam, [_RATE, _RATE_TUNED][: len(groups)], total_steps=max(total, 2), pct_start=0.15, cycle_momentum=False
+            adam,
+            [_RATE, _RATE_NOISE, _RATE_TUNED][: len(groups)],
+            total_steps=max(total, 2),
+            pct_start=0.15,
+            cycle_momentum=False,
         )
         self.optimisers: dict[str, torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler]
         self.optimisers = {"adam": adam, "schedule": schedule}
