@@ -11,7 +11,7 @@ Every choice is made here and shown in tests/contract/photos.json:
 - CMYK: red = c * k / 255 of the inverted inks, without a colour profile;
 - colour profiles are ignored: the numbers in the file are the numbers that the network was trained on;
 - animated, or several pages: the first one;
-- a file that ends early, holds no photo, or has more than 100 million pixels is none.
+- a file that ends early, holds no photo, or has more than 100 million pixels is refused.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def read_photo(data: bytes) -> Image:
     """Decode a file to the photo, mode RGB.
 
     Raises:
-        NotAPhotoError: why there is none in it.
+        NotAPhotoError: why the file holds no photo.
     """
     return upright_rgb(_opened(data))
 

@@ -43,7 +43,7 @@ class LoadMeter:
         return RoundLoad(max(0.0, foreign - 2 / os.sysconf("SC_CLK_TCK")) / elapsed)
 
     def _busy_s(self) -> float:
-        """Seconds since boot in which any core was not idle; 0 where the system does not tell."""
+        """Seconds since boot in which any core was not idle; 0 where the system does not report it."""
         try:
             fields = self._stat.read_text().split("\n", 1)[0].split()[1:]
         except OSError:

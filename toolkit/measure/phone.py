@@ -95,7 +95,7 @@ def measure_on_phone(
 
 
 def device_of(adb: Adb) -> Device:
-    """Ask the phone what it is; what it does not tell is "unknown"."""
+    """Read the phone's model and system; what it does not report is "unknown"."""
 
     def prop(name: str) -> str | None:
         return adb.read(["getprop", name])
@@ -114,7 +114,7 @@ def device_of(adb: Adb) -> Device:
 
 
 def condition_of(adb: Adb) -> Condition:
-    """Ask the phone for its state; null where it does not tell."""
+    """Read the phone's state; null where it does not report it."""
     thermal = re.search(r"Thermal Status: (\d+)", adb.read(["dumpsys", "thermalservice"]) or "")
     level = re.search(r"level: (\d+)", adb.read(["dumpsys", "battery"]) or "")
     load = (adb.read(["cat", "/proc/loadavg"]) or "").split()

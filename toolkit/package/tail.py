@@ -47,7 +47,7 @@ def package(
 
     Raises:
         BundleError: the bundle is not protected yet, or cannot be written.
-        InputError: a name or precision that is none, or an int8 tail that loses too much accuracy.
+        InputError: an invalid name or precision, or an int8 tail that loses too much accuracy.
         ConverterError: the tail has an operator without ONNX form.
     """
     from converters.to_onnx import export_tail

@@ -38,7 +38,7 @@ class Layout:
     """How a crossing tensor is laid out.
 
     Attributes:
-        name: NCHW, NHWC, NTC, NC, or "" where the graph does not tell.
+        name: NCHW, NHWC, NTC, NC, or "" where the graph does not determine it.
         grid: (h, w) where the tokens of NTC lie on one.
         prefix_tokens: tokens of NTC in front of the grid.
     """

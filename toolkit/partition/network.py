@@ -121,10 +121,10 @@ def load_network(source: str, image: ImageShape, weights: Path | None = None, cl
 
 
 def check_alone(network: Network) -> None:
-    """Make sure that a photo's answer is a number and does not change with what else is in the batch.
+    """Make sure that a photo's answer is finite and does not depend on the other photos in the batch.
 
     Raises:
-        NetworkError: it does, or it is none.
+        NetworkError: it depends on them, or is NaN or infinite.
     """
     import torch
 

@@ -54,7 +54,7 @@ def server_factor(url: str, bundles: Sequence[Bundle], tail_ms: Mapping[str, flo
     """Server ms over host ms of the tail at `url`, from timed requests less the bare round trip.
 
     Raises:
-        InputError: no bundle that tells what the tail takes, or a URL that is none.
+        InputError: no bundle that gives the tail's input, or a malformed URL.
         ServerError: the tail does not answer.
     """
     bundle = next((item for item in bundles if item.manifest.tail is not None), None)

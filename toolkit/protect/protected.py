@@ -61,7 +61,7 @@ def protection_class(name: str) -> type[Protection]:
 
     Raises:
         UnknownNameError: lists the methods that exist.
-        InputError: a foreign class that cannot be had.
+        InputError: a class from outside this project that cannot be loaded.
     """
     if ":" in name:
         return plugins.load_foreign("protection method", name, Protection)  # type: ignore[type-abstract]

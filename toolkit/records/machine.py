@@ -25,7 +25,7 @@ class Device(Record):
 
 
 class Condition(Record):
-    """State of the machine at one moment; null where it does not tell."""
+    """State of the machine at one moment; null where it is not reported."""
 
     governor: str | None = None
     temperature_c: float | None = None

@@ -103,7 +103,7 @@ def recognise(value: Array, eager: Mapping[str, EagerLayer], threshold: float) -
 
 
 def fused(eager: Mapping[str, EagerLayer], known: Collection[str], layer: EagerLayer) -> list[EagerLayer]:
-    """Operators before this one whose results the file does not tell, because it computes them together."""
+    """Operators before this one whose results the file does not expose, because it computes them together."""
     chain: list[EagerLayer] = []
     while True:
         before = [name for name in layer.inputs if name in eager]
