@@ -1,9 +1,9 @@
 """`pripro lint` over protected heads of six networks: what each backend leaves out, splits at or gets wrong.
 
-Heads have random weights and the PriPro block; only graphs are looked at, no time is taken. One network per call adds
-to the file, since the conversions take a minute each.
+Heads have random weights and the PriPro block; only graphs are looked at, no time is taken. Each call adds
+its formats to the file.
 
-    python benchmarks/lint_networks.py resnet18 --out benchmarks/results/lint.json
+    python benchmarks/lint_networks.py --formats onnx,tflite --out benchmarks/results/lint.json
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ def program(network: str) -> HeadProgram:
     return HeadProgram(backbone, PriPro(features).eval(), image, torch.randn(1, *features))
 
 
-def rows(network: str) -> list[dict[str, object]]:
+def rows(network: str, formats: list[str]) -> list[dict[str, object]]:
     """One row per format and backend, without lowering anew."""
     head, found = program(network), []
-    for target, precision in HEADS.items():
+    for target in formats:
+        precision = HEADS[target]
         made_by = converter(target)
         backend = made_by.backends[0]
         with tempfile.TemporaryDirectory() as folder:
@@ -79,13 +80,18 @@ def rows(network: str) -> list[dict[str, object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", choices=sorted(NETWORKS))
+    parser.add_argument("--formats", default=",".join(HEADS))
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args()
+    formats = chosen.formats.split(",")
     known = json.loads(chosen.out.read_text())["networks"] if chosen.out.is_file() else {}
-    known[f"{chosen.network}@{NETWORKS[chosen.network]}"] = rows(chosen.network)
-    result = {**stamp(), "image": SIDE, "networks": known}
-    chosen.out.write_text(json.dumps(result, indent=1) + "\n")
+    for network, cut in NETWORKS.items():
+        backends = {rules.name for rules in load_backends() if rules.target in formats}
+        name = f"{network}@{cut}"
+        kept = [row for row in known.get(name, []) if row["backend"] not in backends]
+        known[name] = [*kept, *rows(network, formats)]
+        chosen.out.write_text(json.dumps({**stamp(), "image": SIDE, "networks": known}, indent=1) + "\n")
+        print(name, *known[name], sep="\n  ", flush=True)
 
 
 if __name__ == "__main__":
