@@ -19,7 +19,7 @@ THOROUGH = {
     "test_network_files.py": "28 kinds of network files; test_weights and test_partition_networks stay",
     "test_no_telemetry.py": "what libraries leave in a home folder",
     "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
-    "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",
+    "test_demo_waist.py": "the whole of `make demo`; test_waist has its parts",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",
     "test_tail_openapi.py": "schemathesis over the API's description",
     "test_tail_ray.py": "Ray Serve and a killed replica",
@@ -31,7 +31,7 @@ THOROUGH = {
 
 @pytest.fixture(scope="session")
 def demo_bundle() -> Path:
-    """The bundle that `make demo` leaves in build/demo; made here if it is not there yet, which takes minutes."""
+    """The bundle that `make demo-injector` leaves in build/demo; made here if it is not there, which takes minutes."""
 
     def make() -> None:
         demo = [sys.executable, "-m", "toolkit.cli.demo"]

@@ -1,4 +1,4 @@
-"""`make demo`'s bundle: what it promises, and that a second run does no work twice."""
+"""`make demo-injector`'s bundle: what it promises, and that a second run does no work twice."""
 
 import json
 import subprocess
