@@ -20,6 +20,7 @@ THOROUGH = {
     "test_no_telemetry.py": "what libraries leave in a home folder",
     "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
     "test_demo_waist.py": "the whole of `make demo`; test_waist has its parts",
+    "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",
     "test_tail_openapi.py": "schemathesis over the API's description",
     "test_tail_ray.py": "Ray Serve and a killed replica",
