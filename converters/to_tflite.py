@@ -39,7 +39,7 @@ class TfliteRunner(Runner):
                 self._interpreter = Interpreter(model_path=str(entry), num_threads=threads)
                 self._interpreter.allocate_tensors()
                 self._call = self._interpreter.get_signature_runner()
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:  # the latter of an operator that it has no kernel for
             raise ConverterError(
                 f"LiteRT cannot open {entry} ({str(error).splitlines()[0]}); convert it again."
             ) from error

@@ -18,6 +18,7 @@ THOROUGH = {
     "test_lint_partitions.py": "delegates counted by lowering; test_lint_rules and test_lint stay",
     "test_network_files.py": "28 kinds of network files; test_weights and test_partition_networks stay",
     "test_no_telemetry.py": "what libraries leave in a home folder",
+    "test_parity_bad_head.py": "files that no runtime opens or runs, one beside a good one; test_parity_clean stays",
     "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
     "test_demo_waist.py": "the whole of `make demo`; test_waist has its parts",
     "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from parity_bundle import replace_file
 from require import require
 from safetensors.torch import save_file
 
+from toolkit.bundle import Bundle
 from toolkit.cli.main import app, guarded
 from toolkit.families import digits_resnet
+from toolkit.pipeline.build import build
+from toolkit.pipeline.config import read_config
 
 pytestmark = pytest.mark.slow
 
@@ -210,6 +214,71 @@ def test_a_read_only_folder(capfd, tmp_path, finished):
         assert state(root) == before
 
 
+#: (what writes a report, a key of it), as brief as each can be
+REPORTING = [
+    (["verify"], "passed"),
+    (["measure", "--quick"], "rows"),
+    (["evaluate", "--effort", "quick", "--attack", "attribute", "--attacker-images", "40"], "headline"),
+    (["plan", "--measured", "3"], "recommendations"),
+]
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
+@pytest.mark.parametrize(("arguments", "key"), REPORTING, ids=[words[0] for words, _ in REPORTING])
+def test_a_report_of_a_read_only_bundle_is_shown(capfd, tmp_path, finished, arguments, key, as_json):
+    place = tmp_path / "fixed"
+    with mounted(place, "size=64m"):
+        root = Path(shutil.copytree(finished, place / "bundle"))
+        before = state(root)
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        verb, *rest = arguments
+        words = [verb, str(root), *rest, *(["--json"] if as_json else [])]
+        code = guarded(lambda: app(words))
+        told = capfd.readouterr()
+        assert code == 0, told.err
+        first = told.err.strip().splitlines()[0]
+        assert "cannot be written to: the result is shown and not kept" in first, "before the work"
+        assert "error: " not in told.err
+        assert "written: " not in told.err
+        if as_json:
+            assert key in json.loads(told.out)
+        else:
+            assert len(told.out.splitlines()) > 2
+        assert state(root) == before
+
+
+def test_a_verdict_on_a_read_only_bundle_is_the_exit_code(capfd, tmp_path, finished):
+    place = tmp_path / "fixed"
+    with mounted(place, "size=64m"):
+        root = Path(shutil.copytree(finished, place / "bundle"))
+        replace_file(Bundle.open(root), "onnx", "fp32", b"no model")
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        assert guarded(lambda: app(["verify", str(root), "--json"])) == 1
+        told = capfd.readouterr()
+        assert json.loads(told.out)["passed"] is False
+        assert "shown and not kept" in told.err
+
+
+def test_a_run_on_a_read_only_bundle_shows_what_it_measures(capfd, tmp_path, finished, weights):
+    """Everything is built; that nothing was verified yet makes no command fail."""
+    place = tmp_path / "fixed"
+    with mounted(place, "size=64m"):
+        shutil.copy(weights, place / "w.safetensors")
+        (place / "deploy.toml").write_text(
+            'bundle = "bundle"\n[network]\nsource = "digits_resnet"\nweights = "w.safetensors"\n'
+            'input = "1x28x28"\ncut = "layer1"\n[protect]\nmethod = "gaussian"\ndata = "digits"\nanyway = true\n'
+            '[convert.targets]\nonnx = ["fp32"]\n[measure]\nquick = true\n'
+        )
+        build(read_config(place / "deploy.toml"), lambda done, total, text: None)
+        before = state(place)
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        assert guarded(lambda: app(["run", str(place / "deploy.toml"), "--json"])) == 0
+        told = capfd.readouterr()
+        assert json.loads(told.out)["parity"]["passed"] is True
+        assert "shown and not kept" in told.err.strip().splitlines()[0]
+        assert state(place) == before
+
+
 def test_a_missing_extra(tmp_path, finished):
     hide = tmp_path / "sitecustomize.py"
     hide.write_text(
@@ -225,3 +294,57 @@ def test_a_missing_extra(tmp_path, finished):
     )
     assert done.returncode == 2
     assert "pip install 'pripro-toolkit[coreml]'" in one_sentence(done.stderr)
+
+
+#: what `pip install 'pripro-toolkit[tail]'` leaves out, as if it were not installed
+WITHOUT = """
+import sys
+from importlib.machinery import PathFinder
+HIDDEN = ("torch", "torchvision", "executorch", "coremltools", "litert_torch", "onnx", "onnxscript", "skimage", "PIL")
+
+class Without:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return None if name.partition(".")[0] in HIDDEN else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Without
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["cuts", "resnet18"], ["plan", "resnet18"], ["verify", "."], ["doctor"]], ids=lambda words: words[0]
+)
+def test_a_tail_only_install(tmp_path, arguments):
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT)
+    done = subprocess.run(
+        [sys.executable, "-m", "toolkit.cli.main", *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(__file__).parents[2])))},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    if arguments == ["doctor"]:  # it is there to tell what is missing
+        assert done.returncode in (0, 1), done.stderr
+        assert "torch" in done.stdout
+    else:
+        assert done.returncode == 2
+        assert "pip install 'pripro-toolkit[torch]'" in one_sentence(done.stderr)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 123456\n"
+
+
+@pytest.mark.parametrize("room", ["model", "protection", "golden", "tail", "head"])
+@pytest.mark.parametrize("left", [None, b"", POINTER], ids=["deleted", "empty", "pointer"])
+def test_a_file_of_the_bundle_is_gone(capfd, bundle, room, left):
+    for path in (bundle / room).rglob("*.*"):
+        if path.is_file():
+            path.unlink()
+            if left is not None:
+                path.write_bytes(left)
+    for verb in ("verify", *(["convert", "package"] if room in ("model", "protection") else [])):
+        code, told = pripro(capfd, verb, bundle)
+        said = one_sentence(told)
+        assert code == 2
+        assert str(bundle / room) in said
+        assert ("is missing" if left is None else "changed") in said, said
+        assert "run" in said, "what to do"

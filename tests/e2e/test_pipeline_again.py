@@ -6,6 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from toolkit.bundle import Bundle
+from toolkit.convert.heads import convert, plan_heads
 from toolkit.families import digits_resnet
 from toolkit.pipeline.build import build
 from toolkit.pipeline.config import read_config
@@ -47,3 +49,24 @@ def test_a_protection_that_has_changed_is_trained_anew_and_all_that_follows(conf
     monkeypatch.setattr(protection_class("gaussian"), "revision", 99)
     changed = built()
     assert {stage for stage in first if first[stage] == changed[stage]} == {"partition"}
+
+
+def test_a_head_that_the_file_names_no_more_is_removed_and_one_by_hand_stays(config, tmp_path):
+    def built(onnx: list[str], told: list[str]) -> list[tuple[str, str]]:
+        (tmp_path / "deploy.toml").write_text(CONFIG.replace('["fp32"]', str(onnx).replace("'", '"')))
+        made = build(read_config(tmp_path / "deploy.toml"), lambda done, total, text: None, told.append)
+        made.check_files()
+        found = [(head.target, head.precision) for head in made.manifest.heads]
+        assert len(list((tmp_path / "bundle" / "head").rglob("*.onnx"))) == len(found)
+        return found
+
+    told: list[str] = []
+    assert built(["fp32", "fp16"], told) == [("onnx", "fp16"), ("onnx", "fp32")]
+    assert not told
+    assert built(["fp32"], told) == [("onnx", "fp32")]
+    assert told == ["removed the onnx fp16 cpu head, which an earlier run made and the file names no more"]
+    assert built(["fp32"], told) == [("onnx", "fp32")]
+    assert len(told) == 1
+    convert(Bundle.open(tmp_path / "bundle"), plan_heads(["onnx"], ["fp16"]))
+    assert built(["fp32"], told) == [("onnx", "fp16"), ("onnx", "fp32")]
+    assert len(told) == 1

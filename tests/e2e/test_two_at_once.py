@@ -31,8 +31,7 @@ COMMANDS = {
     "package": ["--goldens-count", "2"],
 }
 
-#: those that extend a bundle; partition starts one anew
-WRITERS = ("protect", "convert", "package")
+WRITERS = tuple(COMMANDS)
 
 
 def start(verb: str, root: Path) -> subprocess.Popen[str]:

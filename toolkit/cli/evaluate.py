@@ -9,6 +9,7 @@ import typer
 from ._console import next_command, say, show_json, show_table, size
 from ._options import BundleArgument, JsonOption, names
 from ._progress import share_bar
+from ._reports import will_keep
 
 if TYPE_CHECKING:
     from ..records.privacy import PrivacyReport, PrivacyRow
@@ -58,19 +59,24 @@ def command(
         wire=known_wire(wire),
         device=device,
     )
+    kept = will_keep(opened)
     with share_bar("evaluate") as bar:
-        report = evaluate(opened, settings, progress=lambda share, text: bar(share, 1, text), told=_tell)
-    page = render(opened)
+        report = evaluate(
+            opened, settings, progress=lambda share, text: bar(share, 1, text), told=lambda took: _tell(took, kept)
+        )
     if as_json:
         show_json(report.model_dump(mode="json"))
     else:
         _show(report)
-    say(f"written: {page}")
-    next_command(f"open {page}, or compare methods with: pripro bench --help")
+    if kept:
+        opened.add_report(report)
+        page = render(opened)
+        say(f"written: {page}")
+        next_command(f"open {page}, or compare methods with: pripro bench --help")
 
 
-def _tell(seconds: float) -> None:
-    say(f"evaluate: about {_time(seconds)}; finished parts are kept if you stop it")
+def _tell(seconds: float, kept: bool) -> None:
+    say(f"evaluate: about {_time(seconds)}; finished parts are {'kept' if kept else 'lost'} if you stop it")
 
 
 def _time(seconds: float) -> str:

@@ -15,7 +15,7 @@ import typer
 from cloud_tail.errors import TailError
 from converters.base import ConverterError
 
-from ..errors import PriproError
+from ..errors import MissingExtraError, PriproError
 from ._console import say, stdout_for_results
 
 app = typer.Typer(
@@ -48,6 +48,14 @@ COMMANDS = (
 )
 #: what a full disk or missing rights raise
 _USERS_OWN = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM)
+#: what commands import as they start -> the extra that installs it
+_EXTRAS = {
+    "torch": ("torch", "torchvision", "PIL", "scipy", "accelerate", "loky"),
+    "onnx": ("onnx", "onnxscript", "onnx_ir", "onnxruntime"),
+    "privacy": ("skimage", "joblib"),
+    "tail": ("uvloop", "httptools", "prometheus_client", "grpc", "google"),
+}
+_INTERRUPTED = 130
 _PASSES_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -72,13 +80,21 @@ def guarded(work: Callable[[], object]) -> int:
     except (PriproError, ConverterError, TailError) as error:
         say(f"error: {error}")
         return getattr(error, "exit_code", 2)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, packages in _EXTRAS.items() if package in packages), None)
+        if extra is None:
+            raise
+        say(f"error: {MissingExtraError(package, extra, 'This command')}")
+        return 2
     except typer.Exit as ended:
         return ended.exit_code
     except SystemExit as ended:
+        if ended.code == _INTERRUPTED:  # what typer makes of a Ctrl-C
+            return _interrupted()
         return ended.code if isinstance(ended.code, int) else 2
     except (KeyboardInterrupt, typer.Abort):
-        say("interrupted; the bundle is as it was before the stage that was running.")
-        return 130
+        return _interrupted()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -91,6 +107,11 @@ def guarded(work: Callable[[], object]) -> int:
         )
         return 2
     return 0
+
+
+def _interrupted() -> int:
+    say("interrupted; the bundle is as it was before the stage that was running.")
+    return _INTERRUPTED
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from ._console import next_command, say, show_text
 from ._options import BundleArgument, JsonOption
+from ._reports import will_keep
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
@@ -45,6 +46,7 @@ def command(
     from ._latency_table import print_report
 
     opened = Bundle.open(bundle)
+    kept = will_keep(opened)
     if device_report is not None:
         from ..measure.device_report import read_device_report
 
@@ -66,13 +68,13 @@ def command(
     if profile:
         for name in sorted({row.target for row in report.rows} - {row.target for row in report.operators}):
             say(f"no operator profile of {name}: its Python package opens no profiler (benchmark_model has one)")
-    path = opened.add_report(report)
     if as_json:
         show_text(report.model_dump_json(indent=2))
     else:
         print_report(report)
-    say(f"written: {path}")
-    next_command(f"pripro report {bundle}")
+    if kept:
+        say(f"written: {opened.add_report(report)}")
+        next_command(f"pripro report {bundle}")
 
 
 def _on_host(

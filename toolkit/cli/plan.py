@@ -69,6 +69,7 @@ def command(
     from ..plan.report import Setting, predict, report_of
     from ._plan_table import print_plan
     from ._progress import share_bar
+    from ._reports import will_keep
 
     if (phone_factor and device_report) or (server_factor and tail):
         raise InputError(
@@ -98,6 +99,7 @@ def command(
         min_pi=min_pi,
         max_drop=None if max_drop is None else _share(max_drop),
     )
+    kept = own is not None and will_keep(own)
     loaded = load_network(source, shape, weights)
     if own is not None:
         loaded = dataclasses.replace(loaded, source=own.manifest.model.source)  # not where the bundle keeps it
@@ -119,8 +121,6 @@ def command(
             changes["server_factor"] = known.server_factor(tail, bundles, prediction.tail_ms)
     setting = dataclasses.replace(setting, **changes)  # type: ignore[arg-type]
     report = report_of(loaded, setting, prediction, None if own is None else own.manifest.bundle_id)
-    if own is not None:
-        say(f"written: {own.add_report(report)}")
     if html is not None:
         from ..page.page import page
         from ..page.plan import draw
@@ -131,6 +131,8 @@ def command(
         show_text(report.model_dump_json(indent=2))
     else:
         print_plan(report)
+    if kept and own is not None:
+        say(f"written: {own.add_report(report)}")
     chosen = next((item for item in report.recommendations if item.option == "split"), None)
     if chosen is not None:
         next_command(f"pripro partition {loaded.source} --cut {chosen.name} -o bundle")

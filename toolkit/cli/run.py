@@ -10,20 +10,33 @@ import typer
 from ._console import next_command, say, show_json
 from ._options import JsonOption
 from ._progress import share_bar
+from ._reports import will_keep
 
 
 def command(
     config: Annotated[Path, typer.Argument(help="deploy.toml", show_default=False)],
     as_json: JsonOption = False,
 ) -> None:
+<<<<<<< HEAD
     """Partition, protect, convert, package, lint, verify and measure, each only if its inputs changed."""
+=======
+    """Partition, protect, convert, package, verify and measure, each only if its inputs changed."""
+    from ..bundle import MANIFEST, Bundle
+>>>>>>> 3a7e852 (Reports of a read-only bundle are shown; one head that cannot run leaves the other rows; heads that deploy.toml names no more go)
     from ..pipeline.build import run
     from ..pipeline.config import read_config
 
     wanted = read_config(config)
+    if (wanted.bundle / MANIFEST).is_file():
+        will_keep(Bundle.open(wanted.bundle))
     with share_bar("run") as bar:
+<<<<<<< HEAD
         built = run(wanted, bar)
     lint, parity, latency = built.lint, built.parity, built.latency
+=======
+        built = run(wanted, bar, say)
+    parity, latency = built.parity, built.latency
+>>>>>>> 3a7e852 (Reports of a read-only bundle are shown; one head that cannot run leaves the other rows; heads that deploy.toml names no more go)
     if as_json:
         bundle_id = built.bundle.manifest.bundle_id
         reports = {"lint": lint, "parity": parity, "latency": latency}

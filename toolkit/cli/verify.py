@@ -11,6 +11,7 @@ from ._console import next_command, say, show_json
 from ._options import BundleArgument, DataOption, JsonOption, names
 from ._parity_table import show, show_explanation
 from ._progress import share_bar
+from ._reports import will_keep
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
@@ -44,6 +45,7 @@ def command(
     if explain is not None:
         _explain(opened, explain, as_json)
         return
+    kept = will_keep(opened)
     if device_report is not None:
         report = _judge_device(opened, device_report)
     else:
@@ -53,8 +55,9 @@ def command(
                 opened, tail, token, targets=None if to is None else names(to),
                 arm64=arm64, tflite_compat=tflite_compat, data=data, progress=bar,
             )  # fmt: skip
-    opened.add_report(report)
     show(report, as_json)
+    if kept:
+        opened.add_report(report)
     _next(bundle, report)
     if not report.passed:
         raise typer.Exit(1)

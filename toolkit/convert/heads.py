@@ -114,6 +114,31 @@ def convert(
     return made
 
 
+def drop_heads(bundle: Bundle, wanted: Sequence[Wanted]) -> list[str]:
+    """Remove heads that a run of the pipeline made and that it does not want any more; return their names.
+
+    What a user converted by hand has no fingerprint, and stays.
+
+    Raises:
+        BundleError: not writable.
+    """
+    keep = {(head.target, head.precision, head.backend) for head in wanted}
+    old = bundle.manifest
+    gone: list[str] = []
+    heads: list[records.Head] = []
+    for head in old.heads:
+        names = [f"convert {Wanted(*_key(head), wire)}" for wire in WIRES]
+        if _key(head) in keep or not any(old.stages.get(name) for name in names):
+            heads.append(head)
+        else:
+            gone += [name for name in names if name in old.stages]
+    if gone:
+        stages = {name: stamp for name, stamp in old.stages.items() if name not in gone}
+        with bundle.extending():
+            bundle.commit(old.model_copy(update={"heads": heads, "stages": stages}))
+    return [name.removeprefix("convert ") for name in gone]
+
+
 def as_carried(bundle: Bundle, wanted: Sequence[Wanted]) -> list[Wanted]:
     """Say how these heads hand out what crosses: heads with a waist always emit its codes."""
     record = bundle.manifest.protection

@@ -26,10 +26,11 @@ _TENSORS = ("success", "right", "ssim", "psnr", "mse", "distance", "identified",
 
 
 class OutcomeCache:
-    """Outcomes by description."""
+    """Outcomes by description; without `keep` they are read only."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep: bool = True) -> None:
         self._folder = folder
+        self._keep = keep
 
     def path(self, key: Mapping[str, object]) -> Path:
         """Where the outcome of that description is or will be."""
@@ -42,6 +43,8 @@ class OutcomeCache:
         found = _read(path)
         if found is None:
             found = make()
+            if not self._keep:
+                return found
             self._folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, _bytes(found))
         return found

@@ -49,9 +49,10 @@ def evaluate(
     progress: Progress = lambda share, text: None,
     told: Callable[[float], None] = lambda seconds: None,
 ) -> PrivacyReport:
-    """Attack a bundle and write the report into it.
+    """Attack a bundle and report what the attackers got; `Bundle.add_report` keeps the report.
 
-    Finished attacks are kept in reports/.evaluate-cache: a killed evaluation goes on where it was.
+    Finished attacks are kept in reports/.evaluate-cache, where the bundle can be written to: a killed evaluation goes
+    on where it was.
 
     Args:
         bundle: protected.
@@ -107,7 +108,6 @@ def evaluate(
         estimated_seconds=round(expected, 1),
         seconds=round(time.monotonic() - started, 1),
     )
-    bundle.add_report(report)
     progress(1.0, "done")
     return report
 

@@ -165,7 +165,7 @@ def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> R
     units = to_unit(setting.attacker, how), setting.photos
     specs = settings.attributes or (("slant" if data_name(bundle, settings) == "digits" else "brightness"),)
     tasks = [attribute_task(spec, data, units) for spec in specs]
-    cache = OutcomeCache(bundle.root / "reports" / ".evaluate-cache")
+    cache = OutcomeCache(bundle.root / "reports" / ".evaluate-cache", keep=bundle.can_report())
     return Run(bundle, settings, split, data, attacker, test, setting, tasks, cache, progress, total=1.0)
 
 

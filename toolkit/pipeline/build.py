@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .. import __version__
 from ..bundle import MANIFEST, Bundle
-from ..convert.heads import as_carried, convert, plan_heads
+from ..convert.heads import as_carried, convert, drop_heads, plan_heads
 from ..evaluate.privacy_meter import pi_meter
 from ..lint.report import lint_bundle
 from ..lint.rules import load_backends
@@ -48,6 +48,7 @@ class Built:
     latency: LatencyReport
 
 
+<<<<<<< HEAD
 def run(config: Deploy, progress: Progress) -> Built:
     """Do everything that a deploy.toml describes, and only what is not done yet."""
     bundle = build(config, progress)
@@ -59,6 +60,11 @@ def run(config: Deploy, progress: Progress) -> Built:
         ),
     )  # fmt: skip
     progress(1, 1, "lint")
+=======
+def run(config: Deploy, progress: Progress, tell: Callable[[str], None] = lambda sentence: None) -> Built:
+    """Do everything that a deploy.toml describes, and only what is not done yet; `tell` is told what is removed."""
+    bundle = build(config, progress, tell)
+>>>>>>> 3a7e852 (Reports of a read-only bundle are shown; one head that cannot run leaves the other rows; heads that deploy.toml names no more go)
     parity = _reported(
         bundle, "verify", ParityReport, fingerprint(files_of(bundle)),
         lambda: verify_bundle(bundle, progress=_part(progress, "verify"))
@@ -76,7 +82,7 @@ def run(config: Deploy, progress: Progress) -> Built:
     return Built(bundle, lint, parity, latency)
 
 
-def build(config: Deploy, progress: Progress) -> Bundle:
+def build(config: Deploy, progress: Progress, tell: Callable[[str], None] = lambda sentence: None) -> Bundle:
     """Bring a bundle to what a deploy.toml describes, up to its package, doing only what is not done yet."""
     net, root = config.network, config.bundle
     targets, wire = config.convert.targets, config.convert.wire
@@ -100,6 +106,8 @@ def build(config: Deploy, progress: Progress) -> Bundle:
         )
     progress(1, 1, "protect")
 
+    for name in drop_heads(bundle, wanted):
+        tell(f"removed the {name} head, which an earlier run made and the file names no more")
     missing = [head for head in as_carried(bundle, wanted) if not _done(bundle, f"convert {head}", stamp)]
     if missing:
         convert(bundle, missing, progress=_part(progress, "convert"), fingerprint=stamp)
@@ -118,13 +126,17 @@ def _done(bundle: Bundle, stage: str, stamp: str) -> bool:
 
 
 def _reported(bundle: Bundle, stage: str, kind: type[Report], stamp: str, make: Callable[[], Report]) -> Report:
-    """Return the newest report of a kind if it is about exactly these files and settings, else make one."""
+    """Return the newest report of a kind if it is about exactly these files and settings, else make one.
+
+    In a bundle that cannot be written to, it is made and not kept.
+    """
     kept = bundle.newest_report(kind) if _done(bundle, stage, stamp) else None
     if kept is not None:
         return kept
     report = make()
-    bundle.add_report(report)
-    bundle.note_stage(stage, stamp)
+    if bundle.can_report():
+        bundle.add_report(report)
+        bundle.note_stage(stage, stamp)
     return report
 
 

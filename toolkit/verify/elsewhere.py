@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from converters.base import ConverterError
+
 from ..convert.heads import converter
-from ..errors import UnknownNameError
+from ..errors import ToolError, UnknownNameError
 from ..package.cases import NO_NOISE, OTHER_DRAW, SATURATED, SPECKLE, SWINGING
 from ..records.wire import emits_codes
 from .codes import Codes
@@ -71,8 +73,11 @@ def _rows(bundle: Bundle, head: records.Head, goldens: Goldens, runtime: str, ru
     if head.not_run or made_by.cannot_run(head.backend):
         return [subject.not_run(head.not_run or made_by.cannot_run(head.backend) or "")]
     few = goldens.take([0, *(index for row in _ROWS if (index := goldens.find(row)) is not None)])
-    here = few.replay(made_by.load(bundle.root / head.entry).run)
-    there = few.replay(run)
+    try:
+        here = few.replay(made_by.load(bundle.root / head.entry).run)
+        there = few.replay(run)
+    except (ConverterError, ToolError) as error:  # the other heads' rows stand
+        return [subject.failed(str(error))]
     return [*judge(bundle, subject, few, there, codes=codes), _against_this_host(subject, here, there)]
 
 

@@ -86,7 +86,8 @@ def _hard(subject: Subject, goldens: Goldens, got: Array, tolerances: Mapping[st
             floor = limits.least_sqnr_on_hard_inputs(subject.precision, tolerance, goldens.rows[index])
             passed = math.isfinite(worst) and (sqnr >= floor or worst <= _NOTHING)
         if not passed:
-            failed.append(f"{goldens.rows[index]}: max_abs {worst:.2g}, SQNR {sqnr:.1f} dB")
+            far = f"max_abs {worst:.2g}, SQNR {sqnr:.1f} dB" if math.isfinite(worst) else "the answer is not finite"
+            failed.append(f"{goldens.rows[index]}: {far}")
         sqnrs.append(sqnr)
         differences.append(worst)
     hard = goldens.hard()

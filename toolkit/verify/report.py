@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -178,6 +178,8 @@ def _head_rows(
     subject = Subject.of(head, head.target if runner.is_real_runtime else EVALUATOR)
     codes = Codes.of(head, bundle)
     answers = goldens.replay(runner.run)
+    if answers.shape != goldens.smashed.shape:
+        return [subject.failed(_other_shape(answers, goldens))]
     rows = judge(bundle, subject, goldens, answers, runner.run, codes)
     if tail is not None and not np.isfinite(answers).all():
         # a tail refuses such features by name, which would say nothing of where they come from
@@ -193,5 +195,12 @@ def _head_rows(
     stand_in = made_by.stand_in(entry) if runner.is_real_runtime else None
     if stand_in is not None:  # a Mac shows Core ML and the evaluator that other machines go by
         second = goldens.replay(stand_in.run)
+        if second.shape != goldens.smashed.shape:
+            return [*rows, Subject.of(head, EVALUATOR).failed(_other_shape(second, goldens))]
         rows += judge(bundle, Subject.of(head, EVALUATOR), goldens, second, stand_in.run, codes)
     return rows
+
+
+def _other_shape(answers: np.ndarray[tuple[int, ...], np.dtype[Any]], goldens: Goldens) -> str:
+    found, due = list(answers.shape[1:]), list(goldens.smashed.shape[1:])
+    return f"its features have the shape {found}, those of the bundle have {due}; convert the head again"
