@@ -15,7 +15,7 @@ from toolkit.protections.base import Protection
 
 pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).parents[1] / "process_training.py"
-#: a key's bias b adds q_i b to the whole row i of the scores q_i (k_j + b), and the softmax over j takes a constant out:
+#: a key's bias b adds q_i b to all of row i of the scores q_i (k_j + b), and the softmax over j takes a constant out:
 #: its true gradient is 0, so Adam, which divides by the gradient's size, moves it by the signs of rounding errors
 UNSEEN = ("attention.key.bias",)
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")

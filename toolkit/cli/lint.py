@@ -10,6 +10,7 @@ from ._console import next_command
 from ._lint_table import show
 from ._options import BundleArgument, JsonOption, names
 from ._progress import share_bar
+from ._reports import will_keep
 
 
 def command(
@@ -42,9 +43,10 @@ def command(
         fail_on=[] if fail_on is None else names(fail_on),
         runtimes=_versions(runtime or []),
     )
+    kept = will_keep(opened)
     with share_bar("lint") as bar:
         report = lint_bundle(opened, settings, progress=bar)
-    if opened.can_report():
+    if kept:
         opened.add_report(report)
     show(report, as_json)
     if report.refused:

@@ -17,12 +17,8 @@ def command(
     config: Annotated[Path, typer.Argument(help="deploy.toml", show_default=False)],
     as_json: JsonOption = False,
 ) -> None:
-<<<<<<< HEAD
     """Partition, protect, convert, package, lint, verify and measure, each only if its inputs changed."""
-=======
-    """Partition, protect, convert, package, verify and measure, each only if its inputs changed."""
     from ..bundle import MANIFEST, Bundle
->>>>>>> 3a7e852 (Reports of a read-only bundle are shown; one head that cannot run leaves the other rows; heads that deploy.toml names no more go)
     from ..pipeline.build import run
     from ..pipeline.config import read_config
 
@@ -30,13 +26,8 @@ def command(
     if (wanted.bundle / MANIFEST).is_file():
         will_keep(Bundle.open(wanted.bundle))
     with share_bar("run") as bar:
-<<<<<<< HEAD
-        built = run(wanted, bar)
-    lint, parity, latency = built.lint, built.parity, built.latency
-=======
         built = run(wanted, bar, say)
-    parity, latency = built.parity, built.latency
->>>>>>> 3a7e852 (Reports of a read-only bundle are shown; one head that cannot run leaves the other rows; heads that deploy.toml names no more go)
+    lint, parity, latency = built.lint, built.parity, built.latency
     if as_json:
         bundle_id = built.bundle.manifest.bundle_id
         reports = {"lint": lint, "parity": parity, "latency": latency}

@@ -48,10 +48,9 @@ class Built:
     latency: LatencyReport
 
 
-<<<<<<< HEAD
-def run(config: Deploy, progress: Progress) -> Built:
-    """Do everything that a deploy.toml describes, and only what is not done yet."""
-    bundle = build(config, progress)
+def run(config: Deploy, progress: Progress, tell: Callable[[str], None] = lambda sentence: None) -> Built:
+    """Do everything that a deploy.toml describes, and only what is not done yet; `tell` is told what is removed."""
+    bundle = build(config, progress, tell)
     # without a list of backends only what needs no second lowering, which takes minutes
     lint = _reported(
         bundle, "lint", LintReport, fingerprint(files_of(bundle), config.lint, load_backends()),
@@ -60,11 +59,6 @@ def run(config: Deploy, progress: Progress) -> Built:
         ),
     )  # fmt: skip
     progress(1, 1, "lint")
-=======
-def run(config: Deploy, progress: Progress, tell: Callable[[str], None] = lambda sentence: None) -> Built:
-    """Do everything that a deploy.toml describes, and only what is not done yet; `tell` is told what is removed."""
-    bundle = build(config, progress, tell)
->>>>>>> 3a7e852 (Reports of a read-only bundle are shown; one head that cannot run leaves the other rows; heads that deploy.toml names no more go)
     parity = _reported(
         bundle, "verify", ParityReport, fingerprint(files_of(bundle)),
         lambda: verify_bundle(bundle, progress=_part(progress, "verify"))
