@@ -141,11 +141,20 @@ class Bundle:
             BundleError: a file is missing or was changed.
         """
         for ref in self.manifest.files():
-            path = self.path(ref)
-            if sha256_of(path) != ref.sha256:
-                raise BundleError(
-                    f"{path} was changed after it was made (its SHA-256 differs); run the stage that makes it again."
-                )
+            self.checked(ref)
+
+    def checked(self, ref: FileRef) -> Path:
+        """Return a file's path after comparing it with its hash.
+
+        Raises:
+            BundleError: it is missing or was changed.
+        """
+        path = self.path(ref)
+        if sha256_of(path) != ref.sha256:
+            raise BundleError(
+                f"{path} was changed after it was made (its SHA-256 differs); run the stage that makes it again."
+            )
+        return path
 
     def add_report(self, report: Report) -> Path:
         """Write a report under reports/ and return its path; reports are added, never replaced.

@@ -34,7 +34,7 @@ def serving(bundle: Bundle, options: list[str] | None = None) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready.json"
         log = Path(folder) / "log"
-        command = [sys.executable, "-m", "cloud_tail", "serve", str(bundle.path(tail.archive)), "--port", "0"]
+        command = [sys.executable, "-m", "cloud_tail", "serve", str(bundle.checked(tail.archive)), "--port", "0"]
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 [*command, "--ready-file", str(ready), *(options or [])],

@@ -99,7 +99,7 @@ def _check(network: Network, halves: Split) -> None:
 def load_split(bundle: Bundle) -> Split:
     """Split a bundle's network again, as its manifest says; the protection is not in it."""
     manifest = bundle.manifest
-    program = load_program(bundle.path(manifest.model.program))
+    program = load_program(bundle.checked(manifest.model.program))
     channels, height, width = manifest.split.image.shape[1:]
     network = Network(manifest.model.source, program, (channels, height, width), len(manifest.labels))
     halves = split(network, manifest.split.cut, crossing=MOST_CROSSING, check=False)

@@ -87,7 +87,7 @@ def load_protected(bundle: Bundle) -> Protected:
         for name, value in record.settings.items()
         if isinstance(value, int | float) and name in kind.options
     }
-    state, path = load_file(bundle.path(record.weights)), bundle.path(record.weights)
+    state, path = load_file(bundle.checked(record.weights)), bundle.path(record.weights)
     features = features_of(halves.cut.shape)
     waist = None if record.waist is None else Waist.empty(_geometry(features, record.waist, state))
     protection = kind.build(features if waist is None else waist.geometry.shape, options)
