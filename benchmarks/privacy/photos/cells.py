@@ -1,6 +1,6 @@
 """Run the cells of benchmarks/privacy/photos.toml in their order, and gather every result into one file.
 
-    python benchmarks/privacy/photos/cells.py [--minutes 60] [--gather]
+    python benchmarks/privacy/photos/cells.py [--minutes 60] [--cells 'resnet-layer3-*'] [--gather]
 
 Kill it and start it again at will; --gather only writes benchmarks/results/photos.json from what is there.
 """
@@ -10,6 +10,7 @@ import json
 import platform
 import time
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1e9, help="start no cell after so many minutes")
     parser.add_argument("--gather", action="store_true")
+    parser.add_argument("--cells", default="*", help="only those whose name matches, for two processes at once")
     arguments = parser.parse_args()
     begun = time.time()
     for name, cell in [] if arguments.gather else wanted():
-        if time.time() - begun < 60 * arguments.minutes:
+        if fnmatch(name, arguments.cells) and time.time() - begun < 60 * arguments.minutes:
             run(name, cell)
     gather()
 

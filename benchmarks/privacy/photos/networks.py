@@ -65,20 +65,17 @@ def vgg11(width: int = 32) -> nn.Module:
     return nn.Sequential(parts)
 
 
-def alexnet(width: int = 48) -> nn.Module:
-    """Five convolutions, three pools, two hidden layers. Cuts: stage1 (16 x 16), stage2 (8 x 8), stage3 (4 x 4)."""
+def alexnet(width: int = 40) -> nn.Module:
+    """Five convolutions, three pools, two hidden layers. Cuts: stage1 (16 x 16), stage2 (8 x 8), stage3 (4 x 4).
+
+    Without batch normalisation it does not leave its start in an epoch (loss 2.302).
+    """
+    first = [nn.Conv2d(3, width, 5, padding=2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    last = [*_step(2 * width, 4 * width), *_step(4 * width, 4 * width), *_step(4 * width, 2 * width)]
     parts: OrderedDict[str, nn.Module] = OrderedDict(
-        stage1=nn.Sequential(nn.Conv2d(3, width, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
-        stage2=nn.Sequential(nn.Conv2d(width, 2 * width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        stage3=nn.Sequential(
-            nn.Conv2d(2 * width, 4 * width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(4 * width, 4 * width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(4 * width, 2 * width, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-        ),
+        stage1=nn.Sequential(*first, nn.MaxPool2d(2)),
+        stage2=nn.Sequential(*_step(width, 2 * width), nn.MaxPool2d(2)),
+        stage3=nn.Sequential(*last, nn.MaxPool2d(2)),
         flatten=nn.Flatten(),
         fc6=nn.Sequential(nn.Dropout(0.5), nn.Linear(2 * width * 16, 512), nn.ReLU()),
         fc7=nn.Sequential(nn.Dropout(0.5), nn.Linear(512, 256), nn.ReLU()),

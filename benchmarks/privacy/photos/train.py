@@ -35,6 +35,8 @@ def train(arguments: argparse.Namespace) -> None:
     generator = torch.Generator().manual_seed(arguments.seed)
     victim, val = data.part("victim"), data.part("val")
     network = networks.BUILD[arguments.network](**json.loads(arguments.options))
+    if arguments.start:  # a second cycle on weights that a first one left
+        network.load_state_dict(torch.load(arguments.start, weights_only=True))
     network = network.to(memory_format=torch.channels_last)
     print("MACs", networks.macs(network, torch.zeros(1, 3, 32, 32)), flush=True)
     decayed = [p for p in network.parameters() if p.ndim > 1]
@@ -91,7 +93,7 @@ def train(arguments: argparse.Namespace) -> None:
     torch.save(best.state_dict(), out)
     result = {
         "network": arguments.network, "options": json.loads(arguments.options), "seed": arguments.seed,
-        "epochs": arguments.epochs, "macs": networks.macs(best, torch.zeros(1, 3, 32, 32)),
+        "epochs": arguments.epochs, "start": arguments.start, "macs": networks.macs(best, torch.zeros(1, 3, 32, 32)),
         "parameters": sum(p.numel() for p in best.parameters()), "val": accuracy(best, val),
         "test": accuracy(best, data.part("test")), "seconds": round(spent), "torch": torch.__version__,
     }  # fmt: skip
@@ -104,6 +106,7 @@ if __name__ == "__main__":
     parser.add_argument("network", choices=sorted(networks.BUILD))
     parser.add_argument("--options", default="{}", help="JSON for the network's builder")
     parser.add_argument("--name")
+    parser.add_argument("--start", help="weights to go on from, by a learning-rate cycle of their own")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=0.15)
