@@ -348,3 +348,17 @@ def test_a_file_of_the_bundle_is_gone(capfd, bundle, room, left):
         assert str(bundle / room) in said
         assert ("is missing" if left is None else "changed") in said, said
         assert "run" in said, "what to do"
+
+
+def test_no_classes_and_paths_that_no_system_takes(capfd, bundle):
+    code, told = pripro(capfd, "cuts", "resnet18", "--classes", "0")
+    assert code == 2
+    assert "Traceback" not in told
+    assert "1" in told
+    for words in (
+        ("verify", bundle, "--device-report", "x" * 300),
+        ("demo-app", "android", bundle, "--app", "x" * 300),
+    ):
+        code, told = pripro(capfd, *words)
+        assert code == 2
+        assert "longer than a path can be" in one_sentence(told)

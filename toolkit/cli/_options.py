@@ -19,7 +19,7 @@ WeightsOption = Annotated[
     Path | None, typer.Option(help="Trained weights: .safetensors, or .pth holding tensors only.", show_default=False)
 ]
 ClassesOption = Annotated[
-    int | None, typer.Option(help="Number of classes; default: what the weights say.", show_default=False)
+    int | None, typer.Option(min=1, help="Number of classes; default: what the weights say.", show_default=False)
 ]
 DataOption = Annotated[
     str | None,

@@ -99,6 +99,9 @@ def guarded(work: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            say(f"error: {str(error.filename)[:60]}... is longer than a path can be; give a shorter one.")
+            return 2
         if error.errno not in _USERS_OWN:
             raise
         say(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from ..records.settings import Settings
 
@@ -36,7 +39,7 @@ class PartitionSettings(Settings):
     input: str = "3x224x224"
     cut: str
     weights: Path | None = None
-    classes: int | None = None
+    classes: Annotated[int, Field(ge=1)] | None = None
     labels: Path | None = None
     mean: list[float] | None = None
     std: list[float] | None = None
