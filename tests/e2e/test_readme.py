@@ -153,6 +153,7 @@ def serve(words: list[str], place: Path) -> None:
     finally:
         server.kill()
         server.wait()
+        server.stdout.close()
 
 
 def test_every_command_is_known():

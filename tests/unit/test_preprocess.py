@@ -188,5 +188,5 @@ def test_what_the_manifest_cannot_say_is_refused():
         name for name in timm.list_models()
         if (found := timm.get_pretrained_cfg(name)) and found.crop_mode == "squash" and 0.5 < found.crop_pct < 1
     )  # fmt: skip
-    with pytest.raises(InputError, match="the manifest cannot say"):
+    with pytest.raises(InputError, match="which the manifest cannot record"):
         preprocess_of(f"timm:{squashed}")

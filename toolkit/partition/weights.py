@@ -80,7 +80,8 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        loaded = load_tensors_only(path)
+        with path.open("rb") as file:  # by its name alone, torch.load would take it for safetensors
+            loaded = load_tensors_only(file)
     except UnsafeFileError:
         raise InputError(
             f"{path} holds more than tensors and loading it could run code, so it was refused; "
