@@ -287,12 +287,9 @@ def floors(part: data.Part, answers: Tensor, judge: Judge, features: Tensor, tas
     groups = protect.truth(own.labels, task)
     means = torch.stack([data.unit(own.photos[groups == k]).mean(0) for k in range(answers.shape[1])])
     generator = torch.Generator().manual_seed(3)
-    drawn = torch.stack(
-        [
-            own.photos[groups == k][torch.randint(0, int((groups == k).sum()), (1,), generator=generator)[0]]
-            for k in classes.tolist()
-        ]
-    )
+    members = [(groups == k).nonzero()[:, 0] for k in range(answers.shape[1])]
+    picked = [members[k][torch.randint(0, len(members[k]), (1,), generator=generator)[0]] for k in classes.tolist()]
+    drawn = own.photos[torch.stack(picked)]
     with torch.no_grad():
         scores = protect.merged(judge.last(features), task).log_softmax(1)
     return {
