@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._operators import Operator, Value
-from .base import ConverterError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,17 +14,10 @@ DELEGATE = "DELEGATE"
 
 
 def operators(entry: Path) -> list[Operator]:
-    """Calls of the file's one method in their order: kernels by name, each delegate as one operator.
-
-    Raises:
-        ConverterError: not a .pte file, or a damaged one.
-    """
+    """Calls of the file's one method in their order: kernels by name, each delegate as one operator."""
     from executorch.exir._serialize._program import deserialize_pte_binary
 
-    try:
-        plan = deserialize_pte_binary(entry.read_bytes()).program.execution_plan[0]
-    except Exception as error:  # the flatbuffer reader raises anything at all
-        raise ConverterError(f"{entry} is not a .pte file ({type(error).__name__}); convert the head again.") from error
+    plan = deserialize_pte_binary(entry.read_bytes()).program.execution_plan[0]
     found = []
     for place, instruction in enumerate(each for chain in plan.chains for each in chain.instructions):
         call = instruction.instr_args
@@ -41,17 +33,12 @@ def operators(entry: Path) -> list[Operator]:
     return found
 
 
-def lowered_operators(lowered: Any) -> list[Operator]:  # noqa: ANN401 - executorch ships no types
-    """Operators of a lowered head in their order, those inside of delegates with the number of their delegate."""
-    return _walk(lowered.exported_program().graph_module, None)
+def lowered_operators(graph_module: Any) -> list[Operator]:  # noqa: ANN401 - executorch ships no types
+    """Operators of a lowered head's graph in their order, those inside of delegates with the name of their delegate."""
+    return _walk(graph_module, None)
 
 
-def is_plumbing(node: Any) -> bool:  # noqa: ANN401 - the library ships no types
-    """Whether a node of a lowered graph only takes a result apart."""
-    return "getitem" in str(node.target)
-
-
-def operator_name(node: Any) -> str:  # noqa: ANN401 - the library ships no types
+def _operator_name(node: Any) -> str:  # noqa: ANN401 - torch.fx
     """What a node of a lowered graph computes, such as ``aten::add.out``."""
     name = getattr(node.target, "name", None)
     return str(name() if callable(name) else node.target)
@@ -60,14 +47,14 @@ def operator_name(node: Any) -> str:  # noqa: ANN401 - the library ships no type
 def _walk(module: Any, partition: str | None) -> list[Operator]:  # noqa: ANN401 - executorch ships no types
     found: list[Operator] = []
     for node in module.graph.nodes:
-        if node.op != "call_function" or is_plumbing(node):
+        if node.op != "call_function" or "getitem" in str(node.target):  # the latter only takes a result apart
             continue
         if "executorch_call_delegate" in str(node.target):
             inner = getattr(module, node.args[0].target)
             found += _walk(inner.original_module.graph_module, f"{inner.backend_id} {node.name}")
             continue
         inputs = tuple(_traced(each) for each in node.all_input_nodes)
-        found.append(Operator(operator_name(node), node.name, inputs, (_traced(node),), partition=partition))
+        found.append(Operator(_operator_name(node), node.name, inputs, (_traced(node),), partition=partition))
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._delegable import delegable
-from ._executorch_operators import is_plumbing, lowered_operators, operator_name, operators
+from ._executorch_operators import lowered_operators, operators
 from ._heads import (
     EPS,
     IMAGE,
@@ -63,14 +63,10 @@ class Lowering:
 
 def count_operators(graph_module: Any) -> Lowering:  # noqa: ANN401 - the library ships no types
     """Count the operators of a lowered program's graph, inside and outside its delegates."""
-    calls = [node for node in graph_module.graph.nodes if node.op == "call_function" and not is_plumbing(node)]
-    delegates = [node for node in calls if "executorch_call_delegate" in str(node.target)]
-    inside = 0
-    for node in delegates:
-        lowered = getattr(graph_module, node.args[0].target)
-        inside += count_operators(lowered.original_module.graph_module).total
-    outside = Counter(operator_name(node) for node in calls if node not in delegates)
-    return Lowering(len(delegates), inside, dict(outside))
+    found = lowered_operators(graph_module)
+    inside = [each.partition for each in found if each.partition is not None]
+    outside = Counter(each.kind for each in found if each.partition is None)
+    return Lowering(len(set(inside)), len(inside), dict(outside))
 
 
 class _Pool:
@@ -175,7 +171,7 @@ class ToExecutorch(Converter):
     def partitioned(self, head: HeadProgram, *, precision: str, backend: str) -> Sequence[Operator]:
         """Lower the head once more; see the base class."""
         with converting("ExecuTorch", precision):
-            return lowered_operators(lower(head, precision, backend))
+            return lowered_operators(lower(head, precision, backend).exported_program().graph_module)
 
     def profile(self, entry: Path, inputs: Mapping[str, Array], runs: int) -> Mapping[str, tuple[int, float]]:
         """Read an ETDump down to the delegate's own kernels; see the base class."""

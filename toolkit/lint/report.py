@@ -17,7 +17,7 @@ from ..convert.heads import converter, head_program
 from ..errors import BundleError
 from ..records.lint import LintFinding, LintReport, LintRow
 from ..records.tools import tool_versions
-from ..verify.codes import Codes
+from ..records.wire import emits_codes
 from .matching import makers, matches, partitions
 from .rules import Backend, load_backends
 from .settings import LintSettings
@@ -146,7 +146,7 @@ def lint_head(
 
 
 def _program(bundle: Bundle, head: Head) -> HeadProgram:
-    wire: HeadWire = "float32" if Codes.of(head, bundle) is None else "uint8"
+    wire: HeadWire = "uint8" if emits_codes(head) else "float32"
     return head_program(bundle, wire, photos=head.precision == "int8")
 
 

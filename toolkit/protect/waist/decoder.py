@@ -35,8 +35,9 @@ class Decoder(nn.Module):
         self.small = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), Residual(width, width))
         self.linear = _grown(geometry.channels, channels, geometry.stride)
         self.up = _grown(width, channels, geometry.stride)
-        self.large = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(), *_change(channels, _inner(channels)))
-        nn.init.zeros_(self.large.get_submodule("6").get_parameter("weight"))  # beside the linear map: nothing at first
+        change = _change(channels, min(max(channels // 2, 8), _MOST_INNER))
+        nn.init.zeros_(change[-1].get_parameter("weight"))  # beside the linear map: nothing at first
+        self.large = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(), *change)
         self.register_buffer("floor", torch.tensor(_NO_FLOOR))
 
     @torch.no_grad()
@@ -62,11 +63,8 @@ def _grown(inner: int, channels: int, stride: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inner, channels * stride**2, 1), nn.PixelShuffle(stride))
 
 
-def _inner(channels: int) -> int:
-    return min(max(channels // 2, 8), _MOST_INNER)
-
-
 def _change(width: int, inner: int) -> list[nn.Module]:
+    """Two 3x3 convolutions, the first to `inner` channels and the second back."""
     return [
         nn.Conv2d(width, inner, 3, padding=1, bias=False),
         nn.BatchNorm2d(inner),

@@ -11,8 +11,8 @@ Loss of one batch, all of it in [ours] proportions:
 - w follows the user's accuracy on validation photos, r the allowed bytes, see steering.py.
 
 Started at the best linear waist (start.py), without noise; noise, rate and privacy come in between 5 % and 30 % of
-the steps. With `all`, head and tail
-are fine-tuned from the trained weights; normalisation statistics stay as they were exported.
+the steps. With `all`, head and tail are fine-tuned from the trained weights; normalisation statistics stay as they
+were exported.
 """
 
 from __future__ import annotations
