@@ -44,6 +44,7 @@ def demo_bundle() -> Path:
     return BUILD / "demo"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one worker, since they share its fixtures, and the timed files in one."""
     for item in items:

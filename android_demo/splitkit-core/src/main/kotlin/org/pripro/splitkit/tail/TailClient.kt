@@ -10,10 +10,12 @@ import java.net.HttpURLConnection
 import java.net.SocketTimeoutException
 import java.net.URL
 import java.util.Timer
+import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicBoolean
 import javax.net.ssl.HttpsURLConnection
 import javax.net.ssl.SSLSocketFactory
 import kotlin.concurrent.schedule
+import kotlin.concurrent.thread
 
 /** How patient the client is. */
 public data class Patience(
@@ -89,12 +91,16 @@ public class TailClient(
     private fun exchange(request: WireRequest): Reply {
         val connection = url.openConnection() as HttpURLConnection
         val late = AtomicBoolean(false)
+        val start = System.nanoTime()
         // HttpURLConnection's read timeout restarts with each byte, so a dripping server needs a deadline of its own
         val deadline = DEADLINES.schedule(patience.answerMs) {
             late.set(true)
-            connection.disconnect()
+            hangUp(connection)
         }
-        val inTime = { if (late.get()) throw TailFailed.TooSlow(patience.answerMs, null) }
+        val inTime = {
+            val isOver = System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(patience.answerMs)
+            if (isOver || late.get()) throw TailFailed.TooSlow(patience.answerMs, null)
+        }
         var isWhole = false
         try {
             val reply = exchange(connection, request, inTime)
@@ -110,8 +116,13 @@ public class TailClient(
         } finally {
             deadline.cancel()
             // an exchange that ended well leaves its connection open, so that the next one pays for no set-up
-            if (!isWhole) connection.disconnect()
+            if (!isWhole) hangUp(connection)
         }
+    }
+
+    /** On a thread of its own: the JDK first reads on, for as long as drops come, and whoever closes waits for that. */
+    private fun hangUp(connection: HttpURLConnection) {
+        thread(isDaemon = true, name = "tail hang-up") { connection.disconnect() }
     }
 
     /** @param inTime asked between reads: a reader of drops can keep disconnect() out for as long as they come. */
@@ -120,7 +131,8 @@ public class TailClient(
         connection.outputStream.use { it.write(request.body) }
         val status = connection.responseCode
         val stream = if (status == 200) connection.inputStream else connection.errorStream
-        val body = stream?.use { it.readAtMost(MAX_ANSWER, inTime) ?: throw TailFailed.BadAnswer("it is longer than any answer") } ?: ByteArray(0)
+        val body = if (stream == null) ByteArray(0) else stream.readAtMost(MAX_ANSWER, inTime) ?: throw TailFailed.BadAnswer("it is longer than any answer")
+        stream?.close() // of an answer that was read to its end; any other is hung up on
         return when (status) {
             200 -> {
                 val tailMs = ServerTiming.milliseconds(connection.getHeaderField("Server-Timing"))
