@@ -4,6 +4,9 @@ Rank-3 batched products are reported silently wrong on GPU delegates (LiteRT iss
 [B,1,N,C'] x [B,1,C',N] instead of [B,N,C'] x [B,C',N]. The rank-3 form stands below, to be measured in the same run.
 Latency and memory as in head_overhead.py: full precision on XNNPACK, one thread, in turns; ratios only.
 
+A .tflite head is measured in two forms, too: with its product's transposition as a flag, which LiteRT's GPU parser
+ignores (issue 8913), and with an operator of its own in front, as the converter writes it.
+
     python benchmarks/attention_rank.py --out benchmarks/results/attention_rank.json
 """
 
@@ -15,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks" / "parity")]
@@ -25,10 +29,10 @@ from stamp import stamp  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from converters import to_tflite  # noqa: E402
 from converters._quiet import quiet  # noqa: E402
 from converters.base import HeadProgram  # noqa: E402
 from converters.to_executorch import ToExecutorch, count_operators, lower  # noqa: E402
-from converters.to_tflite import ToTflite  # noqa: E402
 from toolkit.partition.network import load_network  # noqa: E402
 from toolkit.partition.split import split  # noqa: E402
 from toolkit.protections.pripro import AttentionMap, PriPro  # noqa: E402
@@ -83,27 +87,37 @@ def measure(network: str, cut: str, rounds: int, repeats: int) -> dict[str, Any]
             "cut": cut,
             "largest_difference": max(differences),
             "delegates": delegates,
-            "tflite_products": products(backbone, new, photos[0], eps, Path(folder)),
+            "tflite": lite(HeadProgram(backbone, new, photos[0], eps), Path(folder), rounds, repeats),
             "latency_ratio": {label: latency(pair, rounds, 10)["ratio"] for label, pair in found.items()},
             "memory_ratio": {label: memory(pair, repeats)["ratio"] for label, pair in found.items()},
         }
 
 
-def products(backbone: torch.nn.Module, block: PriPro, image: Tensor, eps: Tensor, folder: Path) -> list[list[int]]:
-    """Shapes of what the .tflite head multiplies."""
-    from ai_edge_litert.interpreter import Interpreter
+def lite(head: HeadProgram, folder: Path, rounds: int, repeats: int) -> dict[str, Any]:
+    """Compare a .tflite head with flags in its products to one with transpositions."""
+    files = {}
+    for name, mend in (("plain", bytes), ("protected", to_tflite.upright)):
+        out = folder / f"tflite-{name}"
+        out.mkdir()
+        with mock.patch.object(to_tflite, "upright", mend):
+            files[name] = out / to_tflite.ToTflite().convert(head, out, precision="fp32", backend="cpu").entry
+    feed = dict(zip(("image", "eps"), (each.numpy() for each in head.example()), strict=True))
+    flags, upright = (to_tflite.ToTflite().load(path).run(feed) for path in files.values())
+    return {
+        "products": {name: products(path) for name, path in zip(("flags", "upright"), files.values(), strict=True)},
+        "outside_xnnpack": len(to_tflite.ToTflite().refused(files["protected"], "cpu") or {}),
+        "largest_difference": float(abs(flags - upright).max()),
+        "latency_ratio": latency(files, rounds, 10)["ratio"],
+        "memory_ratio": memory(files, repeats)["ratio"],
+    }
 
-    out = folder / "tflite"
-    out.mkdir()
-    made = ToTflite().convert(HeadProgram(backbone, block, image, eps), out, precision="fp32", backend="cpu")
-    with quiet():
-        interpreter = Interpreter(str(out / made.entry), experimental_default_delegate_latest_features=False)
-        interpreter.allocate_tensors()
+
+def products(path: Path) -> list[dict[str, Any]]:
+    """What a .tflite head multiplies: shapes, and whether a flag turns an operand."""
     return [
-        [int(size) for size in interpreter._get_tensor_details(index, 0)["shape"]]
-        for operator in interpreter._get_ops_details()
-        if operator["op_name"] == "BATCH_MATMUL"
-        for index in operator["inputs"]
+        {"shapes": [value.shape for value in each.inputs]} | {flag: each.attributes[flag] for flag in ("adjX", "adjY")}
+        for each in to_tflite.ToTflite().operators(path)
+        if each.kind == "BATCH_MATMUL"
     ]
 
 

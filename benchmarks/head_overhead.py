@@ -108,10 +108,11 @@ def photo(pixels: int, index: int) -> torch.Tensor:
 
 
 def load(path: Path) -> tuple[Any, dict[str, tuple[int, ...]]]:
-    """Open a .pte with one thread; return the runner and its inputs' shapes."""
+    """Open a .pte or .tflite with one thread; return the runner and its inputs' shapes."""
     from converters.to_executorch import ToExecutorch
+    from converters.to_tflite import ToTflite
 
-    runner = ToExecutorch().load(path, threads=1)
+    runner = (ToTflite() if path.suffix == ".tflite" else ToExecutorch()).load(path, threads=1)
     return runner, runner.shapes
 
 

@@ -18,6 +18,7 @@ from ._heads import (
 )
 from ._quiet import quiet
 from ._tflite_quantise import to_fp16, to_int8
+from ._tflite_upright import upright
 from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Traced
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class ToTflite(Converter):
             module.training = False
             model = litert_torch.convert(module, sample_kwargs=feed)
             # its own export() ends the process when the disk is full
-            entry.write_bytes(model.model_content())
+            entry.write_bytes(upright(model.model_content()))
             if precision == "fp16":
                 to_fp16(entry)
             elif precision == "int8":

@@ -1,6 +1,7 @@
 """Every target in converters/, found by its file name, keeps the same promises on the same small head."""
 
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ from converter_cases import Case, Made, cases, digits, eager, feed, runnable, sm
 from torch import nn
 
 from converters.base import ConverterError
+from toolkit.lint.report import examine
+from toolkit.lint.rules import load_backends
+from toolkit.records.bundle import Head
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +65,22 @@ def test_a_head_gives_eager_torchs_numbers_whatever_the_order_of_its_inputs(case
         if case.precision == "fp32":
             assert np.abs(found - expected).max() <= 1e-4
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("case", runnable(), ids=str)
+def test_no_backend_is_known_to_get_a_head_of_ours_wrong(case, made):
+    operators = case.converter().operators(made(case).entry)
+    for backend in load_backends():
+        if backend.target == case.target and operators is not None:
+            row = examine(operators, backend, as_record(case), version=version(backend.runtime), how="rules")
+            assert [each.rule for each in row.findings if each.consequence == "known-wrong"] == [], backend.name
+
+
+def as_record(case: Case) -> Head:
+    return Head(
+        target=case.target, precision=case.precision, backend=case.backend, entry="head/x", files=[], inputs=[],
+        outputs=[], ops_delegated=None, ops_total=None, not_run=None, tools={},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("case", runnable(), ids=str)
