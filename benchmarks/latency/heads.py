@@ -31,7 +31,7 @@ from toolkit.measure.profile import slowest_operators
 from toolkit.measure.timing import Effort
 from toolkit.partition.network import load_network
 from toolkit.partition.split import split
-from toolkit.plan.report import block_of
+from toolkit.plan.between import block_of
 
 CASES = (
     ("resnet18", "layer1"),

@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16, help="pieces timed together; one of vgg16 can take 1 GB")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    setting = Setting(Link(20, 40), upload_of(None, 224, 224), target=arguments.target)
+    setting = Setting(Link(20, 40), upload_of(None, 224, 224), target=arguments.target, encoding="uint8")
     deadline = time.monotonic() + 60 * arguments.minutes
     found = []
     for name in arguments.networks.split(","):
@@ -100,7 +100,7 @@ def distinct(cuts: Sequence[Cut]) -> list[Cut]:
 def convert_all(network: Network, setting: Setting, folder: Path) -> None:
     """Convert what is not there yet, and list it in `folder`/pieces.json, the pieces that a plan measures marked."""
     folder.mkdir(parents=True, exist_ok=True)
-    cuts = distinct(usable_cuts(network, setting.protection))
+    cuts = distinct(usable_cuts(network, setting.protection, setting.encoding))
     planned = {cut.name for cut in chosen_cuts(cuts, setting)} | {EDGE_ONLY, CLOUD}
     listing = folder / "pieces.json"
     entries = json.loads(listing.read_text()) if listing.exists() else []
@@ -168,7 +168,7 @@ def measured(folder: Path, prediction: Prediction) -> Prediction:
 
 def compare(network: Network, setting: Setting, folder: Path) -> dict[str, object]:
     """Predict from the plan's measurement and judge by the other one."""
-    usable = usable_cuts(network, setting.protection)
+    usable = usable_cuts(network, setting.protection, setting.encoding)
     cuts = distinct(usable)
     prediction = predicted_from(network, setting, cuts, read_times(folder / "plan.json"))
     truth = measured(folder, prediction)

@@ -154,7 +154,7 @@ def test_a_plan_measures_few_cuts_and_prices_all(tmp_path: Path) -> None:
     report = valid(result.stdout, "plan")
     options = [row["option"] for row in report["rows"]]
     assert options.count("edge-only") == 1
-    assert options.count("cloud-only") == 2
+    assert options.count("cloud-only") == 3
     splits = {row["name"]: row for row in report["rows"] if row["option"] == "split"}
     assert {"layer1", "layer2", "layer3"} <= splits.keys()
     assert len(report["measured_cuts"]) == 3
@@ -162,6 +162,9 @@ def test_a_plan_measures_few_cuts_and_prices_all(tmp_path: Path) -> None:
         assert row["total_ms"] == pytest.approx(row["head_ms"] + row["network_ms"] + row["tail_ms"])
     assert all(0 <= row["distance_correlation"] <= 1 for row in splits.values())
     assert splits["layer1"]["bytes_uint8"] == 16 * 28 * 28
+    # 4 x 4 positions with 48 of 7 codes each, none more frequent than the others
+    assert report["encoding"] == "waist"
+    assert splits["layer1"]["bytes_sent"] == splits["layer1"]["bytes_waist"] == 270
     assert {item["goal"] for item in report["recommendations"]} >= {"lowest latency", "lowest latency of a split"}
     assert not any("cloud-only" in item["below"] + item["above"] for item in report["private_crossings"])
     assert page.read_text().count("<svg") == 2

@@ -5,10 +5,10 @@ import pytest
 
 from toolkit.partition.cuts import list_cuts
 from toolkit.partition.network import load_network
+from toolkit.plan.between import block_of
 from toolkit.plan.costs import KINDS, costs_at_cuts, costs_of_block
 from toolkit.plan.measuring import spread
 from toolkit.plan.model import fit
-from toolkit.plan.report import block_of
 
 MAC_KINDS = [KINDS.index(name) for name in KINDS if name.endswith("_macs")]
 

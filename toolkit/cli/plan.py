@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -31,7 +31,13 @@ def command(
     protection: Annotated[str, typer.Option(help="Protection fused behind each head, or none.")] = "pripro",
     target: Annotated[str, typer.Option(help="Target that heads are timed with on this host.")] = "executorch",
     precision: Annotated[str, typer.Option(help="Precision of the heads.")] = "fp32",
-    encoding: Annotated[str, typer.Option(help="Features on the wire: uint8, fp16 or fp32.")] = "uint8",
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            help="What crosses: waist (codes behind a waist; where a protection is fused), uint8, fp16 or fp32.",
+            show_default="waist",
+        ),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads per head.")] = 1,
     measured: Annotated[int, typer.Option(min=3, help="Cuts to measure; the others are predicted.")] = 6,
     device_report: Annotated[
@@ -90,11 +96,12 @@ def command(
         target=target,
         precision=precision,
         threads=threads,
-        encoding=_encoding(encoding),
+        encoding=_encoding(encoding or ("uint8" if protection == "none" else "waist")),
         measured=measured,
         effort=Effort(20, 1.0),
         trace=None if trace is None else read_trace(trace),
         power=_power(compute_watts, radio_watts),
+        messages=known.messages_of(bundles),
         privacy=known.privacy_of(bundles, needed=min_pi is not None or max_drop is not None),
         min_pi=min_pi,
         max_drop=None if max_drop is None else _share(max_drop),
@@ -140,10 +147,10 @@ def command(
 
 def _encoding(text: str) -> Encoding:
     from ..errors import UnknownNameError
-    from ..plan.options import BYTES_PER_VALUE
+    from ..records.plan import Encoding
 
-    if text not in BYTES_PER_VALUE:
-        raise UnknownNameError("encoding", text, BYTES_PER_VALUE)
+    if text not in get_args(Encoding):
+        raise UnknownNameError("encoding", text, get_args(Encoding))
     return cast("Encoding", text)
 
 

@@ -12,6 +12,7 @@ from .page import table
 # a phone's width, so that text keeps its size there
 _WIDTH, _HEIGHT, _MARGIN = 380, 460, 40
 _LINE = 11
+_SIZES = ("bytes_fp32", "bytes_fp16", "bytes_uint8", "bytes_waist")
 
 
 def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
@@ -144,7 +145,19 @@ def timeline(rows: list[dict[str, Any]], most: int = 6) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    columns = ["option", "head ms", "network ms", "tail ms", "total ms", "bytes sent", "fp32", "fp16", "uint8", "front"]
+    columns = [
+        "option",
+        "head ms",
+        "network ms",
+        "tail ms",
+        "total ms",
+        "bytes sent",
+        "fp32",
+        "fp16",
+        "uint8",
+        "waist",
+        "front",
+    ]
     lines = [
         [
             row["name"] if row["option"] == "split" else f"{row['option']}: {row['name']}",
@@ -153,7 +166,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
             f"{row['tail_ms']:.1f}",
             f"{row['total_ms']:.1f}",
             f"{row['bytes_sent']:,}",
-            *("" if row[key] is None else f"{row[key]:,}" for key in ("bytes_fp32", "bytes_fp16", "bytes_uint8")),
+            *("" if row[key] is None else f"{row[key]:,}" for key in _SIZES),
             "yes" if row["on_pareto_front"] else "",
         ]
         for row in rows

@@ -107,6 +107,16 @@ def privacy_of(bundles: Sequence[Bundle], *, needed: bool) -> dict[str, tuple[fl
     return found
 
 
+def messages_of(bundles: Sequence[Bundle]) -> dict[str, float]:
+    """Collect {cut: mean bytes of a message} from bundles with a waist."""
+    protections = [(bundle.manifest.split.cut, bundle.manifest.protection) for bundle in bundles]
+    return {
+        cut: record.certificate.message_bits_mean / 8
+        for cut, record in protections
+        if record is not None and record.certificate is not None
+    }
+
+
 def _newest_pi(bundle: Bundle) -> float | None:
     for path in sorted((bundle.root / "reports").glob("privacy-*.json"), reverse=True):
         try:

@@ -14,6 +14,7 @@ from ..records.plan import Crossing, Encoding, PlanRow, Recommendation
 from .network import Link, Trace
 
 Source = Literal["measured", "predicted", "none"]
+#: of features that cross as they are; behind a waist the codes decide
 BYTES_PER_VALUE: Mapping[Encoding, int] = {"fp32": 4, "fp16": 2, "uint8": 1}
 LOWEST_MBPS, HIGHEST_MBPS = 0.1, 1000.0
 
@@ -32,6 +33,7 @@ class Choice:
     #: bytes of one photo in the chosen encoding
     bytes_sent: int
     values: int | None = None
+    bytes_waist: int | None = None
     pi: float | None = None
     accuracy_drop: float | None = None
     distance_correlation: float | None = None
@@ -80,6 +82,7 @@ def price(choices: Sequence[Choice], link: Link, trace: Trace | None, power: Pow
                 bytes_fp32=sizes["fp32"],
                 bytes_fp16=sizes["fp16"],
                 bytes_uint8=sizes["uint8"],
+                bytes_waist=choice.bytes_waist,
                 bytes_sent=choice.bytes_sent,
                 network_ms=network_ms,
                 total_ms=choice.head_ms + network_ms + choice.tail_ms,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import nn
-
 from ..bundle import now_utc
 from ..errors import InputError
 from ..measure.timing import Effort
 from ..partition.cuts import Cut, list_cuts
 from ..partition.split import split, whole
-from ..protect.protected import features_of, protection_class
+from ..protect.waist.modules import narrowed
 from ..records.machine import this_host
 from ..records.plan import Encoding, PlanReport
 from ..records.progress import Progress, part_of, quiet
-from .costs import costs_at_cuts, costs_of_block
+from .between import between
+from .costs import costs_at_cuts
 from .measuring import Piece, PieceTime, convert_piece, spread, time_pieces
 from .model import LatencyModel, fit
 from .network import Link, Trace
@@ -28,8 +27,7 @@ from .options import BYTES_PER_VALUE, Choice, Power, crossings, price, private, 
 
 if TYPE_CHECKING:
     from ..partition.network import Network
-    from ..protections.base import Protection
-    from .costs import Counts
+    from .between import Between
     from .photos import Upload
 
 Side = Literal["head", "tail"]
@@ -48,7 +46,7 @@ class Setting:
         target: the heads' target on this host.
         precision: the heads' precision.
         threads: intra-op threads.
-        encoding: of the features on the wire.
+        encoding: what crosses: codes behind a waist (in front of the protection), or the features as they are.
         measured: how many cuts to measure; the others are predicted.
         effort: how long to measure.
         trace: bandwidth over time, or None.
@@ -56,6 +54,7 @@ class Setting:
         device_factor: phone ms / host ms of a head, see `known.device_factor`.
         server_factor: server ms / host ms of a tail.
         privacy: {cut: (PI, accuracy drop)} where evaluations are known.
+        messages: {cut: mean bytes} of bundles whose waist is trained.
         exposure: {cut: distance correlation} of the quick estimate.
         min_pi: least PI, or None.
         max_drop: largest accuracy drop, in shares, or None.
@@ -67,7 +66,7 @@ class Setting:
     target: str = "executorch"
     precision: str = "fp32"
     threads: int = 1
-    encoding: Encoding = "uint8"
+    encoding: Encoding = "waist"
     measured: int = 6
     effort: Effort = field(default_factory=lambda: Effort(20, 1.0))
     trace: Trace | None = None
@@ -75,6 +74,7 @@ class Setting:
     device_factor: float = 1.0
     server_factor: float = 1.0
     privacy: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    messages: Mapping[str, float] = field(default_factory=dict)
     exposure: Mapping[str, float] = field(default_factory=dict)
     min_pi: float | None = None
     max_drop: float | None = None
@@ -85,6 +85,7 @@ class Prediction:
     """Host ms of every head and tail, and which of them were measured."""
 
     cuts: Sequence[Cut]
+    between: Mapping[str, Between]
     head_ms: Mapping[str, float]
     tail_ms: Mapping[str, float]
     measured_heads: Mapping[str, PieceTime]
@@ -104,7 +105,7 @@ def predict(network: Network, setting: Setting, progress: Progress) -> Predictio
     Raises:
         InputError: the network has no cut where the protection fits.
     """
-    cuts = usable_cuts(network, setting.protection)
+    cuts = usable_cuts(network, setting.protection, setting.encoding)
     pieces = pieces_at(network, chosen_cuts(cuts, setting), setting)
     with tempfile.TemporaryDirectory() as folder:
         made = []
@@ -119,17 +120,17 @@ def predicted_from(
     network: Network, setting: Setting, cuts: Sequence[Cut], times: Mapping[tuple[Side, str], PieceTime]
 ) -> Prediction:
     """Fit the model to what was measured, and predict the rest of the cuts."""
-    blocks = _blocks(cuts, setting.protection)
+    beside = between(network, cuts, setting.protection, setting.encoding)
     counts, total = costs_at_cuts(network, cuts)
-    extra = {shape: _block_counts(block, shape) for shape, block in blocks.items()}
-    heads = {cut.name: counts[cut.name] + extra[cut.shape] for cut in cuts} | {EDGE_ONLY: total}
-    tails = {cut.name: total - counts[cut.name] for cut in cuts} | {CLOUD: total}
+    heads = {name: counts[name] + at.head_counts for name, at in beside.items()} | {EDGE_ONLY: total}
+    tails = {name: total - counts[name] + at.tail_counts for name, at in beside.items()} | {CLOUD: total}
     measured_heads = {name: time for (side, name), time in times.items() if side == "head"}
     measured_tails = {name: time for (side, name), time in times.items() if side == "tail"}
     head_model = fit({name: (heads[name], time.p50_ms) for name, time in measured_heads.items()})
     tail_model = fit({name: (tails[name], time.p50_ms) for name, time in measured_tails.items()})
     return Prediction(
         cuts,
+        beside,
         {n: measured_heads[n].p50_ms if n in measured_heads else head_model.predict(c) for n, c in heads.items()},
         {n: measured_tails[n].p50_ms if n in measured_tails else tail_model.predict(c) for n, c in tails.items()},
         measured_heads,
@@ -138,16 +139,22 @@ def predicted_from(
     )
 
 
-def usable_cuts(network: Network, protection: str) -> list[Cut]:
-    """List the cuts where the protection fits; feature maps only, unless nothing is fused.
+def usable_cuts(network: Network, protection: str, encoding: Encoding) -> list[Cut]:
+    """List the cuts where protection and waist fit: where one feature map crosses, unless nothing is fused.
 
     Raises:
         InputError: there is none.
     """
-    cuts = [cut for cut in list_cuts(network) if protection == "none" or len(cut.shape) == 3]
+    cuts = list_cuts(network)
+    if protection != "none" or encoding == "waist":
+        cuts = [cut for cut in cuts if len(cut.shape) == 3]
+    if encoding == "waist":
+        cuts = [cut for cut in cuts if len(cut.crossing) == 1]
     if len(cuts) < 2:
+        what = "a waist" if encoding == "waist" else protection
         raise InputError(
-            f"{network.source} has no two cuts where {protection} fits, so there is nothing to choose from."
+            f"{network.source} has no two cuts where {what} fits, so there is nothing to choose from; "
+            "try --encoding uint8, or --protection none."
         )
     return cuts
 
@@ -157,38 +164,23 @@ def chosen_cuts(cuts: Sequence[Cut], setting: Setting) -> list[Cut]:
     return [cuts[index] for index in spread([cut.head_macs + 1e5 for cut in cuts], setting.measured)]
 
 
-def block_of(protection: str, shape: tuple[int, ...]) -> Protection | None:
-    """Build the untrained block for features of this shape; its time does not depend on its weights."""
-    if protection == "none":
-        return None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return protection_class(protection).build(features_of(shape), {}).eval().requires_grad_(False)
-
-
-def _blocks(cuts: Sequence[Cut], protection: str) -> dict[tuple[int, ...], Protection | None]:
-    return {cut.shape: block_of(protection, cut.shape) for cut in cuts}
-
-
-def _block_counts(block: Protection | None, shape: tuple[int, ...]) -> Counts:
-    return (
-        costs_of_block(nn.Identity(), shape, None) if block is None else costs_of_block(block, shape, block.eps_shape())
-    )
-
-
 def pieces_at(network: Network, cuts: Sequence[Cut], setting: Setting) -> dict[tuple[Side, str], Piece]:
     """Heads and tails at these cuts, the whole network on the phone and the whole network in the cloud."""
     pieces: dict[tuple[Side, str], Piece] = {}
     everything = whole(network)
-    blocks = _blocks(cuts, setting.protection)
+    beside = between(network, cuts, setting.protection, setting.encoding)
     for cut in cuts:
         halves = split(network, cut.name, check=False)  # partition checks what gets shipped; here only time counts
-        block = blocks[cut.shape]
+        at = beside[cut.name]
+        if at.waist is not None:
+            halves = narrowed(halves, at.waist)
+        crossing = halves.cut.shape
+        block = at.block
         eps = None if block is None else block.eps_shape()
         pieces["head", cut.name] = Piece(
             f"head {cut.name}", halves.head, block, network.image, eps, setting.target, setting.precision
         )
-        pieces["tail", cut.name] = Piece(f"tail {cut.name}", halves.tail, None, cut.shape, None, TAIL_TARGET, "fp32")
+        pieces["tail", cut.name] = Piece(f"tail {cut.name}", halves.tail, None, crossing, None, TAIL_TARGET, "fp32")
     pieces["head", EDGE_ONLY] = Piece(
         EDGE_ONLY, everything, None, network.image, None, setting.target, setting.precision
     )
@@ -198,7 +190,7 @@ def pieces_at(network: Network, cuts: Sequence[Cut], setting: Setting) -> dict[t
 
 def choices_of(network: Network, setting: Setting, prediction: Prediction) -> list[Choice]:
     """Put all options together, scaled to the phone and the server."""
-    wire = BYTES_PER_VALUE[setting.encoding]
+    coded = {name: _message(setting.messages.get(name), at) for name, at in prediction.between.items()}
     found = [
         Choice(
             option="split",
@@ -208,8 +200,9 @@ def choices_of(network: Network, setting: Setting, prediction: Prediction) -> li
             head_source="measured" if cut.name in prediction.measured_heads else "predicted",
             tail_ms=prediction.tail_ms[cut.name],
             tail_source="measured" if cut.name in prediction.measured_tails else "predicted",
-            bytes_sent=cut.bytes // 4 * wire,
+            bytes_sent=coded[cut.name] or cut.bytes // 4 * BYTES_PER_VALUE.get(setting.encoding, 1),
             values=cut.bytes // 4,
+            bytes_waist=coded[cut.name],
             pi=setting.privacy.get(cut.name, (None, None))[0],
             accuracy_drop=setting.privacy.get(cut.name, (None, None))[1],
             distance_correlation=setting.exposure.get(cut.name),
@@ -222,10 +215,16 @@ def choices_of(network: Network, setting: Setting, prediction: Prediction) -> li
     found.append(Choice("edge-only", "all on the phone", None, edge, "measured", 0.0, "none", 0))
     for name, size in (
         ("photo as it is", setting.upload.as_is),
-        (f"photo resized to {width} x {height}", setting.upload.resized),
+        (f"photo resized to {width} x {height}, JPEG", setting.upload.resized),
+        (f"photo resized to {width} x {height}, WebP", setting.upload.resized_webp),
     ):
         found.append(Choice("cloud-only", name, None, 0.0, "none", cloud, "measured", size))
     return scaled(found, setting.device_factor, setting.server_factor)
+
+
+def _message(trained: float | None, at: Between) -> int | None:
+    """Mean bytes behind a waist that is trained there, else the most that its shape allows."""
+    return at.most_bytes if trained is None or at.waist is None else math.ceil(trained)
 
 
 def report_of(network: Network, setting: Setting, prediction: Prediction, bundle_id: str | None = None) -> PlanReport:
@@ -256,6 +255,14 @@ def report_of(network: Network, setting: Setting, prediction: Prediction, bundle
     )
 
 
+def _waists(setting: Setting, prediction: Prediction) -> list[str]:
+    if setting.encoding != "waist":
+        return []
+    trained = [cut.name for cut in prediction.cuts if cut.name in setting.messages]
+    known = f" but at {', '.join(trained)}, where a bundle says what a message has" if trained else ""
+    return [f"Bytes behind a waist: the most that its shape allows (every code as frequent as the others){known}."]
+
+
 def _assumptions(setting: Setting, prediction: Prediction) -> list[str]:
     times = [*prediction.measured_heads.values(), *prediction.measured_tails.values()]
     flags = [time.flag for time in times if time.flag]
@@ -271,5 +278,6 @@ def _assumptions(setting: Setting, prediction: Prediction) -> list[str]:
         "Head, network and tail follow one another; the answer's few bytes cost the round trip only.",
         "The connection is open and was idle: TCP starts slowly again (RFC 5681).",
         f"Cloud-only uploads {setting.upload.source}; decoding it is not counted.",
+        *_waists(setting, prediction),
         *([f"{len(flags)} of {len(times)} timings are in doubt; the first: {flags[0]}"] if flags else []),
     ]

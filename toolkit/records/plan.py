@@ -9,7 +9,8 @@ from pydantic import Field
 from .bundle import Record, Report, Sha256
 from .machine import Device
 
-Encoding = Literal["fp32", "fp16", "uint8"]
+#: of what crosses: the features as they are, or entropy-coded codes behind a waist
+Encoding = Literal["fp32", "fp16", "uint8", "waist"]
 
 
 class PlanRow(Record):
@@ -26,6 +27,8 @@ class PlanRow(Record):
     bytes_fp32: int | None
     bytes_fp16: int | None
     bytes_uint8: int | None
+    #: mean of a trained waist's messages where a bundle has one, else the most that a waist's shape allows
+    bytes_waist: int | None
     bytes_sent: Annotated[int, Field(ge=0)]
     network_ms: float
     total_ms: float

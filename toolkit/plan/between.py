@@ -1,0 +1,94 @@
+"""What stands at a cut beside the network itself: a protection, and the waist that it may stand behind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from ..protect.protected import features_of, protection_class
+from ..protect.waist.geometry import LEVEL, Geometry, choose_geometry
+from ..protect.waist.modules import Waist
+from .costs import costs_of_block
+
+if TYPE_CHECKING:
+    from ..partition.cuts import Cut
+    from ..partition.network import Network
+    from ..protections.base import Protection
+    from ..records.plan import Encoding
+    from .costs import Counts
+
+#: bits of a code without any knowledge of which ones are frequent: what coding it costs at most
+_BITS = math.log2(2 * LEVEL + 1)
+
+
+@dataclass(frozen=True)
+class Between:
+    """Untrained, since weights do not change the time.
+
+    Attributes:
+        block: the protection, or None.
+        waist: around it, or None.
+        head_counts: what the phone computes beyond its head, as `costs.KINDS`.
+        tail_counts: what the server computes beyond its tail.
+    """
+
+    block: Protection | None
+    waist: Waist | None
+    head_counts: Counts
+    tail_counts: Counts
+
+    @property
+    def most_bytes(self) -> int | None:
+        """A message behind the waist, at most on average: every code as likely as the others."""
+        return None if self.waist is None else math.ceil(self.waist.geometry.symbols * _BITS / 8)
+
+
+def between(network: Network, cuts: Sequence[Cut], protection: str, encoding: Encoding) -> dict[str, Between]:
+    """Build what stands at each cut: {cut name: ...}; cuts of the same shapes share it."""
+    made: dict[object, Between] = {}
+    found = {}
+    for cut in cuts:
+        geometry = geometry_at(cut, network) if encoding == "waist" else None
+        key = geometry or cut.shape
+        if key not in made:
+            made[key] = _between(cut.shape, geometry, protection)
+        found[cut.name] = made[key]
+    return found
+
+
+def geometry_at(cut: Cut, network: Network) -> Geometry:
+    """Choose the waist that `protect --train waist` would choose there."""
+    return choose_geometry(features_of(cut.shape), network.image, cut.head_macs)
+
+
+def block_of(protection: str, shape: tuple[int, ...]) -> Protection | None:
+    """Build the untrained block for features of this shape."""
+    if protection == "none":
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return protection_class(protection).build(features_of(shape), {}).eval().requires_grad_(False)
+
+
+def _between(shape: tuple[int, ...], geometry: Geometry | None, protection: str) -> Between:
+    nothing = costs_of_block(nn.Identity(), shape, None)
+    if geometry is None:
+        block = block_of(protection, shape)
+        return Between(block, None, nothing if block is None else _block_counts(block, shape), nothing)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        waist = Waist.empty(geometry)
+    block = block_of(protection, geometry.shape)
+    head = costs_of_block(waist.encoder, shape, None)
+    if block is not None:
+        head = head + _block_counts(block, geometry.shape)
+    return Between(block, waist, head, costs_of_block(waist.decoder, geometry.shape, None))
+
+
+def _block_counts(block: Protection, shape: tuple[int, ...]) -> Counts:
+    return costs_of_block(block, shape, block.eps_shape())
