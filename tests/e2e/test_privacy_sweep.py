@@ -79,6 +79,18 @@ def test_a_finished_cell_is_never_computed_again(tmp_path, monkeypatch):
         run_sweep(config, tmp_path / "out")
 
 
+def test_behind_a_waist_few_codes_cross_and_the_unprotected_cell_is_the_same(tmp_path):
+    config = read_config(_sweep(tmp_path))
+    narrow = config.model_copy(update={"train": "waist"})
+    bare, gaussian = run_sweep(narrow, tmp_path / "out")
+    assert cell_path(tmp_path, bare.cell) == cell_path(tmp_path, list_cells(config)[0])
+    assert cell_path(tmp_path, gaussian.cell) != cell_path(tmp_path, list_cells(config)[1])
+    assert gaussian.cell.train == "waist"
+    # unprotected features cross as float32, behind the waist entropy-coded codes of about 2 bits
+    assert gaussian.message_bytes < bare.message_bytes / 16
+    assert [row.observations for row in gaussian.rows] == [1, 2]
+
+
 def test_ray_gives_the_same_figures(tmp_path):
     require_package("ray", "cluster")
     path = _sweep(tmp_path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from ._console import next_command, say, show_json, show_table
 from ._options import JsonOption, names, numbers
 from ._progress import share_bar
+
+if TYPE_CHECKING:
+    from ..protect.settings import Train
 
 
 def command(
@@ -33,6 +36,9 @@ def command(
     seeds: Annotated[str, typer.Option(help="Each is a cell of its own.")] = "0",
     effort: Annotated[str, typer.Option(help="quick: a first look; standard: what the table needs.")] = "standard",
     epochs: Annotated[int, typer.Option(min=1, help="Training epochs for every method.")] = 16,
+    train: Annotated[
+        str, typer.Option(help="For every method: injector, waist, or all (head and tail too), as for protect.")
+    ] = "injector",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; finished cells are reused.")] = Path(
         "build/bench"
     ),
@@ -67,6 +73,7 @@ def command(
         seeds=tuple(int(seed) for seed in names(seeds) if seed.isdigit()),
         effort=effort,
         epochs=epochs,
+        train=_freedom(train),
     )
     with share_bar("bench") as bar:
         results = run_sweep(bench.sweep_of(entry), out, jobs=jobs, progress=bar)
@@ -75,17 +82,26 @@ def command(
     next_command(f"pripro bench --table {out} --json > table.json")
 
 
+def _freedom(text: str) -> Train:
+    from ..errors import UnknownNameError
+    from ..protect.settings import Train
+
+    if text not in get_args(Train):
+        raise UnknownNameError("--train", text, get_args(Train))
+    return cast("Train", text)
+
+
 def _show(rows: list[dict[str, object]], *, as_json: bool) -> None:
     if as_json:
         show_json({"rows": rows})
         return
     columns = [
-        "network", "cut", "method", ">seed", "effort", ">PA", ">bytes", ">PI", "strongest", ">PI picture",
+        "network", "cut", "method", "train", ">seed", "effort", ">PA", ">bytes", ">PI", "strongest", ">PI picture",
         ">PI attribute", ">SSIM",
     ]  # fmt: skip
     keys = (
-        "network", "cut", "method", "seed", "effort", "PA", "bytes", "PI", "strongest", "PI_picture", "PI_attribute",
-        "SSIM",
+        "network", "cut", "method", "train", "seed", "effort", "PA", "bytes", "PI", "strongest", "PI_picture",
+        "PI_attribute", "SSIM",
     )  # fmt: skip
     show_table(columns, [[_cell(row, key) for key in keys] for row in rows])
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..attacks.base import Budget
 from ..errors import InputError
+from ..protect.settings import Train
 from ..records.bundle import Preprocess
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Entry:
         seeds: each is a cell of its own.
         effort: quick (a try) or standard (what a table holds).
         epochs: of training that every method gets.
+        train: what is trained with every method: the injector alone, a waist around it, or head and tail too.
     """
 
     network: str
@@ -60,6 +62,7 @@ class Entry:
     seeds: tuple[int, ...] = (0,)
     effort: str = "standard"
     epochs: int = 16
+    train: Train = "injector"
 
 
 def sweep_of(entry: Entry) -> SweepConfig:
@@ -85,6 +88,7 @@ def sweep_of(entry: Entry) -> SweepConfig:
         data=entry.data,
         methods=list(entry.methods),
         seeds=entry.seeds,
+        train=entry.train,
         epochs=entry.epochs,
         draws=1,
         max_accuracy_drop=MAX_ACCURACY_DROP,
@@ -144,8 +148,9 @@ def table(results: Sequence[CellResult]) -> list[dict[str, object]]:
         likeness = [row.ssim for row in pictures if row.ssim is not None]
         rows.append(
             {
-                "network": cell.network.name, "cut": cell.cut, "method": cell.method, "seed": cell.seed,
-                "effort": _effort(cell.budget), "PA": first.pa, "PA_met": result.met, "bytes": result.message_bytes,
+                "network": cell.network.name, "cut": cell.cut, "method": cell.method, "train": cell.train,
+                "seed": cell.seed, "effort": _effort(cell.budget),
+                "PA": first.pa, "PA_met": result.met, "bytes": result.message_bytes,
                 "PI": None if lowest is None else lowest.pi,
                 "PI_interval": None if lowest is None else lowest.interval,
                 "strongest": None if lowest is None else f"{lowest.attack}, {lowest.measure}",
@@ -154,7 +159,9 @@ def table(results: Sequence[CellResult]) -> list[dict[str, object]]:
                 "SSIM": max(likeness, default=None),
             }
         )  # fmt: skip
-    return sorted(rows, key=lambda row: json.dumps([row[name] for name in ("network", "cut", "method", "seed")]))
+    return sorted(
+        rows, key=lambda row: json.dumps([row[name] for name in ("network", "cut", "train", "method", "seed")])
+    )
 
 
 def _effort(budget: Budget) -> str:

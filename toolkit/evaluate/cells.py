@@ -19,7 +19,10 @@ from ..datasets._data import DataSplits, load_data
 from ..inference import accuracy, in_batches
 from ..partition.network import load_network
 from ..partition.split import Split, split
-from ..protect.fitting import Fitting, fit_and_calibrate
+from ..protect.fitting import Fitted, Fitting, fit_and_calibrate
+from ..protect.settings import Train
+from ..protect.waist.modules import Coded
+from ..protect.waist.tables import codes_of, coding_for
 from ..records.bundle import Preprocess, Record
 from ..records.machine import Device, this_host
 from ..records.privacy import PrivacyRow
@@ -27,11 +30,15 @@ from ..records.tools import tool_versions
 from .attacking import Setting, attack_class, attack_victim, build_attack
 from .attributes import attribute_task
 from .judge import judge_of
+from .lengths import length_of
 from .outcome import Outcome
 from .scoring import score, strongest
 from .tasks import Task
 from .units import to_unit
 from .victim import Victim
+
+#: photos that the tables of a waist are counted on, at most
+_TABLED = 2000
 
 
 class NetworkPlan(Record):
@@ -64,6 +71,8 @@ class Cell(Record):
     cut: str
     method: str
     options: dict[str, float]
+    #: what every method is trained with: itself alone, a waist around it, or head and tail too
+    train: Train = "injector"
     #: None: the largest strength that keeps the accuracy
     strength: float | None
     seed: int
@@ -185,12 +194,22 @@ def protected_victim(cell: Cell, halves: Split, data: DataSplits) -> tuple[Victi
         relative=True,
         draws=4,
         relabel=lambda labels: _user(cell, labels),
+        train="injector" if cell.method == "none" else cell.train,
     )
     fitted = fit_and_calibrate(halves, data, wanted)
     if cell.strength is not None:
         fitted.protection.set_strength(cell.strength)
     met = fitted.calibration is None or fitted.calibration.met
-    return Victim(fitted.head, halves.tail, fitted.protection), met
+    return _victim(fitted, data, cell.seed), met
+
+
+def _victim(fitted: Fitted, data: DataSplits, seed: int) -> Victim:
+    """What crosses, as an attacker sees it: behind a waist rounded codes, coded with tables of victim-train."""
+    head, tail, protection = fitted.head, fitted.split.tail, fitted.protection
+    if fitted.waist is None:
+        return Victim(head, tail, protection)
+    coding = coding_for(codes_of(head, protection, data.victim_train.first(_TABLED).images, seed + 1), pad=False)
+    return Victim(head, tail, Coded(protection), length=length_of(coding), soft=protection)
 
 
 def _user(cell: Cell, labels: Tensor) -> Tensor:

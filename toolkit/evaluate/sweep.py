@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 from ..attacks.base import Budget
 from ..bundle import sha256_of, write_atomically
 from ..errors import InputError, MissingExtraError
+from ..protect.settings import Train
 from ..records.bundle import Record
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 #: raise it when the same description no longer gives the same figures
 CELL_VERSION = 3
-_UNPROTECTED: dict[str, object] = {"method": "none", "strength": None, "options": {}, "epochs": 0, "method_sha256": ""}
+_UNPROTECTED: dict[str, object] = {
+    "method": "none", "strength": None, "options": {}, "epochs": 0, "method_sha256": "", "train": "injector",
+}  # fmt: skip
 
 
 class SweepConfig(Record):
@@ -37,6 +40,8 @@ class SweepConfig(Record):
     more_seeds: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     #: numbers, or empty for the largest strength that keeps the accuracy
     strengths: tuple[float, ...] = ()
+    #: injector, waist or all: the same freedom for every method
+    train: Train = "injector"
     epochs: int = 15
     draws: int = 4
     max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
@@ -105,6 +110,7 @@ def list_cells(config: SweepConfig) -> list[Cell]:
             cut=cut,
             method=method,
             options=chosen[method],
+            train="injector" if method == "none" else config.train,
             strength=strength if method != "none" else None,
             seed=seed,
             data=config.data,
@@ -141,7 +147,9 @@ def _seeds(config: SweepConfig, methods: list[str]) -> dict[int, list[str]]:
 
 def cell_path(folder: Path, cell: Cell) -> Path:
     """Where a cell's result is or will be."""
-    text = f"{CELL_VERSION} {cell.model_dump_json()}"
+    # left out where it says what was always so, and files of before it was said stay found
+    known = {"train"} if cell.train == "injector" else None
+    text = f"{CELL_VERSION} {cell.model_dump_json(exclude=known)}"
     return folder / "cells" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
 
 

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +20,12 @@ from ..tasks._truth import truth_for
 from ..tasks.classify import Classify
 from .calibrate import CalibrationResult, calibrate_strength, calibrate_trained
 from .protected import BLOCK, DECODER, ENCODER, HEAD, TAIL, features_of, protection_class
+from .settings import Train
 from .truths import training_labels, truth_of
 from .waist.geometry import choose_geometry
 from .waist.modules import Waist, narrowed
 from .waist.training import WaistTraining, train_waist
 
-#: the paper's injector alone; encoder and decoder too; head and tail as well
-Train = Literal["injector", "waist", "all"]
 #: accuracy that a waist may cost where nothing else is said
 WAIST_DROP = 0.01
 #: validation photos that a waist is watched and judged on, at most

@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from ..records.settings import Settings, Share
 
+#: the paper's injector alone; encoder and decoder too; head and tail as well
+Train = Literal["injector", "waist", "all"]
+
 
 class ProtectSettings(Settings):
     """The method, its budget and what the search aims at. Both searches None: the strength stays as trained.
@@ -40,7 +43,7 @@ class ProtectSettings(Settings):
     seed: int = 0
     options: dict[str, float] = Field(default_factory=dict)
     anyway: bool = False
-    train: Literal["injector", "waist", "all"] = "injector"
+    train: Train = "injector"
     channels: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=1)] | None = None
     max_bytes: Annotated[int, Field(ge=1)] | None = None
