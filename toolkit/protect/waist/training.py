@@ -2,12 +2,14 @@
 
 Loss of one batch, all of it in [ours] proportions:
 
-    KL(unprotected || protected) + w * (rate + hidden) / 100 + r * rate / 100
+    KL(unprotected || protected) + w * (rate + hidden) / 100 + r * rate / 100 + beyond / 10
 
 - KL: knowledge distillation, Hinton et al. 2015, arXiv 1503.02531; the teacher is the very network that is cut.
 - rate: bits of the message, see symbols.py.
 - hidden: the method's own privacy term, see `Protection.hidden`; for an adversarial method minus the error of an
   opponent that is trained along.
+- beyond: how far z lies outside the codes, squared. Without it, a fine-tuning of many epochs runs away: values grow to
+  drown the noise, all codes become extreme, and accuracy does not come back (benchmarks/privacy/photos/README.md).
 - w follows the user's accuracy on validation photos, r the allowed bytes, see steering.py.
 
 Started at the best linear waist (start.py), without noise; noise, rate and privacy come in between 5 % and 30 % of
@@ -34,6 +36,7 @@ from ...protections.base import Sent
 from ...tasks._truth import Truth
 from .decoder import Decoder
 from .encoder import SPREAD, TrainingEncoder
+from .geometry import LEVEL
 from .modules import Waist
 from .start import MIXTURES, linear_waist, slopes_of
 from .steering import Steering
@@ -51,6 +54,7 @@ _RATE, _RATE_NOISE, _RATE_TUNED, _RATE_OPPONENT = 1e-3, 3e-3, 2e-4, 2e-3
 _NOISE_FROM, _NOISE_WHOLE = 0.05, 0.30
 _LOOK_EVERY, _CHECKPOINT_SECONDS = 10, 60.0
 _CLIP = 5.0
+_BEYOND = 0.1
 #: weight of an opponent's error, relative to a bit
 _OPPONENT_BITS = 100.0
 #: photos that the linear start is found on
@@ -240,7 +244,8 @@ class _Run:
         if self.opponent is not None:
             private = private - _OPPONENT_BITS * self._error(self.opponent, codes, images)
         weight, extra = self.steering.weight.item(), self.steering.extra_rate.item()
-        loss = loss + share * (weight * private + extra * bits.mean()) / 100
+        beyond = (z.abs() - LEVEL - 0.5).clamp(min=0).square().mean()
+        loss = loss + share * (weight * private + extra * bits.mean()) / 100 + _BEYOND * beyond
         self.adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.clipped, _CLIP)
