@@ -1,0 +1,82 @@
+"""Draw benchmarks/results/photos.json: bytes against accuracy, and against what a decoder draws.
+
+    python benchmarks/privacy/photos/plot.py     # writes docs/pictures/photos.svg
+
+JPEG and WebP are the photos themselves at several qualities. Unprotected features cross as uint8.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import matplotlib as mpl
+import networks
+import torch
+
+mpl.use("svg")
+from matplotlib import pyplot as plt
+
+RESULT, OUT = Path("benchmarks/results/photos.json"), Path("docs/pictures/photos.svg")
+MARKS = {"resnet": "o", "alexnet": "s", "vgg11": "^"}
+COLOURS = {"pripro": "#1b7f5c", "none": "#b3261e"}
+RIVAL = "#8a8f98"
+
+
+def uint8_bytes(network: str, cut: str) -> int:
+    """One byte per value of the features at a cut."""
+    module = networks.BUILD[network]().eval()
+    names = [name for name, _ in module.named_children()]
+    with torch.no_grad():
+        return math.prod(module[: names.index(cut) + 1](torch.zeros(1, 3, 32, 32)).shape[1:])
+
+
+def place(cell: dict) -> tuple[str, str]:
+    """(network, cut) of a cell."""
+    if cell["cell"].startswith("none:"):
+        _, network, cut = cell["cell"].split(":")
+        return network, cut
+    return cell["settings"]["network"], cell["settings"]["cut"]
+
+
+def main() -> None:
+    plt.rcParams.update({"svg.hashsalt": "photos", "svg.fonttype": "none", "font.size": 9})
+    result = json.loads(RESULT.read_text())
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
+    for found in result["photo_itself"].values():
+        for kind, style in (("JPEG", "-"), ("WebP", "--")):
+            rows = [row for row in found["rows"] if row["kind"] == kind]
+            shares = [row["accuracy"] / found["accuracy"] for row in rows]
+            left.plot([row["bytes"] for row in rows], shares, style, color="black", lw=1, label=f"the photo, {kind}")
+    seen = set()
+    for cell in result["cells"]:
+        if "decoder" not in cell:
+            continue
+        network, cut = place(cell)
+        method = "none" if cell["cell"].startswith("none:") else cell["settings"]["method"]
+        size = uint8_bytes(network, cut) if method == "none" else cell["bytes"]
+        colour = COLOURS.get(method, RIVAL)
+        name = {"none": "unprotected, uint8", "pripro": "PriPro behind a waist"}.get(method, "rivals, same waist")
+        label = None if (name, network) in seen else f"{name}, {network}"
+        seen.add((name, network))
+        points = {"marker": MARKS[network], "color": colour, "s": 28, "alpha": 0.85, "linewidths": 0}
+        left.scatter([size], [cell["PA"]], **points)
+        right.scatter([size], [cell["decoder"]["ssim"]], label=label, **points)
+    floor = max(cell["floors"]["mean_photo"]["ssim"] for cell in result["cells"] if "mean_photo" in cell["floors"])
+    right.axhline(floor, color="black", lw=0.8, ls=":", label="floor: the answer alone")
+    left.axhline(0.99, color="black", lw=0.8, ls=":")
+    for axes, title in ((left, "accuracy that is left (PA)"), (right, "SSIM of a decoder's picture")):
+        axes.set_xscale("log")
+        axes.set_xlabel("bytes that cross, mean (log)")
+        axes.set_title(title)
+        axes.spines[["top", "right"]].set_visible(False)
+    left.set_ylim(0.85, 1.01)
+    right.set_ylim(0, 1)
+    left.legend(frameon=False, fontsize=7, loc="lower right")
+    right.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    figure.tight_layout()
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(OUT, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
