@@ -36,6 +36,8 @@ KNOWN_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
     # coremltools imports executorch and torchao to look at their versions; these two use what is deprecated
     (DeprecationWarning, r"(read|open)_text is deprecated"),
     (DeprecationWarning, r"`torch\.jit\.\w+` is deprecated"),
+    # coreai-torch takes the CPU build's 2.13.0+cpu for a later version than 2.13.0
+    (UserWarning, r"coreai-torch has only been validated with torch<=2\.13\.0; found torch 2\.13\.0\+"),
 )
 
 #: loggers that warn of what does not concern a conversion: an optional compiled part of torchao for GPUs, a

@@ -122,6 +122,8 @@ class Runner(ABC):
 
     #: False only for a stand-in that evaluates the file without its vendor's runtime.
     is_real_runtime: ClassVar[bool] = True
+    #: what reports call the runtime where the target's name says too little
+    title: ClassVar[str] = ""
 
     @abstractmethod
     def run(self, inputs: Mapping[str, Array]) -> Array:

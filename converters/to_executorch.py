@@ -181,7 +181,7 @@ class ToExecutorch(Converter):
 
     def steps(self, head: HeadProgram, inputs: Mapping[str, Array], *, precision: str, backend: str) -> Steps:
         """Convert once more and run with every operator's result handed out; see the base class."""
-        from ._executorch_steps import with_steps
+        from ._steps import with_steps
 
         with tempfile.TemporaryDirectory() as folder:
             entry = Path(folder) / "head.pte"

@@ -11,7 +11,7 @@ from toolkit.records.tools import tool_versions
 
 _TOOLS = (
     *("torch", "torchvision", "executorch", "torchao", "coremltools", "litert-torch", "ai-edge-litert"),
-    *("ai-edge-quantizer", "onnx", "onnxscript", "onnxruntime", "numpy"),
+    *("ai-edge-quantizer", "coreai-torch", "coreai-core", "onnx", "onnxscript", "onnxruntime", "numpy"),
 )
 
 

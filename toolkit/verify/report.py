@@ -175,7 +175,7 @@ def _head_rows(
         return [Subject.of(head, "none").not_run(reason)]
     entry = bundle.root / head.entry
     runner = made_by.load(entry)
-    subject = Subject.of(head, head.target if runner.is_real_runtime else EVALUATOR)
+    subject = Subject.of(head, (runner.title or head.target) if runner.is_real_runtime else EVALUATOR)
     codes = Codes.of(head, bundle)
     answers = goldens.replay(runner.run)
     if answers.shape != goldens.smashed.shape:

@@ -1,6 +1,7 @@
 """A head's graph that also hands out what its operators compute, lowered like the head itself.
 
-A .pte keeps none of it: the whole head is one call into XNNPACK, which hands out its end only.
+A .pte keeps none of it (the whole head is one call into XNNPACK, which hands out its end only); an .aimodel tells it
+only with debugging information that this project does not ship.
 """
 
 from __future__ import annotations

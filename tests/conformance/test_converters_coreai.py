@@ -1,0 +1,107 @@
+"""Apple's runtime on Linux: digits and photos at 80 dB, faults named, and files that would end the process refused."""
+
+import copy
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from converter_cases import digits, eager, feed, small_head, sqnr_db
+from require import require_package
+
+from converters.base import ConverterError, HeadProgram
+from converters.to_coreai import CoreaiRunner, ToCoreai
+from toolkit.protections.pripro import PriPro
+from toolkit.verify.explain import explain_head
+from toolkit.verify.replay import Goldens
+
+pytestmark = pytest.mark.slow
+LEAST_SQNR = 80.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed():
+    require_package("coreai_torch", ToCoreai.extra)
+
+
+def converted(head: HeadProgram, folder: Path) -> Path:
+    return folder / ToCoreai().convert(head, folder, precision="fp32", backend="aimodel").entry
+
+
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return converted(small_head(), tmp_path_factory.mktemp("coreai"))
+
+
+def goldens() -> Goldens:
+    images = torch.cat(digits(20)[:2]).numpy()
+    eps = np.random.default_rng(0).standard_normal((2, 16, 14, 14), dtype=np.float32)
+    rows = [{"image": images[i : i + 1], "eps": eps[i : i + 1]} for i in range(2)]
+    smashed = np.concatenate([eager(small_head(), row) for row in rows])
+    return Goldens({"image": images, "eps": eps, "eps_other": eps[::-1].copy()}, {"smashed": smashed}, ["photo"] * 2)
+
+
+def test_digits_at_80_db(entry: Path):
+    runner = CoreaiRunner(entry)
+    for image in digits(20):
+        given = feed(replace(small_head(), image=image))
+        assert sqnr_db(eager(small_head(), given), runner.run(given)) >= LEAST_SQNR
+
+
+def test_every_result_handed_out_leaves_the_answer_as_it_is_to_the_bit(entry: Path):
+    given = feed(small_head())
+    steps = ToCoreai().steps(small_head(), given, precision="fp32", backend="aimodel")
+    assert np.array_equal(steps.smashed, CoreaiRunner(entry).run(given))
+    assert len(steps.results) > 40
+
+
+def test_a_clean_head_departs_nowhere(entry: Path):
+    found = explain_head(small_head(), "coreai", "fp32", "aimodel", entry, goldens())
+    assert found.first.startswith("no layer departs")
+
+
+def test_a_planted_fault_is_found(tmp_path: Path):
+    backbone = copy.deepcopy(small_head().backbone)
+    with torch.no_grad():
+        backbone[0].weight[[2, 3]] = backbone[0].weight[[3, 2]]  # two filters in the wrong order
+    entry = converted(replace(small_head(), backbone=backbone), tmp_path)
+    rows = goldens()
+    assert sqnr_db(rows.smashed, rows.replay(CoreaiRunner(entry).run)) < 30
+    found = explain_head(small_head(), "coreai", "fp32", "aimodel", entry, rows)
+    assert "convert it again" in found.first
+
+
+@pytest.mark.parametrize("name", ["main.mlirb", "main.hash", "metadata.json"])
+@pytest.mark.parametrize("data", [None, b"", b"not a program"])
+def test_a_damaged_folder_is_refused_before_the_runtime_sees_it(name: str, data: bytes | None, entry: Path, tmp_path):
+    damaged = Path(shutil.copytree(entry, tmp_path / "head.aimodel"))
+    (damaged / name).unlink()
+    if data is not None:
+        (damaged / name).write_bytes(data)
+    with pytest.raises(ConverterError, match="again"):
+        CoreaiRunner(damaged)
+
+
+def test_resnet18_at_layer2_on_photos_at_80_db(tmp_path: Path):
+    from sklearn.datasets import load_sample_images
+
+    from toolkit.partition.network import load_network
+    from toolkit.partition.split import split
+
+    torch.manual_seed(0)
+    backbone = split(load_network("resnet18", (3, 224, 224)), "layer2", check=False).head
+    photos = [
+        (torch.from_numpy(image[:224, :224].copy()).permute(2, 0, 1)[None] / 255 - 0.45) / 0.225
+        for image in load_sample_images().images
+    ]
+    with torch.no_grad():
+        smashed = backbone(photos[0])
+    block = PriPro(tuple(smashed.shape[1:])).eval()
+    block.start_from(smashed, torch.Generator().manual_seed(0))
+    head = HeadProgram(backbone, block, photos[0], torch.randn(smashed.shape), photos)
+    runner = CoreaiRunner(converted(head, tmp_path))
+    for photo in photos:
+        given = feed(replace(head, image=photo))
+        assert sqnr_db(eager(head, given), runner.run(given)) >= LEAST_SQNR
