@@ -22,6 +22,7 @@ THOROUGH = {
     "test_parity_bad_head.py": "files that no runtime opens or runs, one beside a good one; test_parity_clean stays",
     "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
     "test_converters_coreai.py": "Apple's runtime, not in `make setup`; test_converters has the target",
+    "test_cli_fuzz.py": "random commands on bundles in ten states; test_bad_input and test_existing_bundle stay",
     "test_demo_waist.py": "the whole of `make demo`; test_waist has its parts",
     "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",
@@ -29,6 +30,7 @@ THOROUGH = {
     "test_tail_ray.py": "Ray Serve and a killed replica",
     "test_tail_robustness.py": "counted robustness runs; test_tail_http has the single cases",
     "test_tail_torchserve.py": "TorchServe itself; the handler's own code is in test_tail_wire and test_tail_archive",
+    "test_two_at_once.py": "pairs of commands at once and kills; test_bundle has the lock itself, test_kill stays",
     "test_tflite_compat.py": "an old tflite-runtime in an environment of its own",
 }
 

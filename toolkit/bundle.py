@@ -36,6 +36,8 @@ R = TypeVar("R", bound=Report)
 
 MANIFEST = "manifest.json"
 _STAGING = ".staging"
+#: of every file in a bundle, as of the manifest: one account may make it, another serve it
+_MODE = 0o644
 #: bytes; with less than this free, a failed write is taken for a full disk
 _NO_SPACE = 256 * 1024
 _OWNED = ("model", "protection", "head", "tail", "golden")
@@ -54,13 +56,16 @@ def sha256_of(path: Path) -> str:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside `path`, flush to the disk, then rename over it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:  # about the file that people know
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
+        Path(name).chmod(_MODE)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -87,6 +92,8 @@ class Stage:
         final = self._root / room / hashlib.sha256(listing.encode()).hexdigest()[:12]
         if not final.exists():
             final.parent.mkdir(parents=True, exist_ok=True)
+            for path, _ in entries:
+                (made / path).chmod(_MODE)  # some libraries write for the owner alone, and others serve and verify
             made.rename(final)
         return [
             FileRef(

@@ -48,6 +48,7 @@ def test_a_foreign_method_is_entered_and_never_computed_again(tmp_path):
     entry = (
         "cifar_alexnet", "--cut", "features.12", "--weights", "weights.safetensors", "--input", "1x32x32",
         "--method", "none", "--plugin", "theirs:Rounded", "--effort", "quick", "--epochs", "1", "-o", "out", "--json",
+        "--anyway",
     )  # fmt: skip
     rows = json.loads(_run(tmp_path, *entry))["rows"]
     assert [row["method"] for row in rows] == ["none", "theirs:Rounded"]

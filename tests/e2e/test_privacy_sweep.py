@@ -11,12 +11,14 @@ import torch
 from require import require_package
 from safetensors.torch import save_file
 
-from toolkit.evaluate.sweep import cell_path, list_cells, read_config, run_sweep
+from toolkit.errors import InputError
+from toolkit.evaluate.sweep import cell_path, finished, list_cells, read_config, run_sweep
 from toolkit.families import cifar_alexnet
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SWEEP = """
+anyway = true
 data = "digits"
 methods = ["gaussian"]
 epochs = 1
@@ -54,6 +56,35 @@ def _sweep(folder: Path) -> Path:
     return path
 
 
+def test_a_network_right_by_chance_is_refused_before_any_attack(tmp_path):
+    config = read_config(_sweep(tmp_path)).model_copy(update={"anyway": False, "test_images": 60})
+    with pytest.raises(InputError, match=r"by chance.*anyway = true"):
+        run_sweep(config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"\xff\xfe\x00", "is not TOML"), (b"data = 3\n", "does not fit"), (None, "cannot be read")],
+    ids=["bytes", "values", "missing"],
+)
+def test_a_file_that_is_no_sweep_is_one_sentence(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "sweep.toml").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_config(tmp_path / "sweep.toml")
+
+
+def test_a_damaged_cell_is_one_sentence(tmp_path):
+    config = read_config(_sweep(tmp_path))
+    path = cell_path(tmp_path / "out", list_cells(config)[0])
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    for look in (finished, run_sweep):
+        with pytest.raises(InputError, match="is not a finished cell"):
+            look(config, tmp_path / "out")
+
+
 def _figures(results):
     return [(result.cell.method, [row.model_dump() for row in result.rows]) for result in results]
 
@@ -68,7 +99,7 @@ def test_a_finished_cell_is_never_computed_again(tmp_path, monkeypatch):
 
     import toolkit.evaluate.cells as running
 
-    def never(*_: object) -> None:
+    def never(*_: object, **_more: object) -> None:
         pytest.fail("a finished cell was computed again")
 
     monkeypatch.setattr(running, "run_cell", never)

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from toolkit.bundle import Bundle, create, creating, parse_manifest, sha256_of
+from toolkit.bundle import Bundle, create, creating, parse_manifest, sha256_of, write_atomically
 from toolkit.errors import BundleError
 from toolkit.records.bundle import FileRef, Manifest, Model, Preprocess, Split, TensorSpec
 
@@ -95,6 +95,57 @@ def test_the_same_content_has_the_same_id_and_other_content_another(bundle):
 def test_only_one_writer_at_a_time(bundle):
     with bundle.extending(), pytest.raises(BundleError, match="Another pripro"), bundle.extending():
         pass
+
+
+def test_what_was_read_before_another_wrote_is_not_built_upon(bundle):
+    """Once package's goldens of an old protection were committed after protect had finished: its work was gone."""
+    slow, quick = Bundle.open(bundle.root), Bundle.open(bundle.root)
+    with quick.extending():
+        quick.commit(quick.manifest.model_copy(update={"stages": {"protect": "new"}}))
+    with pytest.raises(BundleError, match="run the command again"), slow.extending():
+        pytest.fail("it was given a place to write")
+    assert Bundle.open(bundle.root).manifest.stages == {"protect": "new"}
+
+
+def test_nor_what_another_started_anew(bundle):
+    slow = Bundle.open(bundle.root)
+    with creating(bundle.root) as stage:
+        made = stage.scratch("model")
+        (made / "program.pt2").write_bytes(b"another program")
+        (program,) = stage.keep(made, "model")
+        create(bundle.root, small_manifest(program))
+    with pytest.raises(BundleError, match="run the command again"):
+        slow.note_stage("verify", "of the old one")
+    Bundle.open(bundle.root).check_files()
+
+
+def test_a_writer_that_is_refused_changes_nothing_of_the_one_at_work(bundle):
+    other = Bundle.open(bundle.root)
+    with bundle.extending() as stage:
+        made = stage.scratch("tail")
+        with pytest.raises(BundleError, match="wait for it to end"), other.extending():
+            pytest.fail("it was given a place to write")
+        with pytest.raises(BundleError, match="wait for it to end"), creating(bundle.root):
+            pytest.fail("it was given a place to write")
+        assert made.is_dir(), "the work of the one at work was swept"
+    with other.extending():  # the lock is let go
+        pass
+
+
+def test_files_can_be_read_by_other_accounts_as_the_manifest_can(bundle):
+    """Libraries write some files for their owner alone: another account could then neither serve nor verify."""
+    with bundle.extending() as stage:
+        made = stage.scratch("protection")
+        (made / "weights.safetensors").write_bytes(b"weights")
+        (made / "weights.safetensors").chmod(0o600)
+        (kept,) = stage.keep(made, "protection")
+        assert (bundle.root / kept.path).stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_cannot_be_written_is_named_as_people_know_it(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        write_atomically(tmp_path / "gone" / "report.html", b"")
+    assert caught.value.filename == str(tmp_path / "gone" / "report.html")
 
 
 def test_a_changed_or_missing_file_is_found(bundle):

@@ -43,6 +43,9 @@ def command(
         "build/bench"
     ),
     jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Continue even if the network's accuracy on the data is near chance.")
+    ] = False,
     table: Annotated[
         list[Path] | None, typer.Option(help="Make the table from these folders of results, without running anything.")
     ] = None,
@@ -74,6 +77,7 @@ def command(
         effort=effort,
         epochs=epochs,
         train=_freedom(train),
+        anyway=anyway,
     )
     with share_bar("bench") as bar:
         results = run_sweep(bench.sweep_of(entry), out, jobs=jobs, progress=bar)

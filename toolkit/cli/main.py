@@ -104,12 +104,25 @@ def guarded(work: Callable[[], object]) -> int:
             return 2
         if error.errno not in _USERS_OWN:
             raise
-        say(
-            f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); "
-            "free some space or get the rights, then try again."
-        )
+        say(f"error: {_without_rights(error)}")
         return 2
     return 0
+
+
+def _without_rights(error: OSError) -> str:
+    """Say whether it was reading or writing that failed, which the system's own words leave open."""
+    path = error.filename or "a file"
+    if error.errno in (errno.EACCES, errno.EPERM) and error.filename and not _readable(error.filename):
+        return f"{path} cannot be read ({error.strerror}); get the right to read it, then try again."
+    return f"{path} cannot be written ({error.strerror}); free some space or get the rights, then try again."
+
+
+def _readable(path: str | bytes) -> bool:
+    """Also where nothing is there yet: then the fault is in writing."""
+    if os.path.lexists(path):
+        return os.access(path, os.R_OK)
+    # in a folder that may not be entered, nothing can be told from nothing
+    return os.access(os.path.dirname(os.fspath(path)) or ".", os.X_OK)  # noqa: PTH120 (bytes, too)
 
 
 def _interrupted() -> int:

@@ -15,7 +15,7 @@ from ._reports import will_keep
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
-    from ..records.parity import ParityReport
+    from ..records.parity import ParityReport, ParityRow
 
 
 def command(
@@ -94,10 +94,24 @@ def _explain(opened: Bundle, wanted: str, as_json: bool) -> None:
 
 
 def _next(bundle: Path, report: ParityReport) -> None:
-    failed = next((row for row in report.rows if row.passed is False and row.level == "numeric"), None)
     if report.passed:
         next_command(f"pripro measure {bundle}")
-    elif failed is not None:
-        next_command(f"pripro verify {bundle} --explain {failed.target}:{failed.precision}")
     else:
-        next_command(f"pripro convert {bundle}, then verify again")
+        next_command(mending(bundle, [row for row in report.rows if row.passed is False]))
+
+
+def mending(bundle: Path, failed: list[ParityRow]) -> str:
+    """The command that mends, or shows the place of, what is at fault: a head, the tail, or what a precision loses."""
+    numeric = next((row for row in failed if row.level == "numeric"), None)
+    if any(row.target == "tail" for row in failed):
+        return f"pripro package {bundle}, then verify again"
+    if numeric is not None:
+        return f"pripro verify {bundle} --explain {numeric.target}:{numeric.precision}"
+    remake = next((row for row in failed if row.level in ("none", "privacy")), None)
+    if remake is not None:  # a file that does not run, or noise that is not there
+        return f"pripro convert {bundle} --to {remake.target} --precision {remake.precision}, then verify again"
+    if any(row.where == "end-to-end" for row in failed):  # of a head whose features agree
+        return f"pripro package {bundle}, then verify again"
+    if not failed:
+        return f"pripro convert {bundle} --to onnx, then verify again"
+    return f"pripro verify {bundle} --explain {failed[0].target}:{failed[0].precision}"

@@ -50,6 +50,7 @@ class Entry:
         effort: quick (a try) or standard (what a table holds).
         epochs: of training that every method gets.
         train: what is trained with every method: the injector alone, a waist around it, or head and tail too.
+        anyway: go on where the network is right by chance only.
     """
 
     network: str
@@ -63,6 +64,7 @@ class Entry:
     effort: str = "standard"
     epochs: int = 16
     train: Train = "injector"
+    anyway: bool = False
 
 
 def sweep_of(entry: Entry) -> SweepConfig:
@@ -95,6 +97,7 @@ def sweep_of(entry: Entry) -> SweepConfig:
         attacker_images=attacker,
         test_images=test,
         budget=BUDGETS[entry.effort],
+        anyway=entry.anyway,
         protocol=PROTOCOL,
         network=[
             {

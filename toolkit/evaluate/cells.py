@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..attacks.base import Budget, Training
+from ..datasets._chance import refuse_chance
 from ..datasets._data import DataSplits, load_data
 from ..inference import accuracy, in_batches
 from ..partition.network import load_network
@@ -39,6 +40,7 @@ from .victim import Victim
 
 #: photos that the tables of a waist are counted on, at most
 _TABLED = 2000
+_ANYWAY = ", or go on with --anyway (anyway = true in a sweep.toml)"
 
 
 class NetworkPlan(Record):
@@ -119,16 +121,24 @@ def _split(network: str, cut: str) -> Split:
     return split(load_network(plan.source, shape, Path(plan.weights) if plan.weights else None, classes), cut)
 
 
-def run_cell(cell: Cell, baseline: CellResult | None) -> CellResult:
+def run_cell(cell: Cell, baseline: CellResult | None, *, anyway: bool = False) -> CellResult:
     """Fit, calibrate and attack.
 
     Args:
         cell: what to do.
         baseline: the finished cell of the same network, cut and seed without protection; None for that one itself.
+        anyway: go on where the network is right by chance only.
+
+    Raises:
+        InputError: it is, and not to go on.
     """
     started = time.monotonic()
     how = cell.network.preprocess
     data, halves = _data(cell.data, how.model_dump_json()), _split(cell.network.model_dump_json(), cell.cut)
+    if baseline is None and not anyway:
+        judged = data.test.first(cell.test_images)
+        answers = halves.tail(in_batches(halves.head, judged.images)).argmax(1)
+        refuse_chance(answers, _user(cell, judged.labels), cell.data, escape=_ANYWAY)
     victim, met = protected_victim(cell, halves, data)
     test, attacker = data.test.first(cell.test_images), data.attacker_train.first(cell.attacker_images)
     setting = Setting(

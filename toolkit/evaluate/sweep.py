@@ -49,6 +49,8 @@ class SweepConfig(Record):
     test_images: int = 1000
     #: how hard attackers try
     budget: Budget = Budget()
+    #: go on where a network is right by chance only
+    anyway: bool = False
     #: of the benchmark; 0: a sweep of one's own
     protocol: int = 0
     network: list[dict[str, Any]]
@@ -64,11 +66,11 @@ def read_config(path: Path) -> SweepConfig:
         InputError: missing, not TOML, an unknown key or a value that does not fit.
     """
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
         return SweepConfig.model_validate(raw, strict=False)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); give the path of a sweep.toml.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML ({error}); correct it there.") from None
     except ValidationError as error:
         first = error.errors()[0]
@@ -153,15 +155,19 @@ def cell_path(folder: Path, cell: Cell) -> Path:
     return folder / "cells" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
 
 
-def finish_cell(folder: Path, cell: Cell) -> CellResult:
-    """Return a cell's result, from its file if it is there; its unprotected counterpart is finished first."""
+def finish_cell(folder: Path, cell: Cell, *, anyway: bool = False) -> CellResult:
+    """Return a cell's result, from its file if it is there; its unprotected counterpart is finished first.
+
+    Raises:
+        InputError: the network is right by chance only, and it is not to go on `anyway`.
+    """
     import torch
 
-    from .cells import CellResult, run_cell
+    from .cells import run_cell
 
     path = cell_path(folder, cell)
     if path.is_file():
-        return CellResult.model_validate_json(path.read_bytes())
+        return _read_cell(path)
     # one thread per cell: cells run side by side, and figures then do not depend on how many do
     torch.set_num_threads(1)
     baseline = None
@@ -169,8 +175,9 @@ def finish_cell(folder: Path, cell: Cell) -> CellResult:
         baseline = finish_cell(
             folder,
             cell.model_copy(update=_UNPROTECTED),
+            anyway=anyway,
         )
-    result = run_cell(cell, baseline)
+    result = run_cell(cell, baseline, anyway=anyway)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, result.model_dump_json().encode())
     return result
@@ -204,7 +211,7 @@ def run_sweep(
         for part in (baselines, [cell for cell in cells if cell.method != "none"]):
             # Ray's backend hands its results over at the end only
             workers = Parallel(return_as="generator" if ray is None else "list")
-            found = workers(delayed(finish_cell)(folder, cell) for cell in part)
+            found = workers(delayed(finish_cell)(folder, cell, anyway=config.anyway) for cell in part)
             for cell, result in zip(part, found, strict=True):
                 results[cell_path(folder, cell).name] = result
                 where = f"{cell.network.name} {cell.cut} {cell.method} seed {cell.seed}"
@@ -214,10 +221,19 @@ def run_sweep(
 
 def finished(config: SweepConfig, folder: Path) -> list[CellResult]:
     """The cells that are there by now; a sweep can be looked at while it runs."""
+    paths = [cell_path(folder, cell) for cell in list_cells(config)]
+    return [_read_cell(path) for path in paths if path.is_file()]
+
+
+def _read_cell(path: Path) -> CellResult:
     from .cells import CellResult
 
-    paths = [cell_path(folder, cell) for cell in list_cells(config)]
-    return [CellResult.model_validate_json(path.read_bytes()) for path in paths if path.is_file()]
+    try:
+        return CellResult.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise InputError(
+            f"{path} is not a finished cell (it was damaged or edited); remove it and sweep again."
+        ) from None
 
 
 def as_rows(results: list[CellResult]) -> list[dict[str, object]]:

@@ -104,8 +104,8 @@ def load_network(source: str, image: ImageShape, weights: Path | None = None, cl
     else:
         state = read_weights(weights) if weights else None
         network = build(source, image[0], classes)
-        if state is not None and classes is None and ":" not in source:
-            network = build(source, image[0], _classes_of(network, state))
+        if state is not None and ":" not in source:
+            network = _with_classes(network, state, source, image[0], classes, weights)
         if state is not None and weights is not None:
             apply_weights(network, state, weights)
         program = export(network, image)
@@ -171,6 +171,25 @@ def _saved(path: Path, weights: Path | None) -> ExportedProgram:
     if weights is not None:
         raise InputError(f"{path} already holds its weights; leave out --weights.")
     return load_program(path)
+
+
+def _with_classes(
+    network: nn.Module, state: dict[str, Tensor], source: str, channels: int, classes: int | None, weights: Path | None
+) -> nn.Module:
+    """Build a named network with as many classes as the weights have.
+
+    Raises:
+        InputError: the user asked for another number; the weights are not to blame.
+    """
+    count = _classes_of(network, state)
+    if classes is None:
+        return build(source, channels, count)
+    if count not in (None, classes):
+        raise InputError(
+            f"{weights} holds a network of {count} classes, and {classes} were asked for; "
+            "leave out --classes, or give the weights of such a network."
+        )
+    return network
 
 
 def _classes_of(network: nn.Module, state: dict[str, Tensor]) -> int | None:

@@ -43,7 +43,8 @@ def start(settings: PartitionSettings, out: Path, *, force: bool = False, finger
     shape = parse_shape(settings.input)
     how = _preprocess(settings, shape)
     labels = read_labels(settings.labels)
-    classes = settings.classes if settings.classes is not None or labels is None else len(labels)
+    # weights say how many classes there are; labels that are too few or too many are then told as such
+    classes = settings.classes if settings.classes is not None or labels is None or settings.weights else len(labels)
     network = load_network(settings.source, shape, settings.weights, classes)
     if all(getattr(settings, name) == PartitionSettings.model_fields[name].default for name in _NORMALISES):
         how = _unless_inside(network, how)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..datasets._files import PHOTO_SUFFIXES, LeftOut, photo_files
+from ..datasets._photo import NotAPhotoError, read_photo
 from ..errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 QUALITY, WEBP_QUALITY = 90, 80
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 #: photos of scikit-image that lie inside its package
 _SAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
 
@@ -58,20 +60,20 @@ def upload_of(folder: Path | None, height: int, width: int, most: int = 64) -> U
 
 
 def _from_folder(folder: Path, most: int) -> tuple[list[int], list[Image]]:
-    from PIL import Image as images
-
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; give --photos a folder of JPEG or PNG files.")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)[:most]
+    paths = [folder / name for name in itertools.islice(photo_files(folder, LeftOut()), most)]
     if not paths:
-        raise InputError(f"{folder} holds no photo ({', '.join(sorted(_SUFFIXES))}); give --photos another folder.")
+        raise InputError(
+            f"{folder} holds no photo ({', '.join(sorted(PHOTO_SUFFIXES))}); give --photos another folder."
+        )
     sizes, photos = [], []
     for path in paths:
         try:
-            with images.open(path) as opened:
-                photo = opened.convert("RGB")
-        except (OSError, ValueError, images.DecompressionBombError) as error:
-            raise InputError(f"{path} is not a readable photo ({error}); remove it or repair it.") from None
+            photo = read_photo(path.read_bytes())
+        except (OSError, NotAPhotoError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise InputError(f"{path} is not a readable photo ({why}); remove it or repair it.") from None
         is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
         sizes.append(path.stat().st_size if is_jpeg else len(_jpeg(photo)))
         photos.append(photo)
