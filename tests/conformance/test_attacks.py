@@ -10,7 +10,13 @@ from privacy_case import FEATURES, case, slant
 
 from toolkit import attacks, plugins, protections
 from toolkit.attacks.base import Attack, Knowledge
-from toolkit.evaluate.attacking import attack_victim, build_attack, from_answer_alone, without_looking
+from toolkit.evaluate.attacking import (
+    attack_victim,
+    build_attack,
+    from_answer_alone,
+    linked_by_answer_alone,
+    without_looking,
+)
 from toolkit.evaluate.metrics.pi import pi
 from toolkit.evaluate.noise import Memoised
 from toolkit.evaluate.victim import Victim
@@ -51,8 +57,8 @@ def _run(name: str, victim: Victim, *, goal: str, looks: int = 1, draws: int = 1
 
 def test_the_attacks_of_the_comparison_are_there():
     assert set(ATTACKS) >= {
-        "adversarial_decoder", "attribute", "attribute_large", "averaging", "inverse_network", "message_length",
-        "near_duplicates", "prior_decoder", "residual_decoder", "rmle",
+        "adversarial_decoder", "attribute", "attribute_large", "averaging", "inverse_network", "linker",
+        "message_length", "near_duplicates", "prior_decoder", "residual_decoder", "rmle",
     }  # fmt: skip
 
 
@@ -63,8 +69,8 @@ def test_run_is_given_messages_only(name):
 
 def test_knowledge_holds_nothing_of_the_test_images():
     assert set(inspect.signature(Knowledge).parameters) == {
-        "images", "attribute", "classes", "observe", "single", "head", "seed", "budget", "device", "shared", "log",
-        "progress",
+        "images", "attribute", "classes", "observe", "single", "head", "seed", "budget", "device", "landmarks",
+        "shared", "log", "progress",
     }  # fmt: skip
 
 
@@ -84,6 +90,23 @@ def test_reconstruction_beats_the_mean_image_on_the_unprotected_early_cut(name):
 def test_attribute_inference_beats_chance_on_the_unprotected_early_cut(name):
     found = _run(name, _victim(), goal="attribute", looks=LOOKS)
     assert found.accuracy > found.chance + 0.2
+
+
+def test_a_linker_finds_unprotected_photos_and_none_behind_infinite_noise():
+    one = case()
+    free = _run("linker", _victim(), goal="links")
+    assert free.ssim is None
+    assert free.chance == 0.01
+    blind = linked_by_answer_alone(one.setting, one.labels()[0], one.setting.labels)
+    assert free.accuracy > blind.accuracy + 0.3 > 0.35
+    lost = _run("linker", _victim("gaussian", 1e4), goal="links")
+    assert pi(free.accuracy, lost.accuracy, lost.chance) > 0.95
+
+
+def test_a_linker_finds_more_than_a_decoder_where_noise_hides_much():
+    victim = _victim("gaussian", 6.0)
+    drawn = _run("residual_decoder", victim, goal="images").identified[:, 0].mean()
+    assert _run("linker", victim, goal="links").accuracy > drawn + 0.05
 
 
 def test_a_killing_learning_rate_is_not_chosen():

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 #: what an attack may be after
-Goal = Literal["images", "attribute"]
+Goal = Literal["images", "attribute", "links"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class Knowledge:
         seed: seeds every draw of the attack.
         budget: how hard to try.
         device: where its networks are trained.
+        landmarks: computes what the user's network makes of `images`: [N,F], the input of its last layer.
         shared: what attacks on the same victim hand on: a decoder that one has trained, others start from, and how its
             training went.
         log: trainings, as they end.
@@ -130,6 +131,7 @@ class Knowledge:
     seed: int
     budget: Budget = field(default_factory=Budget)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    landmarks: Callable[[], Tensor] | None = None
     shared: dict[str, tuple[nn.Module, Training]] = field(default_factory=dict)
     log: list[Training] = field(default_factory=list)
     progress: Callable[[int, int, str], None] = lambda done, total, text: None
@@ -138,7 +140,8 @@ class Knowledge:
 class Attack(ABC):
     """One attack. Its file name is its name on the command line."""
 
-    #: "images": `run` returns reconstructions; "attribute": class scores; both: what `Knowledge.attribute` asks for
+    #: "images": `run` returns reconstructions; "attribute": class scores; both: what `Knowledge.attribute` asks for;
+    #: "links": a place among photos, see `Linking`
     yields: ClassVar[frozenset[Goal]]
     #: what it sees of each photo: one message, the same photo sent again, or variants of it (near-duplicates)
     sees: ClassVar[Literal["one", "again", "variants"]] = "one"
@@ -156,5 +159,13 @@ class Attack(ABC):
         """Attack the messages of B photos.
 
         Returns:
-            Reconstructions [B,channels,H,W] in preprocessed units, or log-probabilities [B,classes].
+            Reconstructions [B,channels,H,W] in preprocessed units, log-probabilities [B,classes], or places [B,D].
         """
+
+
+class Linking(Attack):
+    """An attack that finds a message's photo among known ones, by where both lie in a space of its own."""
+
+    @abstractmethod
+    def place(self, landmarks: Tensor) -> Tensor:
+        """Map photos, given as `Knowledge.landmarks` gives them [M,F], into the space [M,D]."""

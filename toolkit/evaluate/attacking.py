@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from .. import attacks, plugins
-from ..attacks.base import Attack, Budget, Knowledge, Messages, Training
+from ..attacks.base import Attack, Budget, Knowledge, Linking, Messages, Training
 from ..records.bundle import Preprocess
 from .judge import Judge
 from .metrics import likeness
 from .metrics.reidentification import closer_than_the_true_one, top1_among
 from .outcome import AMONG, Outcome
-from .tasks import Task
+from .tasks import LINKING, Task
 from .units import from_unit, to_unit
 from .variants import near_duplicates
 from .victim import Victim
@@ -112,7 +112,7 @@ def attack_victim(
     attack.train(
         Knowledge(
             images=setting.attacker,
-            attribute=None if task is None else task.train,
+            attribute=None if task is None or task is LINKING else task.train,
             classes=0 if task is None else task.classes,
             observe=lambda index: send(setting.attacker, index, generator),
             single=lambda index: victim.messages(setting.attacker, index, 1, alone),
@@ -120,6 +120,7 @@ def attack_victim(
             seed=setting.seed,
             budget=setting.budget,
             device=setting.device,
+            landmarks=lambda: setting.judge.look(to_unit(setting.attacker, setting.preprocess))[1],
             shared={} if shared is None else shared,
             log=log,
             progress=progress,
@@ -133,6 +134,8 @@ def attack_victim(
         )
         for _ in range(draws if victim.is_random else 1)
     ]
+    if isinstance(attack, Linking):
+        return _linked([(places, attack.place) for places in answers], setting, tuple(log))
     if task is not None:
         return _attribute(answers, task, tuple(log))
     return judged([to_unit(answer, setting.preprocess) for answer in answers], setting, tuple(log))
@@ -145,13 +148,32 @@ def _attribute(answers: list[Tensor], task: Task, trainings: tuple[Training, ...
     return Outcome(success, right, task.chance, trainings=trainings)
 
 
+def _linked(
+    answers: list[tuple[Tensor, Callable[[Tensor], Tensor]]], setting: Setting, trainings: tuple[Training, ...] = ()
+) -> Outcome:
+    """Judge places [N,D], one set per draw, each with the way there from the judge's features."""
+    truth = setting.judge.look(setting.photos)[1]
+    among = _crowds(setting)
+    found = []
+    for places, place in answers:
+        closer = closer_than_the_true_one(places, place(truth))
+        found.append(torch.stack([top1_among(closer, len(truth), number) for number in among], 1))
+    identified = torch.stack(found).mean(0)
+    first = identified[:, 0]
+    return Outcome(first, first, 1.0 / among[0], identified=identified, crowds=tuple(among), trainings=trainings)
+
+
+def _crowds(setting: Setting) -> list[int]:
+    return [number for number in AMONG if number <= len(setting.photos)] or [len(setting.photos)]
+
+
 def judged(answers: list[Tensor], setting: Setting, trainings: tuple[Training, ...] = ()) -> Outcome:
     """Judge reconstructions [N,channels,H,W] in [0, 1] of the first N test images, one set per draw."""
     count = len(answers[0])
     photos, labels, index = setting.photos[:count], setting.labels[:count], torch.arange(count)
     truth = setting.judge.look(setting.photos)[1]
     looks = [setting.judge.look(rebuilt) for rebuilt in answers]
-    among = [number for number in AMONG if number <= len(setting.photos)] or [len(setting.photos)]
+    among = _crowds(setting)
     identified = []
     for _, features in looks:
         closer = closer_than_the_true_one(features, truth)
@@ -200,3 +222,18 @@ def from_answer_alone(setting: Setting, attacker_labels: Tensor, answers: Tensor
         ]
     )
     return judged([to_unit(means[answers], setting.preprocess)], setting)
+
+
+def linked_by_answer_alone(setting: Setting, attacker_labels: Tensor, answers: Tensor) -> Outcome:
+    """Point at the mean place of the class that the user is told: a message need not be seen for that.
+
+    Args:
+        setting: data and judge.
+        attacker_labels: [M] classes of the attacker's photos.
+        answers: [N] the tail's answer for each test image.
+    """
+    mine = setting.judge.look(to_unit(setting.attacker, setting.preprocess))[1]
+    classes = int(max(answers.max(), attacker_labels.max())) + 1
+    member = torch.nn.functional.one_hot(attacker_labels, classes).to(mine.dtype)
+    means = member.T @ mine / member.sum(0).clamp(min=1)[:, None]
+    return _linked([(means[answers], lambda truth: truth)], setting)

@@ -13,7 +13,7 @@ from ..inference import right
 from ..records.machine import this_host
 from ..records.privacy import Floor, Headline, LearningPoint, PrivacyReport, PrivacyRow
 from ..records.tools import tool_versions
-from .attacking import Setting, from_answer_alone, without_looking
+from .attacking import Setting, from_answer_alone, linked_by_answer_alone, without_looking
 from .curves import curves
 from .estimate import estimate
 from .metrics.pi import pi
@@ -35,7 +35,7 @@ from .running import (
 from .scoring import headline, score, strongest
 from .settings import EvaluateSettings
 from .sizes import message_size
-from .tasks import Task, answer_alone
+from .tasks import LINKING, Task, answer_alone
 from .victim import UserSide, Victim
 
 #: parts of its photos that the strongest attacker is trained again with
@@ -123,7 +123,7 @@ def _unprotected(run: Run) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     for key, task in goals.items():
         able = [name for name in chosen if task in goals_of(name, run.tasks)]
-        able = able or (["residual_decoder"] if task is None else ["attribute"])
+        able = able or ["residual_decoder" if task is None else "linker" if task is LINKING else "attribute"]
         found[key] = strongest(run.attack(run.unprotected, "unprotected", name, task) for name in able)
     return found
 
@@ -151,6 +151,8 @@ def _floors(run: Run, user: UserSide) -> dict[str, Outcome]:
     found = {"": from_answer_alone(run.setting, run.attacker.labels, user.answers)}
     for task in run.tasks:
         found[task.name] = answer_alone(task, run.attacker.labels, user.answers)
+    if any(LINKING in goals_of(name, run.tasks) for name in run.settings.names):
+        found[LINKING.name] = linked_by_answer_alone(run.setting, run.attacker.labels, user.answers)
     return found
 
 
@@ -168,7 +170,7 @@ def _learning(run: Run, victim: Victim, found: Headline | None, before: dict[str
     """Train the headline's attacker on parts of its photos: would more photos have helped?"""
     if found is None:
         return []
-    task = next((task for task in run.tasks if task.name == found.task), None)
+    task = next((task for task in (*run.tasks, LINKING) if task.name == found.task), None)
     points = []
     for photos in (*(round(share * len(run.setting.attacker)) for share in _PARTS), None):
         after = run.attack(victim, method_of(run.bundle), found.attack, task, found.observations, photos)

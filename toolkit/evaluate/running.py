@@ -31,7 +31,7 @@ from .noise import NoiseName, source_of
 from .outcome import Outcome
 from .outcome_cache import OutcomeCache
 from .settings import EvaluateSettings
-from .tasks import Task
+from .tasks import LINKING, Task
 from .units import to_unit
 from .victim import UserSide, Victim
 
@@ -260,6 +260,8 @@ def looks_of(name: str, settings: EvaluateSettings) -> tuple[int, ...]:
 def goals_of(name: str, tasks: list[Task]) -> list[Task | None]:
     """What an attack is after: the photo (None) and each task that it can be asked for."""
     yields = attack_class(name).yields
+    if "links" in yields:
+        return [LINKING]
     found: list[Task | None] = [None] if "images" in yields else []
     return [*found, *tasks] if "attribute" in yields else found
 

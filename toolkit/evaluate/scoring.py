@@ -77,10 +77,13 @@ def score(
 
 
 def measures_of(before: Outcome, after: Outcome, floor: Outcome | None) -> list[Measure]:
-    """Every way to count an outcome: recognised and re-identified, or the attribute."""
+    """Every way to count an outcome: recognised and re-identified, re-identified alone, or the attribute."""
     if after.identified is None or before.identified is None:
         return [_measure("attribute", before.right, after.right, after.chance, None if floor is None else floor.right)]
-    found = [_measure("recognised", before.right, after.right, after.chance, None if floor is None else floor.right)]
+    found = []
+    if after.ssim is not None:  # there is a picture
+        told = None if floor is None else floor.right
+        found.append(_measure("recognised", before.right, after.right, after.chance, told))
     for place in range(after.identified.shape[1]):
         among = after.crowds[place]
         found.append(

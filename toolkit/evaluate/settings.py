@@ -38,9 +38,10 @@ class Effort:
 
 
 _EVERY = (
-    "residual_decoder", "adversarial_decoder", "prior_decoder", "rmle", "attribute", "attribute_large",
+    "residual_decoder", "adversarial_decoder", "prior_decoder", "rmle", "linker", "attribute", "attribute_large",
     "message_length", "averaging", "near_duplicates",
 )  # fmt: skip
+_LAST_UNPROTECTED = ("linker", "attribute", "attribute_large")
 EFFORTS: dict[EffortName, Effort] = {
     "quick": Effort(
         attacks=("residual_decoder", "attribute", "message_length", "averaging"),
@@ -53,7 +54,7 @@ EFFORTS: dict[EffortName, Effort] = {
     ),
     "standard": Effort(
         attacks=_EVERY,
-        unprotected=("residual_decoder", "attribute", "attribute_large"),
+        unprotected=("residual_decoder", *_LAST_UNPROTECTED),
         budget=Budget(steps=800, rounds=2, rates=(1e-3, 3e-3), width=64),
         attacker_images=None,
         test_images=1000,
@@ -62,7 +63,7 @@ EFFORTS: dict[EffortName, Effort] = {
     ),
     "thorough": Effort(
         attacks=_EVERY,
-        unprotected=("residual_decoder", "adversarial_decoder", "prior_decoder", "attribute", "attribute_large"),
+        unprotected=("residual_decoder", "adversarial_decoder", "prior_decoder", *_LAST_UNPROTECTED),
         budget=Budget(steps=4000, rounds=8, rates=(3e-4, 1e-3, 3e-3), width=96),
         attacker_images=None,
         test_images=5000,

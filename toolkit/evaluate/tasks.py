@@ -71,6 +71,10 @@ class Task:
         return hashlib.sha256(self.train.numpy().tobytes() + self.test.numpy().tobytes()).hexdigest()[:16]
 
 
+#: which photo was it? no attribute: an attack that yields links is judged by re-identification
+LINKING = Task("linking", torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64), 0, 0.0)
+
+
 def make_task(name: str, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> Task:
     """Compute an attacker's task.
 
