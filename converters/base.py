@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ._operators import Operator as Operator
 from ._operators import Value as Value
+from ._phone import PhoneRunner as PhoneRunner
+from ._phone import Printed as Printed
+from ._phone import Spread as Spread
 from ._tensors import TensorSpec as TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -138,12 +141,14 @@ class Runner(ABC):
 
 
 class Converter(ABC):
-    """One export target. The file `to_<name>.py` registers it."""
+    """One export target. The file `to_<name>.py` registers it, or an entry point `pripro.converters` elsewhere."""
 
     name: ClassVar[str]
-    #: what ``pip install 'pripro-toolkit[...]'`` brings it
-    extra: ClassVar[str]
+    #: what ``pip install 'pripro-toolkit[...]'`` brings it; None: its packages are installed by their own names
+    extra: ClassVar[str | None] = None
     precisions: ClassVar[tuple[str, ...]]
+    #: the one among them that is made where nobody names targets; None: this target is made only when it is named
+    default_precision: ClassVar[str | None] = None
     #: first is the default
     backends: ClassVar[tuple[str, ...]]
     #: what conversion needs: import name -> distribution
@@ -152,10 +157,19 @@ class Converter(ABC):
     runtime: ClassVar[str]
     #: whether the results that `trace` gives carry the names of the exported graph's nodes
     keeps_names: ClassVar[bool] = False
+    #: a demo app, "android" or "ios" -> backends whose files its own runtimes load
+    apps: ClassVar[Mapping[str, Collection[str]]] = {}
+    #: an emulated system, "arm64" or "tflite-runtime" -> what runs files there: "python" for `load` of this class
+    #: or the system's own interpreter, else a program of the system that reads and gives float32 only
+    emulated: ClassVar[Mapping[str, str]] = {}
 
     def missing(self) -> str | None:
         """Name the first package that conversion lacks on this machine, or None. Imports nothing."""
         return next((name for module, name in self.packages.items() if importlib.util.find_spec(module) is None), None)
+
+    def requirement(self) -> str:
+        """What to tell pip to install for this target."""
+        return f"'pripro-toolkit[{self.extra}]'" if self.extra else " ".join(self.packages.values())
 
     @abstractmethod
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
@@ -227,6 +241,10 @@ class Converter(ABC):
         Returns:
             Operator -> (calls, milliseconds); None where the runtime has no profiler that opens here.
         """
+        return None
+
+    def phone_runner(self) -> PhoneRunner | None:
+        """Name the vendor's program that times files on a phone; None where there is none."""
         return None
 
     def stand_in(self, entry: Path) -> Runner | None:

@@ -67,9 +67,11 @@ class ToCoreml(Converter):
     name = "coreml"
     extra = "coreml"
     precisions = ("fp32", "fp16", "w8", "w6", "w4")
+    default_precision = "fp16"
     backends = ("mlprogram",)
     packages: ClassVar = {"torch": "torch", "coremltools": "coremltools"}
     runtime = "coremltools"
+    apps: ClassVar = {"ios": ("mlprogram",)}
     keeps_names = True
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:

@@ -25,7 +25,7 @@ from ._heads import (
     versions,
 )
 from ._quiet import quiet
-from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Steps
+from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, PhoneRunner, Runner, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,9 +131,12 @@ class ToExecutorch(Converter):
     name = "executorch"
     extra = "executorch"
     precisions = ("fp32", "int8")
+    default_precision = "fp32"
     backends = ("xnnpack", "portable", "coreml", "vulkan")
     packages: ClassVar = {"torch": "torch", "executorch": "executorch", "torchao": "torchao"}
     runtime = "executorch"
+    apps: ClassVar = {"android": ("xnnpack", "portable"), "ios": ("xnnpack", "portable", "coreml")}
+    emulated: ClassVar = {"arm64": "pte_run"}
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
         """Write head.pte into `out`; see the base class."""
@@ -172,6 +175,12 @@ class ToExecutorch(Converter):
         """Lower the head once more; see the base class."""
         with converting("ExecuTorch", precision):
             return lowered_operators(lower(head, precision, backend).exported_program().graph_module)
+
+    def phone_runner(self) -> PhoneRunner:
+        """executor_runner; see the base class."""
+        from ._executorch_phone import ExecutorRunner
+
+        return ExecutorRunner()
 
     def profile(self, entry: Path, inputs: Mapping[str, Array], runs: int) -> Mapping[str, tuple[int, float]]:
         """Read an ETDump down to the delegate's own kernels; see the base class."""

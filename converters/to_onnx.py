@@ -65,9 +65,17 @@ class ToOnnx(Converter):
     name = "onnx"
     extra = "onnx"
     precisions = ("fp32", "fp16", "int8")
+    default_precision = "fp32"
     backends = ("cpu",)
-    packages: ClassVar = {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"}
+    packages: ClassVar = {
+        "torch": "torch",
+        "onnx": "onnx",
+        "onnxscript": "onnxscript",
+        "onnx_ir": "onnx-ir",
+        "onnxruntime": "onnxruntime",
+    }
     runtime = "onnxruntime"
+    emulated: ClassVar = {"arm64": "python"}
     keeps_names = True
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:

@@ -19,7 +19,7 @@ from ._heads import (
 from ._quiet import quiet
 from ._tflite_quantise import to_fp16, to_int8
 from ._tflite_upright import upright
-from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Traced
+from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, PhoneRunner, Runner, Traced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +60,7 @@ class ToTflite(Converter):
     name = "tflite"
     extra = "tflite"
     precisions = ("fp32", "fp16", "int8")
+    default_precision = "fp32"
     backends = ("cpu",)
     packages: ClassVar = {
         "torch": "torch",
@@ -68,6 +69,8 @@ class ToTflite(Converter):
         "ai_edge_quantizer": "ai-edge-quantizer",
     }
     runtime = "ai-edge-litert"
+    apps: ClassVar = {"android": ("cpu",)}
+    emulated: ClassVar = {"arm64": "python", "tflite-runtime": "python"}
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
         """Write head.tflite into `out`; see the base class."""
@@ -102,6 +105,12 @@ class ToTflite(Converter):
     def load(self, entry: Path, *, threads: int = 1) -> Runner:
         """Open a converted file; see the base class."""
         return TfliteRunner(entry, threads)
+
+    def phone_runner(self) -> PhoneRunner:
+        """benchmark_model; see the base class."""
+        from ._tflite_phone import BenchmarkModel
+
+        return BenchmarkModel()
 
     def trace(self, entry: Path, inputs: Mapping[str, Array]) -> Sequence[Traced]:
         """Run once without delegates, all tensors kept; see the base class."""

@@ -23,6 +23,7 @@ THOROUGH = {
     "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
     "test_converters_coreai.py": "Apple's runtime, not in `make setup`; test_converters has the target",
     "test_cli_fuzz.py": "random commands on bundles in ten states; test_bad_input and test_existing_bundle stay",
+    "test_converters_fifth.py": "a target of another distribution through every verb; test_targets stays",
     "test_demo_waist.py": "the whole of `make demo`; test_waist has its parts",
     "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",

@@ -49,10 +49,10 @@ class MovedDataError(InputError):
 class MissingExtraError(PriproError):
     """An optional package is not installed."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str, purpose: str, *, requirement: str = "") -> None:
+        wanted = requirement or f"'pripro-toolkit[{extra}]'"
         super().__init__(
-            f"{purpose} needs the package {package}, which is not installed; "
-            f"get it with: pip install 'pripro-toolkit[{extra}]'"
+            f"{purpose} needs the package {package}, which is not installed; get it with: pip install {wanted}"
         )
 
 

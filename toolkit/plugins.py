@@ -1,18 +1,29 @@
-"""Extension folders: the file name is the registered name, one class per file, nothing to edit elsewhere."""
+"""Extension folders: the file name is the registered name, one class per file, nothing to edit elsewhere.
+
+An export target may also come from another distribution: an entry point of the group `pripro.converters`, whose name
+is the target's and whose value is `module:Class`. `target` and `targets` know both kinds.
+"""
 
 import hashlib
 import importlib
 import inspect
 import pkgutil
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from .errors import InputError, UnknownNameError
+import converters
+from converters.base import Converter
+
+from .errors import InputError, MissingExtraError, UnknownNameError
 
 T = TypeVar("T")
 _NOT_PLUGINS = {"base"}
+#: where another distribution registers a target
+TARGET_GROUP = "pripro.converters"
+_TARGET_FILE = "to_"
 
 
 def names(package: ModuleType, prefix: str = "") -> list[str]:
@@ -46,6 +57,74 @@ def load(package: ModuleType, kind: str, name: str, base: type[T], prefix: str =
     if len(classes) != 1:
         raise TypeError(f"{module.__name__} must define exactly one public {base.__name__}, found {len(classes)}")
     return classes[0]
+
+
+def targets() -> list[str]:
+    """List the export targets: files of converters/, and what other installed distributions register."""
+    return sorted({*names(converters, _TARGET_FILE), *(point.name for point in _registered())})
+
+
+def target(name: str) -> type[Converter]:
+    """Find an export target by name.
+
+    Raises:
+        UnknownNameError: lists the targets that exist.
+        InputError: two distributions register it, or what is registered cannot be imported or is no converter.
+    """
+    own = name in names(converters, _TARGET_FILE)
+    points = [point for point in _registered() if point.name == name]
+    if len(points) + own > 1:
+        owners = [*(["pripro-toolkit"] if own else []), *(_owner(point) for point in points)]
+        raise InputError(f"The target {name} is registered by {' and '.join(owners)}; uninstall all but one of them.")
+    if not points:
+        if not own:
+            raise UnknownNameError("target", name, targets())
+        return load(converters, "target", name, Converter, prefix=_TARGET_FILE)  # type: ignore[type-abstract]
+    (point,) = points
+    try:
+        found = point.load()
+    except Exception as error:  # whatever a foreign module does as it is imported
+        raise InputError(
+            f"The target {name} of {_owner(point)} cannot be imported ({error}); update or uninstall {_owner(point)}."
+        ) from error
+    if not (inspect.isclass(found) and issubclass(found, Converter) and getattr(found, "name", None) == name):
+        raise InputError(
+            f"{point.value}, which {_owner(point)} registers as the target {name}, is no converter of that name; "
+            f"it must be a subclass of converters.base.Converter; update or uninstall {_owner(point)}."
+        )
+    return found
+
+
+def targets_or_faults() -> dict[str, type[Converter] | InputError]:
+    """Every export target, or what is wrong with it: one bad distribution hides no other's."""
+    found: dict[str, type[Converter] | InputError] = {}
+    for name in targets():
+        try:
+            found[name] = target(name)
+        except InputError as error:
+            found[name] = error
+    return found
+
+
+def check_installed(made_by: Converter, purpose: str) -> None:
+    """Refuse a target that lacks a package.
+
+    Raises:
+        MissingExtraError: names the package and the command that brings it.
+    """
+    lacking = made_by.missing()
+    if lacking is not None:
+        raise MissingExtraError(lacking, made_by.extra or "", purpose, requirement=made_by.requirement())
+
+
+def _registered() -> list[metadata.EntryPoint]:
+    """Entry points of targets, each distribution's once: a folder may stand twice in the module path."""
+    found = {(point.name, point.value, _owner(point)): point for point in metadata.entry_points(group=TARGET_GROUP)}
+    return list(found.values())
+
+
+def _owner(point: metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.value
 
 
 def load_foreign(kind: str, spec: str, base: type[T]) -> type[T]:

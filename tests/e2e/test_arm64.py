@@ -51,7 +51,7 @@ def head() -> HeadProgram:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-@pytest.mark.parametrize("target", arm64.TARGETS)
+@pytest.mark.parametrize("target", arm64.targets())
 def test_head_agrees_with_this_machine(target, precision, root, head, tmp_path, record_property):
     converter = CONVERTERS[target]()
     with warnings.catch_warnings():

@@ -11,18 +11,16 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-import converters
-from converters.base import Converter
-
 from .. import plugins
 from ..emulated import arm64, tflite_compat
 from ..emulated.subsystem import search_path
+from ..errors import InputError
 
 #: import packages of ours with plain names: another distribution may own a folder of the same name
 _OURS = ("toolkit", "converters", "cloud_tail")
 _DISTRIBUTION = "pripro-toolkit"
 #: extras whose packages a person may want to know about
-_EXTRAS = ("torch", "executorch", "coreml", "tflite", "onnx", "digits", "privacy", "tail")
+_EXTRAS = ("digits", "privacy", "tail")
 _ARM64, _OLD_TFLITE = "toolkit.emulated.arm64", "toolkit.emulated.tflite_compat"
 #: program -> what it is for, the Debian package that has it
 _PROGRAMS = {
@@ -80,7 +78,10 @@ def _packages() -> dict[str, str]:
         wanted = [Requirement(line) for line in metadata.requires(_DISTRIBUTION) or []]
     except metadata.PackageNotFoundError:  # run from its folder, not installed
         return {}
-    for extra in _EXTRAS:
+    targets = (
+        kind.extra for kind in plugins.targets_or_faults().values() if isinstance(kind, type) and kind.extra is not None
+    )
+    for extra in dict.fromkeys(["torch", *targets, *_EXTRAS]):
         for each in wanted:
             if each.marker and each.marker.evaluate({"extra": extra}) and not each.marker.evaluate({"extra": ""}):
                 found.setdefault(each.name, extra)
@@ -96,11 +97,14 @@ def _package(name: str, extra: str) -> Check:
 
 def _targets() -> list[Check]:
     checks = []
-    for name in plugins.names(converters, "to_"):
-        target = plugins.load(converters, "target", name, Converter, prefix="to_")()  # type: ignore[type-abstract]
+    for name, kind in plugins.targets_or_faults().items():
+        if isinstance(kind, InputError):
+            checks.append(Check(f"target {name}", "wrong", str(kind)))
+            continue
+        target = kind()
         lacking = target.missing()
         if lacking is not None:
-            how = f"pip install '{_DISTRIBUTION}[{target.extra}]'"
+            how = f"pip install {target.requirement()}"
             checks.append(Check(f"target {name}", "missing", f"{lacking} is not installed", how))
             continue
         for backend in target.backends:

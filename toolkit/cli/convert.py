@@ -10,12 +10,13 @@ from ._console import next_command, say, show_json, show_table, size
 from ._options import BundleArgument, DataOption, JsonOption, names
 from ._progress import share_bar
 
-ALL_TARGETS = "executorch,coreml,tflite,onnx"
-
 
 def command(
     bundle: BundleArgument,
-    to: Annotated[str, typer.Option("--to", help="Targets, separated by commas.")] = ALL_TARGETS,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="Targets, separated by commas; default: those of phones and servers in use today."),
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="Precisions, separated by commas; each target makes those it has.")
     ] = "fp32",
@@ -31,9 +32,10 @@ def command(
     """Convert the protected head, batch 1, and add it to the bundle."""
     from ..bundle import Bundle
     from ..convert.heads import convert, plan_heads
+    from ..convert.settings import default_targets
 
     opened = Bundle.open(bundle)
-    wanted = plan_heads(names(to), names(precision), backend, wire)
+    wanted = plan_heads(list(default_targets()) if to is None else names(to), names(precision), backend, wire)
     say(f"converting the head of {bundle} ...")
     with share_bar("convert") as bar:
         made = convert(opened, wanted, data=data, progress=bar)

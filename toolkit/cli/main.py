@@ -7,7 +7,7 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import typer
@@ -51,7 +51,6 @@ _USERS_OWN = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM
 #: what commands import as they start -> the extra that installs it
 _EXTRAS = {
     "torch": ("torch", "torchvision", "PIL", "scipy", "accelerate", "loky"),
-    "onnx": ("onnx", "onnxscript", "onnx_ir", "onnxruntime"),
     "privacy": ("skimage", "joblib"),
     "tail": ("uvloop", "httptools", "prometheus_client", "grpc", "google"),
 }
@@ -82,7 +81,7 @@ def guarded(work: Callable[[], object]) -> int:
         return getattr(error, "exit_code", 2)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        extra = next((extra for extra, packages in _EXTRAS.items() if package in packages), None)
+        extra = next((extra for extra, packages in _extras() if package in packages), None)
         if extra is None:
             raise
         say(f"error: {MissingExtraError(package, extra, 'This command')}")
@@ -123,6 +122,16 @@ def _readable(path: str | bytes) -> bool:
         return os.access(path, os.R_OK)
     # in a folder that may not be entered, nothing can be told from nothing
     return os.access(os.path.dirname(os.fspath(path)) or ".", os.X_OK)  # noqa: PTH120 (bytes, too)
+
+
+def _extras() -> Iterator[tuple[str, Collection[str]]]:
+    """What commands import, then what targets do -> the extra that installs it."""
+    from .. import plugins
+
+    yield from _EXTRAS.items()
+    for kind in plugins.targets_or_faults().values():
+        if isinstance(kind, type) and kind.extra is not None:
+            yield kind.extra, kind.packages
 
 
 def _interrupted() -> int:

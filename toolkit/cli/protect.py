@@ -104,7 +104,7 @@ def command(
             rows.append(("test accuracy, protected", f"{record.accuracy.protected:.2%}"))
         rows += certified(record)
         show_table((method, ">value"), rows)
-    next_command(f"pripro convert {bundle} --to executorch,coreml,tflite,onnx")
+    next_command(f"pripro convert {bundle}")
 
 
 def certified(record: Protection) -> list[tuple[str, str]]:

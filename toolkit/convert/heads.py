@@ -6,12 +6,11 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-import converters
 from converters.base import Converter, HeadProgram, TensorSpec
 
 from .. import plugins
 from ..datasets._recorded import recorded_data
-from ..errors import BundleError, MissingExtraError, UnknownNameError
+from ..errors import BundleError, UnknownNameError
 from ..inference import seeded
 from ..protect.protected import load_protected
 from ..records import bundle as records
@@ -53,7 +52,7 @@ def converter(target: str) -> Converter:
     Raises:
         UnknownNameError: lists the targets that exist.
     """
-    return plugins.load(converters, "target", target, Converter, prefix="to_")()  # type: ignore[type-abstract]
+    return plugins.target(target)()
 
 
 def plan_heads(
@@ -70,9 +69,7 @@ def plan_heads(
     carried = known_wire(wire)
     for target in targets:
         made_by = converter(target)
-        lacking = made_by.missing()
-        if lacking is not None:
-            raise MissingExtraError(lacking, made_by.extra, f"Converting to {target}")
+        plugins.check_installed(made_by, f"Converting to {target}")
         known.update(made_by.precisions)
         if backend is not None and backend not in made_by.backends:
             raise UnknownNameError(f"backend of {target}", backend, made_by.backends)

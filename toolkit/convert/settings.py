@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from .. import plugins
 from ..records.settings import Settings
 from ..records.wire import HeadWire
 
-#: each target in the precision that it ships in by default
-_DEFAULT = {"executorch": ["fp32"], "coreml": ["fp16"], "tflite": ["fp32"], "onnx": ["fp32"]}
+
+def default_targets() -> dict[str, list[str]]:
+    """Targets that are made where none is named, each in its default precision."""
+    kinds = {name: plugins.target(name).default_precision for name in plugins.targets()}
+    return {name: [precision] for name, precision in kinds.items() if precision is not None}
 
 
 class ConvertSettings(Settings):
@@ -16,10 +20,8 @@ class ConvertSettings(Settings):
 
     Attributes:
         wire: what heads hand out, float32 features or the wire's uint8 codes.
-        targets: target -> precisions, such as onnx = ["fp32", "int8"].
+        targets: target -> precisions, such as onnx = ["fp32", "int8"]; default: `default_targets`.
     """
 
     wire: HeadWire = "float32"
-    targets: dict[str, list[str]] = Field(
-        default_factory=lambda: {name: list(kinds) for name, kinds in _DEFAULT.items()}
-    )
+    targets: dict[str, list[str]] = Field(default_factory=default_targets)

@@ -77,7 +77,7 @@ def lint_bundle(
     return LintReport(
         bundle_id=bundle.manifest.bundle_id,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        tools=tool_versions("executorch", "coremltools", "ai-edge-litert", "onnxruntime"),
+        tools=tool_versions(*sorted({converter(head.target).runtime for head, _ in wanted})),
         rows=rows,
         fail_on=list(settings.fail_on),
         refused=refusals(rows, settings),

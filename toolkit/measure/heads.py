@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-import converters
-from converters.base import Converter
-
 from .. import plugins
 from ..bundle import Bundle, now_utc
-from ..errors import BundleError, InputError, MissingExtraError
+from ..errors import BundleError, InputError
 from ..records.bundle import TensorSpec
 from ..records.latency import LatencyReport, LatencyRow
 from ..records.machine import condition_now, this_host
@@ -98,14 +95,12 @@ def choose_heads(bundle: Bundle, targets: Sequence[str] | None, precisions: Sequ
     for head in heads:
         if (targets and head.target not in targets) or (precisions and head.precision not in precisions):
             continue
-        converter = plugins.load(converters, "target", head.target, Converter, prefix="to_")()  # type: ignore[type-abstract]
+        converter = plugins.target(head.target)()
         reason = converter.cannot_run(head.backend)
         if reason is not None:
             reasons.append(f"{head.target} {head.precision} {head.backend}: {reason}")
             continue
-        missing = converter.missing()
-        if missing is not None:
-            raise MissingExtraError(missing, converter.extra, f"Measuring the {head.target} head")
+        plugins.check_installed(converter, f"Measuring the {head.target} head")
         takes_eps = any(spec.name == "eps" for spec in head.inputs)
         chosen.append(HeadFile("head", head.target, head.precision, head.backend, bundle.root / head.entry, takes_eps))
     if not chosen:
@@ -194,7 +189,7 @@ def _row(head: HeadFile, threads: int, opened: Mapping[str, Any], timed: Timed) 
 
 def runtime_name(target: str) -> str:
     """Name a target's runtime with its version."""
-    package = plugins.load(converters, "target", target, Converter, prefix="to_").runtime  # type: ignore[type-abstract]
+    package = plugins.target(target).runtime
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:

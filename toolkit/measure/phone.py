@@ -19,7 +19,7 @@ from ..records.latency import LatencyReport, LatencyRow
 from ..records.machine import Condition, Device
 from ..records.progress import Progress
 from .adb import Adb
-from .runners import BOUNDS, Reading, command, parse, target_of
+from .runners import Reading, bounds, command, parse, target_of
 from .statistics import Summary, change_point, summarise
 
 WARMUPS = 5
@@ -172,7 +172,7 @@ def _push_inputs(adb: Adb, bundle: Bundle, local: Path, folder: str) -> Mapping[
 def _row(head: Head, runner: str, threads: int, readings: Sequence[Reading]) -> LatencyRow:
     samples = [ms for reading in readings for ms in reading.samples_ms]
     summary = summarise(samples) if samples else _join([r.summary for r in readings if r.summary is not None])
-    flags = [] if samples else [BOUNDS]
+    flags = [] if samples or not (known := bounds(head.target)) else [known]
     step = change_point(samples)
     if step is not None:
         flags.append(f"speed changed: {step[1]:.2f} times the earlier ms from run {step[0] + 1} of {len(samples)} on")

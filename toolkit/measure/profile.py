@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import converters
 from converters.base import Converter
 
 from .. import plugins
@@ -25,7 +24,7 @@ SLOWEST = 10
 
 def can_profile(target: str) -> bool:
     """Whether there is a profiler for this target's runtime."""
-    kind = plugins.load(converters, "target", target, Converter, prefix="to_")  # type: ignore[type-abstract]
+    kind = plugins.target(target)
     return kind.profile is not Converter.profile
 
 

@@ -1,20 +1,19 @@
-"""Programs that time a head on a phone: how each is called and what it prints.
-
-executor_runner: ExecuTorch 1.5 and newer print every iteration's ms.
-benchmark_model: LiteRT; it prints p95 and the maximum, no p90 or p99, so these stand in as upper bounds.
-"""
+"""Programs that time a head on a phone; `Converter.phone_runner` says how each is called and what it prints."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
+from .. import plugins
 from ..errors import DeviceError, InputError
 from .statistics import Summary, summarise
 
-BOUNDS = "benchmark_model reports no p90 or p99; its p95 and maximum are used instead, which are upper bounds"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from converters.base import PhoneRunner
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,18 @@ class Reading:
     summary: Summary | None
 
 
+def runner_of(target: str) -> PhoneRunner:
+    """Return what times a target's heads on a phone.
+
+    Raises:
+        InputError: nothing does.
+    """
+    found = plugins.target(target)().phone_runner()
+    if found is None:
+        raise InputError(f"No program times {target} heads on a phone; measure them on this host.")
+    return found
+
+
 def target_of(runner: Path) -> str:
     """Tell which target's heads a runner takes, from its name.
 
@@ -35,35 +46,24 @@ def target_of(runner: Path) -> str:
     """
     if not runner.is_file():
         raise InputError(f"There is no file {runner}; give --runner a program built for the phone.")
-    for name, target in (("executor_runner", "executorch"), ("benchmark_model", "tflite")):
-        if name in runner.name:
+    known = {found.program: name for name in plugins.targets() if (found := plugins.target(name)().phone_runner())}
+    for program, target in known.items():
+        if program in runner.name:
             return target
     raise InputError(
-        f"{runner.name} is not a known runner; give ExecuTorch's executor_runner or LiteRT's benchmark_model, "
-        "with that word in its file name."
+        f"{runner.name} is not a known runner; give one with its own name in its file name: {', '.join(known)}."
     )
 
 
 def command(target: str, folder: str, inputs: Sequence[str], threads: int, warmups: int, runs: int) -> list[str]:
-    """Arguments that time `folder`/head with `folder`/runner."""
-    if target == "executorch":
-        return [
-            f"{folder}/runner",
-            f"--model_path={folder}/head",
-            f"--inputs={','.join(inputs)}",
-            f"--num_executions={1 + warmups + runs}",
-            f"--cpu_threads={threads}",
-            "--print_output=none",
-        ]
-    return [
-        f"{folder}/runner",
-        f"--graph={folder}/head",
-        f"--num_threads={threads}",
-        f"--warmup_runs={warmups}",
-        f"--num_runs={runs}",
-        "--min_secs=0",
-        "--use_xnnpack=true",
-    ]
+    """Command line that times `folder`/head with `folder`/runner."""
+    arguments = runner_of(target).arguments(f"{folder}/head", inputs, threads=threads, warmups=warmups, runs=runs)
+    return [f"{folder}/runner", *arguments]
+
+
+def bounds(target: str) -> str:
+    """Say what a reader must know of figures without samples, or nothing."""
+    return runner_of(target).bounds
 
 
 def parse(target: str, text: str, warmups: int) -> Reading:
@@ -72,39 +72,14 @@ def parse(target: str, text: str, warmups: int) -> Reading:
     Raises:
         DeviceError: the figures are not in it.
     """
-    reading = _executor_runner(text, warmups) if target == "executorch" else _benchmark_model(text)
-    if reading is None:
+    runner = runner_of(target)
+    found = runner.read(text, warmups)
+    if found is None:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         seen = f" (its last line: {lines[-1][:160]})" if lines else ""
-        wanted = "executor_runner of ExecuTorch 1.5 or newer" if target == "executorch" else "LiteRT's benchmark_model"
-        raise DeviceError(f"The runner printed no times per run{seen}; build {wanted} with logging to the terminal.")
-    return reading
-
-
-def _executor_runner(text: str, warmups: int) -> Reading | None:
-    runs = [float(value) for value in re.findall(r"Iteration \d+ of \d+: ([0-9.]+) ms", text)]
-    if len(runs) < warmups + 2:
-        return None
-    loaded = re.search(r"Model loaded in ([0-9.]+) ms", text)
-    samples = runs[1 + warmups :]
-    return Reading(float(loaded.group(1)) if loaded else None, runs[0], samples, summarise(samples))
-
-
-def _benchmark_model(text: str) -> Reading | None:
-    """The second "count=" line is the timed runs' (the first is the warm-up's); microseconds."""
-    counts = [line for line in text.splitlines() if "count=" in line and "avg=" in line]
-    if not counts:
-        return None
-    values = {key: float(value) for key, value in re.findall(r"(\w+)=([0-9.e+]+)", counts[-1])}
-    if not {"count", "avg", "std", "min", "max"} <= values.keys():
-        return None
-    median = values.get("median", values["avg"])
-    summary = Summary(
-        int(values["count"]), values["avg"] / 1e3, values["std"] / 1e3, values["min"] / 1e3, median / 1e3,
-        values.get("p95", values["max"]) / 1e3, values["max"] / 1e3,
-    )  # fmt: skip
-    init = re.search(r"Init: ([0-9.e+]+)", text)
-    first = re.search(r"First inference: ([0-9.e+]+)", text)
-    return Reading(
-        float(init.group(1)) / 1e3 if init else None, float(first.group(1)) / 1e3 if first else None, [], summary
-    )
+        raise DeviceError(
+            f"The runner printed no times per run{seen}; build {runner.title} with logging to the terminal."
+        )
+    samples = list(found.samples_ms)
+    spread = None if found.spread is None else Summary(**asdict(found.spread))
+    return Reading(found.load_ms, found.first_run_ms, samples, summarise(samples) if samples else spread)

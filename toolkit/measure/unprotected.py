@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import converters
-from converters.base import Converter, HeadProgram
+from converters.base import HeadProgram
 
 from .. import plugins
 from ..bundle import Bundle
@@ -39,7 +38,7 @@ def convert_unprotected(bundle: Bundle, heads: Sequence[HeadFile], progress: Pro
         made = []
         for index, head in enumerate(heads):
             progress(0, 1, f"converting the unprotected head for {head.target} {head.precision}")
-            converter = plugins.load(converters, "target", head.target, Converter, prefix="to_")()  # type: ignore[type-abstract]
+            converter = plugins.target(head.target)()
             out = Path(folder) / str(index)
             out.mkdir()
             conversion = converter.convert(program, out, precision=head.precision, backend=head.backend)

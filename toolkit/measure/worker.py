@@ -17,7 +17,6 @@ from typing import Any
 
 from safetensors.numpy import load_file
 
-import converters
 from converters.base import Converter, Runner
 
 from .. import plugins
@@ -35,7 +34,7 @@ class Worker:
 
     def prepare(self, target: str, entry: str, threads: int, inputs: str) -> dict[str, object]:
         """Bring the runtime's own libraries in, which belongs to no head's loading time."""
-        converter = plugins.load(converters, "target", target, Converter, prefix="to_")()  # type: ignore[type-abstract]
+        converter = plugins.target(target)()
         self._converter, self._entry = converter, Path(entry)
         self._load = partial(converter.load, self._entry, threads=threads)
         self._load()  # thrown away; it has never run, so the first run is still to come

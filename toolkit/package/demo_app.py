@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
+from .. import plugins
 from ..bundle import MANIFEST, Bundle, sha256_of
 from ..errors import BundleError, InputError
 from ..records.bundle import FileRef, Head
@@ -17,16 +18,11 @@ _PLACES: dict[str, tuple[str, str]] = {
     "android": ("app/src/main/assets/bundle", "app/src/main"),
     "ios": ("App/Resources/bundle", "App"),
 }
-#: target -> backends that the app's own runtimes can load
-_RUNNABLE: dict[str, dict[str, set[str]]] = {
-    "android": {"executorch": {"xnnpack", "portable"}, "tflite": {"cpu"}},
-    "ios": {"coreml": {"mlprogram"}, "executorch": {"xnnpack", "portable", "coreml"}},
-}
 
 
 def runnable(head: Head, platform: Platform) -> bool:
     """Whether that app has a runtime for this head."""
-    return head.backend in _RUNNABLE[platform].get(head.target, set())
+    return head.backend in plugins.target(head.target).apps.get(platform, ())
 
 
 def copy_into_app(bundle: Bundle, platform: Platform, app: Path) -> list[str]:
@@ -77,10 +73,10 @@ def _wanted(bundle: Bundle, platform: Platform) -> list[FileRef]:
     manifest = bundle.manifest
     heads = [head for head in manifest.heads if runnable(head, platform)]
     if not heads:
-        target = next(iter(_RUNNABLE[platform]))
+        able = [name for name in plugins.targets() if platform in plugins.target(name).apps]
         raise BundleError(
             f"{bundle.root} has no head that the {platform} app can run; "
-            f"make one with: pripro convert {bundle.root} --to {target}"
+            f"make one with: pripro convert {bundle.root} --to {','.join(able)}"
         )
     if manifest.golden is None or manifest.tail is None:
         raise BundleError(f"{bundle.root} has no goldens and no tail yet; make them with: pripro package {bundle.root}")

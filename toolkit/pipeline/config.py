@@ -6,7 +6,7 @@ import os
 import tomllib
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ..convert.settings import ConvertSettings
 from ..errors import InputError
@@ -24,7 +24,7 @@ class Deploy(Settings):
     bundle: Path
     network: PartitionSettings
     protect: ProtectSettings = ProtectSettings()
-    convert: ConvertSettings = ConvertSettings()
+    convert: ConvertSettings = Field(default_factory=ConvertSettings)
     package: PackageSettings = PackageSettings()
     lint: LintSettings = LintSettings()
     measure: MeasureSettings = MeasureSettings()

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-import converters
-from converters.base import Converter, HeadProgram
+from converters.base import HeadProgram
 
 from .. import plugins
 from ..measure.process import HeadProcess
@@ -66,7 +65,7 @@ def convert_piece(piece: Piece, out: Path) -> Converted:
     eps = None if piece.eps_shape is None else torch.randn(1, *piece.eps_shape, generator=generator)
     calibration = [torch.randn(1, *piece.input_shape, generator=generator) for _ in range(4)]
     program = HeadProgram(piece.module, piece.block, image, eps, calibration)
-    converter = plugins.load(converters, "target", piece.target, Converter, prefix="to_")()  # type: ignore[type-abstract]
+    converter = plugins.target(piece.target)()
     conversion = converter.convert(program, out, precision=piece.precision, backend=converter.backends[0])
     inputs = {"image": np.ascontiguousarray(image.numpy())}
     if eps is not None:

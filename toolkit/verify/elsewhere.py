@@ -39,13 +39,14 @@ def arm64_rows(bundle: Bundle, head: records.Head, goldens: Goldens) -> list[Par
     Raises:
         InputError: the emulated system is not set up; names the command that does it.
     """
-    from ..emulated.arm64 import TARGETS, run_head
+    from ..emulated.arm64 import run_head
 
-    if head.target not in TARGETS:
+    how = converter(head.target).emulated.get("arm64")
+    if how is None:
         return []
-    if head.target == "executorch" and emits_codes(head):
-        reason = "the program that runs .pte files there reads float32 outputs only"
-        return [Subject.of(head, "executorch on aarch64").not_run(reason)]
+    if how != "python" and emits_codes(head):
+        reason = f"{how}, which runs these files there, reads float32 outputs only"
+        return [Subject.of(head, f"{head.target} on aarch64").not_run(reason)]
     entry = bundle.root / head.entry
     return _rows(bundle, head, goldens, f"{head.target} on aarch64", lambda feed: run_head(head.target, entry, feed))
 
@@ -61,10 +62,10 @@ def old_tflite_rows(bundle: Bundle, head: records.Head, goldens: Goldens, versio
 
     if version not in VERSIONS:
         raise UnknownNameError("old tflite-runtime", version, VERSIONS)
-    if head.target != "tflite":
+    if "tflite-runtime" not in converter(head.target).emulated:
         return []
     entry = bundle.root / head.entry
-    return _rows(bundle, head, goldens, f"tflite {version}", lambda feed: run_head(version, entry, feed))
+    return _rows(bundle, head, goldens, f"{head.target} {version}", lambda feed: run_head(version, entry, feed))
 
 
 def _rows(bundle: Bundle, head: records.Head, goldens: Goldens, runtime: str, run: Run) -> list[ParityRow]:

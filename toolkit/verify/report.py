@@ -14,9 +14,10 @@ import numpy as np
 
 from converters.base import ConverterError
 
+from .. import plugins
 from ..bundle import now_utc
 from ..convert.heads import converter
-from ..errors import BundleError, MissingExtraError, MovedDataError, UnknownNameError
+from ..errors import BundleError, MovedDataError, UnknownNameError
 from ..package.serving import serving
 from ..records.machine import this_host
 from ..records.parity import ParityReport, ParityRow
@@ -167,9 +168,7 @@ def _head_rows(
     bundle: Bundle, head: records.Head, goldens: Goldens, task: TaskImages | None, tail: TailClient | None
 ) -> list[ParityRow]:
     made_by = converter(head.target)
-    lacking = made_by.missing()
-    if lacking is not None:
-        raise MissingExtraError(lacking, made_by.extra, f"Running the {head.target} head")
+    plugins.check_installed(made_by, f"Running the {head.target} head")
     reason = head.not_run or made_by.cannot_run(head.backend)
     if reason:
         return [Subject.of(head, "none").not_run(reason)]

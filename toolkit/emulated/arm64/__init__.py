@@ -10,6 +10,6 @@ about a phone's.
 
 from .debian import installable as installs_packages
 from .root import default_root, is_ready, missing, prepare
-from .run import TARGETS, run_head
+from .run import run_head, targets
 
-__all__ = ["TARGETS", "default_root", "installs_packages", "is_ready", "missing", "prepare", "run_head"]
+__all__ = ["default_root", "installs_packages", "is_ready", "missing", "prepare", "run_head", "targets"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ... import plugins
 from ...errors import InputError, ToolError, UnknownNameError
 from ..subsystem import call
 from .root import default_root, emulated, is_ready
@@ -18,9 +21,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
 COMMAND = f"{sys.executable} -m toolkit.emulated.arm64"
-#: what can be executed; Core ML cannot
-TARGETS = ("executorch", "onnx", "tflite")
-#: a .pte keeps the order of its inputs, not their names
+#: how converters call this system
+_SYSTEM = "arm64"
+#: such a program is given inputs in this order: a .pte keeps the order of its inputs, not their names
 _ORDER = ("image", "eps")
 
 
@@ -28,8 +31,8 @@ def run_head(target: str, entry: Path, inputs: Mapping[str, Array], *, root: Pat
     """Execute a converted head once on aarch64 code.
 
     Args:
-        target: one of `TARGETS`.
-        entry: the .pte, .tflite or .onnx file.
+        target: one of `targets`.
+        entry: its file.
         inputs: ``image`` [1,C,H,W] and, for a head with noise, ``eps`` [1,...], float32.
         root: where `prepare` put the system; default: `default_root`.
 
@@ -40,8 +43,8 @@ def run_head(target: str, entry: Path, inputs: Mapping[str, Array], *, root: Pat
         InputError: the system is not prepared, or the inputs do not fit.
         ToolError: the head cannot be executed there.
     """
-    if target not in TARGETS:
-        raise UnknownNameError("target for ARM64", target, TARGETS)
+    if target not in targets():
+        raise UnknownNameError("target for ARM64", target, targets())
     home = root or default_root()
     if not is_ready(home):
         raise InputError(f"The ARM64 system is not in {home} in the versions in use; set it up with: {COMMAND}")
@@ -49,11 +52,17 @@ def run_head(target: str, entry: Path, inputs: Mapping[str, Array], *, root: Pat
         given = ", ".join(f"{name} {value.dtype}" for name, value in inputs.items())
         raise InputError(f"A head takes image and eps as float32; it was given {given}.")
     with tempfile.TemporaryDirectory() as folder:
-        run = _pte if target == "executorch" else _python
+        program = plugins.target(target).emulated[_SYSTEM]
+        run = _python if program == "python" else partial(_program, program)
         return run(target, home, entry.resolve(), inputs, Path(folder))
 
 
-def _pte(target: str, root: Path, entry: Path, inputs: Mapping[str, Array], room: Path) -> Array:
+def targets() -> list[str]:
+    """Targets whose files can be executed there, as their converters say."""
+    return [name for name in plugins.targets() if _SYSTEM in plugins.target(name).emulated]
+
+
+def _program(program: str, target: str, root: Path, entry: Path, inputs: Mapping[str, Array], room: Path) -> Array:
     import numpy as np
 
     feed: list[str] = []
@@ -61,7 +70,7 @@ def _pte(target: str, root: Path, entry: Path, inputs: Mapping[str, Array], room
         inputs[name].astype("<f4").tofile(room / name)
         feed += [str(room / name), "x".join(map(str, inputs[name].shape))]
     output = room / "smashed"
-    command = [*emulated(root), str(root / "opt/pte_run"), str(entry), str(output), *feed]
+    command = [*emulated(root), str(root / "opt" / program), str(entry), str(output), *feed]
     printed = call(command, f"Running {entry.name} on ARM64")
     shape = [int(size) for size in printed.splitlines()[-1].split("x")]
     return np.fromfile(output, dtype="<f4").reshape(shape)
@@ -71,12 +80,14 @@ def _python(target: str, root: Path, entry: Path, inputs: Mapping[str, Array], r
     """Run guest.py there, with our own converters package beside it: the same runner code on both processors."""
     import numpy as np
 
-    import converters
-
-    (room / "converters").symlink_to(Path(converters.__path__[0]).resolve())
+    kind = plugins.target(target)
+    for package in {"converters", kind.__module__.partition(".")[0]}:
+        code = Path(str(importlib.import_module(package).__file__)).resolve()
+        code = code.parent if code.name == "__init__.py" else code
+        (room / code.name).symlink_to(code)
     np.savez(room / "inputs.npz", allow_pickle=False, **inputs)
     guest = Path(__file__).with_name("guest.py")
-    arguments = [str(room), str(root / "opt/site"), target, str(entry)]
+    arguments = [str(room), str(root / "opt/site"), kind.__module__, kind.__qualname__, str(entry)]
     call(
         [*emulated(root), str(root / "usr/bin/python3.11"), "-I", "-B", str(guest), *arguments],
         f"Running {entry.name} on ARM64",

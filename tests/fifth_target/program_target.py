@@ -33,10 +33,9 @@ class ProgramRunner(Runner):
 
 
 class ToProgram(Converter):
-    """One file and nothing else."""
+    """One file and an entry point, nothing else."""
 
     name = "program"
-    extra = "torch"
     precisions = ("fp32",)
     backends = ("eager",)
     packages: ClassVar = {"torch": "torch"}
