@@ -15,7 +15,7 @@ def command(
     bundle: BundleArgument,
     to: Annotated[
         str | None,
-        typer.Option("--to", help="Targets, separated by commas; default: those of phones and servers in use today."),
+        typer.Option("--to", help="Targets, separated by commas; default: the usual phone formats and ONNX."),
     ] = None,
     precision: Annotated[
         str, typer.Option(help="Precisions, separated by commas; each target makes those it has.")
