@@ -19,6 +19,7 @@ from toolkit.evaluate.attacking import (
 )
 from toolkit.evaluate.metrics.pi import pi
 from toolkit.evaluate.noise import Memoised
+from toolkit.evaluate.outcome_cache import OutcomeCache
 from toolkit.evaluate.victim import Victim
 from toolkit.protections.base import Protection
 
@@ -92,9 +93,11 @@ def test_attribute_inference_beats_chance_on_the_unprotected_early_cut(name):
     assert found.accuracy > found.chance + 0.2
 
 
-def test_a_linker_finds_unprotected_photos_and_none_behind_infinite_noise():
+def test_a_linker_finds_unprotected_photos_and_none_behind_infinite_noise(tmp_path):
     one = case()
     free = _run("linker", _victim(), goal="links")
+    kept = OutcomeCache(tmp_path)
+    assert torch.equal(kept.get({}, lambda: free).success, kept.get({}, pytest.fail).success)
     assert free.ssim is None
     assert free.chance == 0.01
     blind = linked_by_answer_alone(one.setting, one.labels()[0], one.setting.labels)

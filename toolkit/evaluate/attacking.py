@@ -159,8 +159,9 @@ def _linked(
         closer = closer_than_the_true_one(places, place(truth))
         found.append(torch.stack([top1_among(closer, len(truth), number) for number in among], 1))
     identified = torch.stack(found).mean(0)
-    first = identified[:, 0]
-    return Outcome(first, first, 1.0 / among[0], identified=identified, crowds=tuple(among), trainings=trainings)
+    # copies: a cache of outcomes keeps each tensor on its own
+    first = identified[:, 0].clone()
+    return Outcome(first, first.clone(), 1.0 / among[0], identified=identified, crowds=tuple(among), trainings=trainings)
 
 
 def _crowds(setting: Setting) -> list[int]:
