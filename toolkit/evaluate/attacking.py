@@ -161,7 +161,8 @@ def _linked(
     identified = torch.stack(found).mean(0)
     # copies: a cache of outcomes keeps each tensor on its own
     first = identified[:, 0].clone()
-    return Outcome(first, first.clone(), 1.0 / among[0], identified=identified, crowds=tuple(among), trainings=trainings)
+    chance, crowds = 1.0 / among[0], tuple(among)
+    return Outcome(first, first.clone(), chance, identified=identified, crowds=crowds, trainings=trainings)
 
 
 def _crowds(setting: Setting) -> list[int]:
