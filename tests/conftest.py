@@ -32,6 +32,7 @@ THOROUGH = {
     "test_tail_robustness.py": "counted robustness runs; test_tail_http has the single cases",
     "test_tail_torchserve.py": "TorchServe itself; the handler's own code is in test_tail_wire and test_tail_archive",
     "test_two_at_once.py": "pairs of commands at once and kills; test_bundle has the lock itself, test_kill stays",
+    "test_users_networks.py": "whole verbs on odd networks; test_partition_networks and test_partition_layouts stay",
     "test_tflite_compat.py": "an old tflite-runtime in an environment of its own",
 }
 

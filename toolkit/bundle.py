@@ -263,18 +263,26 @@ def creating(root: Path) -> Iterator[Stage]:
     Raises:
         BundleError: the folder holds something that is not a bundle.
     """
-    if (
-        root.exists()
-        and not (root / MANIFEST).exists()
-        and any(p.name not in (_STAGING, *_OWNED) for p in root.iterdir())
-    ):
-        raise BundleError(f"{root} is not empty and is not a bundle; name a new folder with -o.")
+    refuse_foreign(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BundleError(f"{root} cannot be made ({error.strerror}); choose a folder that you may write to.") from None
     with _staging(root) as stage:
         yield stage
+
+
+def refuse_foreign(root: Path) -> None:
+    """Leave alone what is no bundle.
+
+    Raises:
+        BundleError: a file is there, or a folder that holds something else.
+    """
+    if root.exists() and not root.is_dir():
+        raise BundleError(f"{root} is a file; name a new folder with -o.")
+    empty = not root.exists() or all(path.name in (_STAGING, *_OWNED) for path in root.iterdir())
+    if not empty and not (root / MANIFEST).exists():
+        raise BundleError(f"{root} is not empty and is not a bundle; name a new folder with -o.")
 
 
 def create(root: Path, manifest: Manifest) -> Bundle:

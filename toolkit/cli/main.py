@@ -48,6 +48,8 @@ COMMANDS = (
 )
 #: what a full disk or missing rights raise
 _USERS_OWN = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM)
+#: a file where a folder belongs, or the other way round
+_OF_ANOTHER_KIND = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP)
 #: what commands import as they start -> the extra that installs it
 _EXTRAS = {
     "torch": ("torch", "torchvision", "PIL", "scipy", "accelerate", "loky"),
@@ -100,6 +102,9 @@ def guarded(work: Callable[[], object]) -> int:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             say(f"error: {str(error.filename)[:60]}... is longer than a path can be; give a shorter one.")
+            return 2
+        if error.errno in _OF_ANOTHER_KIND and error.filename:
+            say(f"error: {error.filename} is of another kind ({error.strerror}); give a place that fits.")
             return 2
         if error.errno not in _USERS_OWN:
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..bundle import MANIFEST, Bundle, create, creating, now_utc, remove_reports, sha256_of
+from ..bundle import MANIFEST, Bundle, create, creating, now_utc, refuse_foreign, remove_reports, sha256_of
 from ..errors import BundleError, InputError
 from ..records.bundle import DataRef, Manifest, Model, Preprocess, Task, TensorSpec
 from ..records.bundle import Split as SplitRecord
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 def refuse_existing(out: Path, *, force: bool) -> None:
-    """Do not erase work without being asked to.
+    """Do not erase work without being asked to, and no other work at all.
 
     Raises:
-        BundleError: there is a bundle already.
+        BundleError: there is a bundle already, or something else.
     """
+    refuse_foreign(out)
     if (out / MANIFEST).is_file() and not force:
         raise BundleError(
             f"{out} is a bundle already, and cutting again would erase its protection, heads and tail; "

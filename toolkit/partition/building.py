@@ -7,16 +7,19 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .. import families, plugins
 from ..datasets._vision import torchvision
 from ..errors import InputError, NetworkError, UnknownNameError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from torch import nn
+
+Built = TypeVar("Built")
 
 #: attributes under which a wrapper keeps the network that it wraps
 _WRAPPERS = {"DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod"}
@@ -75,7 +78,7 @@ def _from_factory(source: str) -> object:
         if not callable(factory):
             raise InputError(f"{module_name} has no callable {attribute!r}; give package.module:factory.")
         try:
-            return factory()
+            return _with_torchvision(factory)
         except TypeError as error:
             if "required positional argument" in str(error) or "required keyword-only" in str(error):
                 raise InputError(
@@ -90,17 +93,22 @@ def _from_factory(source: str) -> object:
 def _import(name: str) -> ModuleType:
     sys.path.insert(0, str(Path.cwd()))  # the way python -m finds a user's own module
     try:
-        try:
-            return importlib.import_module(name)
-        except RuntimeError as error:
-            if "torchvision::nms" not in str(error):
-                raise
-            torchvision()  # a torchvision of another build than torch loads only in this way; then once more
-            return importlib.import_module(name)
+        return _with_torchvision(lambda: importlib.import_module(name))
     except Exception as error:  # a user's module may raise anything
         raise InputError(f"{name} cannot be imported ({first_line(error)}); give package.module:factory.") from error
     finally:
         sys.path.remove(str(Path.cwd()))
+
+
+def _with_torchvision(work: Callable[[], Built]) -> Built:
+    """Run a user's code that may import torchvision; one of another build than torch loads only in our way."""
+    try:
+        return work()
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+    torchvision()
+    return work()
 
 
 def plain(built: object, source: str) -> nn.Module:

@@ -115,6 +115,8 @@ def load_network(source: str, image: ImageShape, weights: Path | None = None, cl
             f"{source} takes images of {'x'.join(map(str, shape))}, not {'x'.join(map(str, image))}; "
             f"give --input {'x'.join(map(str, shape))}."
         )
+    for tensor in program.state_dict.values():
+        tensor.data = tensor.data.contiguous()  # torch saves channels-last weights with a warning
     found = Network(source, program, shape, count)
     check_alone(found)
     return found
