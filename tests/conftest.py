@@ -24,6 +24,7 @@ THOROUGH = {
     "test_converters_coreai.py": "Apple's runtime, not in `make setup`; test_converters has the target",
     "test_cli_fuzz.py": "random commands on bundles in ten states; test_bad_input and test_existing_bundle stay",
     "test_converters_fifth.py": "a target of another distribution through every verb; test_targets stays",
+    "test_photos_once.py": "photos counted over all stages; test_data counts them over every opening of a data set",
     "test_demo_waist.py": "the whole of `make demo`; test_waist has its parts",
     "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",

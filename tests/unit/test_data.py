@@ -5,6 +5,8 @@ import os
 import pickle
 import random
 import shutil
+import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -260,3 +262,62 @@ def test_unreadable_files_are_named_with_the_reason(tmp_path, caplog):
     assert sum(map(len, parts_of(data))) == 120
     assert "1 a link to nothing (first: gone.png)" in caplog.text
     assert "1 no regular file (first: pipe.png)" in caplog.text
+
+
+@pytest.fixture
+def opened():
+    """How often each file has been opened, by whatever in this process."""
+    counts = Counter()
+    watching = [True]
+
+    def hook(event, arguments):
+        if watching and event == "open" and isinstance(arguments[0], str | os.PathLike):
+            counts[os.path.realpath(arguments[0])] += 1
+
+    sys.addaudithook(hook)  # none can be taken away again
+    yield counts
+    watching.clear()
+
+
+def test_photos_are_read_once_however_often_a_command_needs_to_know_them(tmp_path, opened):
+    folder = folder_of(tmp_path, 60)
+    spec, photos = f"folder:{folder}", [os.path.realpath(path) for path in folder.rglob("*.png")]
+
+    def reads():
+        found = [opened[path] for path in photos]
+        opened.clear()
+        return found
+
+    opened.clear()  # of their writing
+    first = load_data(spec, HOW)
+    assert reads() == [1] * len(photos) == [1] * 120
+    assert load_data(spec, SMALL, limit=100, seed=2).ref == data_ref(spec) == first.ref
+    assert reads() == [0] * len(photos)
+    assert len(first.test.images) == len(first.test)
+    assert sum(reads()) == len(first.test)
+
+
+@pytest.mark.parametrize("keep_time", [False, True], ids=["written", "put in its place, with its time"])
+def test_a_photo_that_has_changed_since_is_read_again(tmp_path, keep_time):
+    folder = folder_of(tmp_path, 60)
+    before = data_ref(f"folder:{folder}")
+    file = folder / "cat" / "7.png"
+    old = file.stat()
+    new = tmp_path / "new.png"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # in the checksum of the last chunk, which decoders do not read
+    new.write_bytes(content)
+    if keep_time:
+        os.utime(new, ns=(old.st_atime_ns, old.st_mtime_ns))
+    new.replace(file)
+    assert file.stat().st_size == old.st_size
+    assert data_ref(f"folder:{folder}").digest != before.digest
+
+
+def test_a_photo_that_has_come_or_gone_since_is_seen(tmp_path):
+    folder = folder_of(tmp_path, 60)
+    before = data_ref(f"folder:{folder}")
+    (folder / "cat" / "7.png").rename(tmp_path / "7.png")
+    assert data_ref(f"folder:{folder}").photos == before.photos - 1
+    (tmp_path / "7.png").rename(folder / "dog" / "new.png")
+    assert data_ref(f"folder:{folder}") == before

@@ -20,9 +20,10 @@ from .. import plugins
 from ..errors import InputError, UnknownNameError
 from ..records.bundle import DataRef
 from ._division import ATTACKER_TRAIN, TESTED, VICTIM_TRAIN, VICTIM_VAL, divide
-from ._index import Index, Progress, index_of, tell
+from ._index import Index, Progress, tell
 from ._labels import pair
 from ._lazy import LazyImages
+from ._seen import seen_index
 from .base import Dataset
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def load_photos(folder: Path, preprocess: Preprocess) -> Tensor:
 
 
 def _indexed(dataset: Dataset, spec: str, progress: Progress) -> Index:
-    found = index_of(dataset, spec, progress)
+    found = seen_index(dataset, spec, progress)
     tell(found.told)
     return found
 

@@ -104,6 +104,10 @@ class Dataset(ABC):
             OSError: it cannot be read.
         """
 
-    def stamp(self, index: int) -> tuple[int, int] | None:
-        """Size and time of a photo's file, which change when its content does; None where reading costs nothing."""
+    def stamp(self, index: int) -> tuple[int, ...] | None:
+        """Numbers that change when a photo's content does, without reading it; None: then every stage reads it anew.
+
+        Raises:
+            OSError: as `read`.
+        """
         return None

@@ -57,8 +57,8 @@ class Csv(Dataset):
         """The file's bytes."""
         return (self._root / self._table.names[index]).read_bytes()
 
-    def stamp(self, index: int) -> tuple[int, int] | None:
-        """Size and time of change."""
+    def stamp(self, index: int) -> tuple[int, ...] | None:
+        """The file's; see `file_stamp`."""
         return file_stamp(self._root / self._table.names[index])
 
 

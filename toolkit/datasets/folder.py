@@ -65,8 +65,8 @@ class Folder(Dataset):
         """The file's bytes."""
         return (self._root / self._table.names[index]).read_bytes()
 
-    def stamp(self, index: int) -> tuple[int, int] | None:
-        """Size and time of change."""
+    def stamp(self, index: int) -> tuple[int, ...] | None:
+        """The file's; see `file_stamp`."""
         return file_stamp(self._root / self._table.names[index])
 
 
@@ -82,10 +82,10 @@ def existing_folder(place: str, kind: str) -> Path:
     return folder
 
 
-def file_stamp(path: Path) -> tuple[int, int]:
-    """Size and time of change of a file."""
+def file_stamp(path: Path) -> tuple[int, ...]:
+    """Size, times of change and place on the disk of a file: a copy that keeps the time is another file."""
     status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _class_folders(folder: Path, left_out: LeftOut) -> list[str]:

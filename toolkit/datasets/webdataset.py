@@ -19,6 +19,7 @@ from ..errors import InputError
 from ._files import PHOTO_SUFFIXES, LeftOut, is_hidden
 from .base import PART_NAMES, UNSAID, Attribute, Bytes, Dataset, Names, Table
 from .csv import coded
+from .folder import file_stamp
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_SHARDS = 100_000
@@ -35,6 +36,7 @@ class Webdataset(Dataset):
         self._shards = shards
         self._where = where
         self._table = table
+        self._stamps: dict[int, tuple[int, ...]] = {}
 
     @classmethod
     def open(cls, place: str) -> Webdataset:
@@ -71,6 +73,13 @@ class Webdataset(Dataset):
             file.seek(offset)
             data: bytes = file.read(length)
             return data
+
+    def stamp(self, index: int) -> tuple[int, ...] | None:
+        """The shard's, and the member's place in it."""
+        shard, offset, length = self._where[index].tolist()
+        if shard not in self._stamps:
+            self._stamps[shard] = file_stamp(self._shards[shard])
+        return (*self._stamps[shard], offset, length)
 
 
 @dataclass
