@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -34,7 +36,9 @@ from torch.export import ExportedProgram  # noqa: E402
 from torch.fx import Node  # noqa: E402
 
 import converters.plain  # noqa: E402
+from converters.base import HeadProgram  # noqa: E402
 from toolkit.convert.heads import converter  # noqa: E402
+from toolkit.protections.pripro import PriPro  # noqa: E402
 from toolkit.verify import explain as explaining  # noqa: E402
 from toolkit.verify.eager import Pair  # noqa: E402
 from toolkit.verify.explain import LayerParity, explain_head  # noqa: E402
@@ -150,11 +154,22 @@ def planted(plant: Plant, operators: tuple[str, ...], draw: float, told: list[st
         yield
 
 
+@cache
+def head() -> HeadProgram:
+    """The conformance suite's small head with its injector as it is when training begins: no weight of it is idle."""
+    plain = small_head()
+    with torch.no_grad():
+        smashed = plain.backbone(torch.cat(digits(20)))
+    block = PriPro(tuple(smashed.shape[1:])).eval()
+    block.start_from(smashed, torch.Generator().manual_seed(0))
+    return replace(plain, block=block)
+
+
 def goldens() -> Goldens:
     images = torch.cat(digits(20)[:3]).numpy()
     eps = np.random.default_rng(0).standard_normal((3, 16, 14, 14), dtype=np.float32)
     rows = [{"image": images[i : i + 1], "eps": eps[i : i + 1]} for i in range(3)]
-    smashed = np.concatenate([eager(small_head(), row) for row in rows])
+    smashed = np.concatenate([eager(head(), row) for row in rows])
     return Goldens({"image": images, "eps": eps, "eps_other": eps[::-1].copy()}, {"smashed": smashed}, ["photo"] * 3)
 
 
@@ -180,10 +195,10 @@ def run(seed: int, rows: Goldens) -> dict[str, Any]:
     backend = made_by.backends[0]
     with tempfile.TemporaryDirectory() as folder, planted(plant, operators, random.Random(seed).random(), told):
         out = Path(folder)
-        made = made_by.convert(small_head(), out, precision="fp32", backend=backend)
+        made = made_by.convert(head(), out, precision="fp32", backend=backend)
         wall, cpu = time.monotonic(), time.process_time()
         with mock.patch.object(explaining, "_compare", noting):
-            found = explain_head(small_head(), target, "fp32", backend, out / made.entry, rows)
+            found = explain_head(head(), target, "fp32", backend, out / made.entry, rows)
         wall, cpu = time.monotonic() - wall, time.process_time() - cpu
     departing = next((chain for chain, layer in zip(chains, found.layers, strict=True) if layer.departs), [])
     named = bool(told) and told[0] in departing
