@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..verify.explain import Explanation
 
 _VERDICTS = {True: "pass", False: "FAIL", None: "not run"}
-_HEAD, _OPERATOR = 34, 30
+_HEAD, _OPERATOR = 37, 30
 
 
 def show(report: ParityReport, as_json: bool) -> None:
