@@ -19,8 +19,8 @@ _ACROSS, _ACROSS_LARGE = 4, 2
 _BITS = 2.0
 #: few positions with many channels say more in as many bytes than many positions with few (benchmarks/privacy/photos)
 _FEWEST, _CHANNELS, _CHANNELS_OF_ONE = 4, 48, 24
-#: large photos have more to say, to a network of more classes: EfficientNet-Lite0 in the middle, with an untrained waist
-#: of 7 x 7 positions, agrees with itself on 0.69 of ImageNet photos at 48 channels, 0.81 at 96, 0.90 at 192
+#: large photos have more to say, to a network of more classes: EfficientNet-Lite0 in the middle, with an untrained
+#: waist of 7 x 7 positions, agrees with itself on 0.69 of ImageNet photos at 48 channels, 0.81 at 96, 0.90 at 192
 _CHANNELS_LARGE = 192
 #: a waist is narrow: values of the cut to one of its own, at least
 _NARROWER = 4
