@@ -1,75 +1,17 @@
 """The walk through the toolkit: no import circle between modules or packages, few names at the root, verbs in order."""
 
-import ast
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from rooms import PAGE, ROOT, STAGES, TAKES, TWICE, circle, graph, in_circles, packages, page, walk
 
 import cloud_tail
 import converters
 import toolkit
 
-ROOT = Path(toolkit.__file__).parent
 #: where people add files of their own
 EXTENSIONS = {"protections", "attacks", "families", "tasks", "datasets"}
 MOST_NAMES = 18
-VERBS = ["partition", "protect", "convert", "package", "verify", "measure"]
-
-
-def modules(root: Path) -> dict[str, Path]:
-    """Name, relative to its top package, of every module and package."""
-    found = {}
-    for path in root.rglob("*.py"):
-        parts = path.relative_to(root).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-def imports(name: str, path: Path, known: dict[str, Path]) -> set[str]:
-    """Modules beside it that a module imports, also inside functions and for type checkers alone."""
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    tree = ast.parse(path.read_text())
-    if path.name == "__init__.py":  # it names what its own modules define
-        tree.body = [node for node in tree.body if not isinstance(node, ast.If)]
-    found = set()
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or not node.level:
-            continue
-        parts = package.split(".") if package else []
-        base = ".".join([*parts[: len(parts) - node.level + 1], *([node.module] if node.module else [])])
-        for alias in node.names:
-            full = f"{base}.{alias.name}" if base else alias.name
-            found.add(full if full in known else base)
-    return found - {name, ""}
-
-
-def circle(graph: dict[str, set[str]]) -> list[str]:
-    """One circle of a graph, or nothing."""
-    done: set[str] = set()
-
-    def walk(node: str, trail: list[str]) -> list[str]:
-        if node in trail:
-            return [*trail[trail.index(node) :], node]
-        if node in done:
-            return []
-        for after in sorted(graph.get(node, ())):
-            found = walk(after, [*trail, node])
-            if found:
-                return found
-        done.add(node)
-        return []
-
-    for start in sorted(graph):
-        found = walk(start, [])
-        if found:
-            return found
-    return []
-
-
-def graph(root: Path = ROOT) -> dict[str, set[str]]:
-    known = modules(root)
-    return {name: imports(name, path, known) for name, path in known.items() if name}
 
 
 @pytest.mark.parametrize("package", [toolkit, converters, cloud_tail], ids=lambda package: package.__name__)
@@ -78,15 +20,13 @@ def test_no_module_imports_itself_through_others(package):
 
 
 def test_no_package_imports_itself_through_others():
-    rooms: dict[str, set[str]] = defaultdict(set)
-    for name, used in graph().items():
-        here = name.split(".")[0]
-        rooms[here] |= {other.split(".")[0] for other in used} - {here}
-    assert circle(rooms) == []
+    assert circle(packages(graph())) == []
 
 
 def test_a_circle_is_found():
-    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+    found = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
+    assert circle(found) == ["a", "b", "c", "a"]
+    assert in_circles(found) == 3
 
 
 def test_the_root_has_few_names():
@@ -94,10 +34,32 @@ def test_the_root_has_few_names():
     assert len(names - EXTENSIONS - {"__init__", "__main__"}) <= MOST_NAMES, sorted(names)
 
 
-def test_the_flow_enters_the_verbs_in_order():
-    text = (ROOT / "pipeline" / "build.py").read_text()
-    calls = {"partition": "start(", "protect": "protect(", "convert": "convert(", "package": "package(",
-             "verify": "verify_bundle(", "measure": "measure_bundle("}  # fmt: skip
-    body = text[text.index("def build(") :] + text[text.index("def run(") : text.index("def build(")]
-    places = [body.index(calls[verb]) for verb in VERBS]
-    assert places == sorted(places)
+def test_the_flow_enters_each_stage_once_and_in_order_but_for_those_that_say_why():
+    entered = walk()
+    assert {stage for stage in STAGES if entered.count(stage) != 1} == set(TWICE)
+    assert all(entered.count(stage) == 2 for stage in TWICE)
+    last = [stage for place, stage in enumerate(entered) if stage not in entered[place + 1 :]]
+    assert last == STAGES
+
+
+def test_a_flow_that_goes_back_is_seen(tmp_path):
+    flow = tmp_path / "build.py"
+    flow.write_text(
+        "from ..partition.start import start\nfrom ..protect.fuse import protect\n"
+        "def run(c):\n    a = build(c)\n    start(c)\n"
+        "def build(c):\n    start(c)\n    start(c)\n    protect(c)\n"
+    )
+    assert walk(flow) == ["partition", "protect", "partition"]
+
+
+def test_a_stage_enters_earlier_ones_only_and_says_why():
+    taken = {
+        (stage, other) for stage, used in packages(graph()).items() for other in used if {stage, other} <= set(STAGES)
+    }
+    assert taken == set(TAKES)
+    assert all(STAGES.index(later) > STAGES.index(earlier) for later, earlier in TAKES)
+
+
+def test_the_page_of_packages_says_what_the_sources_say():
+    text = PAGE.read_text()
+    assert page(text) == text, "docs/packages.md is out of date; write it with: python tests/rooms.py"
