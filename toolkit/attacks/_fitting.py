@@ -1,7 +1,7 @@
 """Train an attacker until it stops getting better: a validation split, a search of the learning rate, rounds.
 
 A round lets the learning rate fall to zero. As long as another round lowers the validation loss by a percent, there
-is one more, up to the budget's limit. What counts is the weights with the best validation loss.
+is one more, up to the budget's limit. The weights with the best validation loss are kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HELD_OUT = 0.15
 _HELD_OUT_MOST = 600
 #: a round that gains less has converged
 _GAIN = 0.01
-#: a validation loss that is so much above the best one, three times running, comes from learning by heart; one that
+#: a validation loss that is so much above the best one, three times running, means overfitting; one that
 #: does not move yet is no reason to stop
 _WORSE = 0.03
 _PATIENCE = 3
@@ -71,7 +71,7 @@ class _Course:
         return total / sizes
 
     def steps(self, model: nn.Module, optimizer: torch.optim.Optimizer, count: int) -> None:
-        """Learn for `count` steps."""
+        """Train for `count` steps."""
         batch = self.knowledge.budget.batch
         for _ in range(count):
             index = self.learn[torch.randint(len(self.learn), (min(batch, len(self.learn)),), generator=self.generator)]
@@ -86,7 +86,7 @@ class _Course:
 
 
 def has_bfloat16(knowledge: Knowledge) -> bool:
-    """Whether convolutions may run in bfloat16: asked for, and the processor multiplies it."""
+    """Whether convolutions may run in bfloat16: the budget allows it and the processor supports it."""
     if not knowledge.budget.bfloat16:
         return False
     if knowledge.device.type == "cuda":

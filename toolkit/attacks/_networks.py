@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: a crossing tensor of at most so many values also passes a linear layer: what it holds may be anywhere
+#: a crossing tensor of at most this many values also passes a linear layer: what it holds may be anywhere
 _DENSE = 4096
 _RANK = 256
 #: of a channel's deviation: the least that a feature is divided by
@@ -26,7 +26,7 @@ Shape = tuple[int, int, int]
 class Standardise(nn.Module):
     """(x - mean) / deviation per feature and position, measured once: noise may make features of any size.
 
-    Per position, because a protection may bury most of them and let a few through, which must not look like silence.
+    Per position, because a protection may bury most positions in noise and let a few through, which must still be seen.
     """
 
     mean: Tensor
@@ -130,7 +130,7 @@ class Entrance(nn.Module):
     """All crossing tensors of a message, brought to the working grid and added up; and the other looks beside it.
 
     With `per_look`, tensors come as [B,n,C,h,w]: the first look is what the network is after, the mean over the others
-    passes a layer that starts at zero, so that a network for one look is where one for many starts.
+    passes a layer that starts at zero, so that a network for many looks starts as the network for one.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class SmallClassifier(nn.Module):
 
 
 class LargeClassifier(nn.Module):
-    """Crossing tensors -> scores [B,classes]: residual blocks with attention, a pooled and a flat reading."""
+    """Crossing tensors -> scores [B,classes]: residual blocks with attention, read once pooled and once flattened."""
 
     def __init__(self, examples: Sequence[Tensor], classes: int, width: int, *, per_look: bool = False) -> None:
         super().__init__()

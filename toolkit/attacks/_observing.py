@@ -33,7 +33,7 @@ def reader(knowledge: Knowledge) -> Callable[[Messages], tuple[Tensor, ...]]:
 
     @torch.no_grad()
     def without_noise(messages: Messages) -> tuple[Tensor, ...]:
-        """Take off what the predicted noise of the first look does to the mean photo; the noise stands beside it."""
+        """Subtract what the predicted noise of the first look does to the mean photo; the noise is passed beside it."""
         if head is None:
             raise ValueError("no head, no prediction")
         photos = mean.expand(len(messages), -1, -1, -1)
@@ -50,7 +50,7 @@ def predicts_noise(knowledge: Knowledge) -> bool:
     """Whether the noise that the attacker's own phone draws is the noise in another phone's message.
 
     The attacker sends its own photos from one of its phones and computes, on another one, what the message would be
-    with the noise that this one has just drawn. Noise from a secret, or from a secure generator, fails this.
+    with the noise that this one has just drawn. Noise drawn from a secret, or from a secure generator, defeats this.
     """
     if knowledge.head is None:
         return False

@@ -27,7 +27,7 @@ class PictureLoss:
     """L1 + structure (1 - SSIM in a flat window) + distance in the head's own feature space.
 
     Source: Zhao et al., "Loss functions for image restoration with neural networks", IEEE TCI 2017, for the first
-    two; feature matching as in FIA-Flow (CVPR 2026), with the head, which every attacker has who owns the app.
+    two; feature matching as in FIA-Flow (CVPR 2026), with the head, which everybody has who has the app.
     """
 
     def __init__(self, knowledge: Knowledge) -> None:
@@ -87,7 +87,7 @@ def mean_photo(knowledge: Knowledge) -> Tensor:
 
 
 def shared_decoder(knowledge: Knowledge) -> Decoder:
-    """A residual decoder for one look at this victim: trained by whoever needs it first, then handed on as a copy."""
+    """A residual decoder for one look at this victim: the first attack that needs it trains it, others get a copy."""
     found = _shared(knowledge)[0]
     return copy.deepcopy(found)
 

@@ -1,6 +1,6 @@
 """Decoder with an adversarial loss: reconstructions that a discriminator takes for photos.
 
-A mean over all photos that fit a message is blurred; this one commits itself to one of them. Source: the GAN decoder
+A mean over all photos that fit a message is blurred; this one settles on one of them. Source: the GAN decoder
 of CEM (CVPR 2025, 2503.00383) and its forerunners; hinge loss as in Lim and Ye, "Geometric GAN", 2017; judged by
 patches as in Isola et al., CVPR 2017. [ours] it goes on from the residual decoder, whose loss stays in.
 """
@@ -27,7 +27,7 @@ _LOOKS = 4
 
 
 class AdversarialDecoder(Attack):
-    """Rebuild a photo that might be one."""
+    """Rebuild a picture that could pass for a photo."""
 
     yields: ClassVar = frozenset({"images"})
     work: ClassVar = {"decoder": 1.1}

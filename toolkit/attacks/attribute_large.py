@@ -26,7 +26,7 @@ class LargeAttributeInference(Attack):
         self._knowledge: Knowledge | None = None
 
     def train(self, knowledge: Knowledge) -> None:
-        """Train the classifier from nothing.
+        """Train the classifier from scratch.
 
         Raises:
             ValueError: the knowledge holds no attribute.

@@ -33,7 +33,7 @@ class Averaging(Attack):
         self._knowledge: Knowledge | None = None
 
     def train(self, knowledge: Knowledge) -> None:
-        """Go on from the decoder for one look, with averaged messages; a classifier starts from nothing."""
+        """Go on from the decoder for one look, with averaged messages; a classifier starts from scratch."""
         self._knowledge = knowledge
 
         def arguments(index: Tensor) -> tuple[Tensor, ...]:

@@ -29,7 +29,7 @@ class Messages:
             has h = w = 1.
         bytes: [B,n] length of each message, which anyone on the way sees.
         guess: [B,*eps] each, the noise that the attacker's own phone drew at the very moment of each photo's first
-            message; empty without noise. It tells something only where noise depends on nothing secret.
+            message; empty without noise. It is informative only where the noise depends on no secret.
     """
 
     tensors: tuple[Tensor, ...]
@@ -61,7 +61,7 @@ class Budget:
 
     Attributes:
         steps: of the first round, of `batch` photos each.
-        rounds: at most so many; 1 never finds out whether more would help.
+        rounds: at most this many; with 1 nobody learns whether more would help.
         rates: learning rates to choose from, by the validation loss.
         batch: photos per step.
         width: channels of the attackers' networks.
@@ -116,7 +116,7 @@ class Knowledge:
         budget: how hard to try.
         device: where its networks are trained.
         landmarks: computes what the user's network makes of `images`: [N,F], the input of its last layer.
-        shared: what attacks on the same victim hand on: a decoder that one has trained, others start from, and how its
+        shared: what attacks on the same victim share: a decoder that one has trained and others start from, and how its
             training went.
         log: trainings, as they end.
         progress: called with (steps done, steps in all, one line of text).

@@ -32,7 +32,7 @@ class InverseNetwork(Attack):
         self._device = torch.device("cpu")
 
     def train(self, knowledge: Knowledge) -> None:
-        """Train the decoder from nothing."""
+        """Train the decoder from scratch."""
         shapes = examples(knowledge, lambda index: averaged(knowledge.observe(index)))
         centre = mean_photo(knowledge)
         self._device = knowledge.device

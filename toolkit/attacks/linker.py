@@ -21,7 +21,7 @@ from .base import Knowledge, Linking, Messages
 
 #: of the space, at most; the others hardly vary
 _DIRECTIONS = 128
-#: likenesses are between -1 and 1: times this they are logits
+#: cosine similarities lie between -1 and 1; times this they are logits
 _HEAT = 12.0
 #: of the mean variance: what varies less is not blown up
 _LEAST = 0.05

@@ -2,7 +2,7 @@
 
 Entropy-coded messages are longer for busier photos. Source: traffic analysis; Dyer et al., "Peek-a-Boo, I Still See
 You", IEEE S&P 2012. A histogram of lengths per class, its width chosen by the likelihood of held-out photos: nothing
-to train, so nothing that may fail to.
+is trained, so no training can fail.
 """
 
 from __future__ import annotations

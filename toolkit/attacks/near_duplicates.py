@@ -31,7 +31,7 @@ class NearDuplicates(Attack):
         self._knowledge: Knowledge | None = None
 
     def train(self, knowledge: Knowledge) -> None:
-        """Go on from the decoder for one look; a classifier starts from nothing."""
+        """Go on from the decoder for one look; a classifier starts from scratch."""
         self._knowledge = knowledge
 
         def arguments(index: Tensor) -> tuple[Tensor, ...]:

@@ -1,7 +1,7 @@
 """Residual decoder: residual blocks with attention to all positions, L1, structure and feature-space loss.
 
-The default attacker of reconstructions. Source: the inverse network of He et al., ACSAC 2019, with the means of
-today: residual blocks (He et al., CVPR 2016), attention (Vaswani et al., 2017), trained until its validation loss
+The default attacker of reconstructions. Source: the inverse network of He et al., ACSAC 2019, with current building
+blocks: residual blocks (He et al., CVPR 2016), attention (Vaswani et al., 2017), trained until its validation loss
 stops falling. [ours] the form.
 """
 
@@ -27,7 +27,7 @@ class ResidualDecoder(Attack):
         self._knowledge: Knowledge | None = None
 
     def train(self, knowledge: Knowledge) -> None:
-        """Train the decoder from nothing, or take over the one that is there."""
+        """Train the decoder from scratch, or take over the shared one."""
         self._knowledge = knowledge
         self._read = reader(knowledge)
         self._decoder = shared_decoder(knowledge)

@@ -1,8 +1,8 @@
-"""rMLE: white-box optimisation of an image until the head makes the message of it.
+"""rMLE: white-box optimisation of an image until the head turns it into the message.
 
 Source: He et al., "Model inversion attacks against collaborative inference", ACSAC 2019 (regularised maximum
 likelihood estimation, total-variation prior). The last iterate is what counts: choosing an iterate by likeness to the
-true photo, as public code does, is knowledge that no attacker has. [ours] The head that it inverts contains the
+true photo, as public code does, uses knowledge that no attacker has. [ours] The head that it inverts contains the
 protection, at the right eps where the attacker can predict it, else at the mean noise (eps = 0). It starts from the
 mean photo, or from what the residual decoder made and stays near that: whichever does better on photos of its own.
 """
