@@ -66,7 +66,7 @@ def show_json(data: Any) -> None:  # noqa: ANN401 (JSON is any)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print the result for people; columns whose name starts with '>' are numbers, set right."""
+    """Print the result for people; columns whose name starts with '>' are numbers, right-aligned."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
         table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def will_keep(bundle: Bundle) -> bool:
-    """Return whether a report can be kept; say before the work that it cannot."""
+    """Return whether a report can be kept; if not, say so before the work begins."""
     able = bundle.can_report()
     if not able:
         say(

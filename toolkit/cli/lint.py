@@ -30,7 +30,7 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell for every head and backend which operators fall back, in how many parts it runs, what is wrong or slow."""
+    """Show for every head and backend which operators fall back, in how many parts it runs, what is wrong or slow."""
     from ..bundle import Bundle
     from ..lint.report import lint_bundle
     from ..lint.settings import LintSettings

@@ -122,10 +122,10 @@ def _without_rights(error: OSError) -> str:
 
 
 def _readable(path: str | bytes) -> bool:
-    """Also where nothing is there yet: then the fault is in writing."""
+    """True also where nothing exists yet: then it was the writing that failed."""
     if os.path.lexists(path):
         return os.access(path, os.R_OK)
-    # in a folder that may not be entered, nothing can be told from nothing
+    # in a folder that may not be entered, a file that is missing and one that is hidden look alike
     return os.access(os.path.dirname(os.fspath(path)) or ".", os.X_OK)  # noqa: PTH120 (bytes, too)
 
 

@@ -48,7 +48,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Cut a trained network in head and tail, exact to the bit, and start a bundle with it."""
+    """Cut a trained network into head and tail, exact to the bit, and start a bundle with it."""
     from ..partition.begin import refuse_existing
     from ..partition.settings import PartitionSettings
     from ..partition.start import start

@@ -1,4 +1,4 @@
-"""`pripro report`: report.html anew from the bundle's reports."""
+"""`pripro report`: write report.html again from the bundle's reports."""
 
 from __future__ import annotations
 

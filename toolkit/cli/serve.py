@@ -1,4 +1,4 @@
-"""`pripro serve`: the bundle's tail on http."""
+"""`pripro serve`: the bundle's tail over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pripro verify`: are heads and tail what eager torch says, in numbers, in noise and for the task?"""
+"""`pripro verify`: do heads and tail compute what eager torch does, in numbers, in noise and for the task?"""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _next(bundle: Path, report: ParityReport) -> None:
 
 
 def mending(bundle: Path, failed: list[ParityRow]) -> str:
-    """The command that mends, or shows the place of, what is at fault: a head, the tail, or what a precision loses."""
+    """The command that fixes or locates the fault: in a head, in the tail, or in what a precision loses."""
     numeric = next((row for row in failed if row.level == "numeric"), None)
     if any(row.target == "tail" for row in failed):
         return f"pripro package {bundle}, then verify again"
