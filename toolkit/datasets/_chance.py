@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LEAST = 20
 #: standard errors between luck and knowledge
 _SIGMAS = 4.0
-#: what accuracy may fall below what was recorded before it means something else than another sample
+#: how far accuracy may fall below the recorded one and still come from another sample of the same data
 _LEAST_FALL = 0.1
 
 
@@ -53,7 +53,7 @@ def refuse_chance(
     answered, true = (torch.bincount(each, minlength=classes).double() / count for each in (answers, labels))
     chance = float((answered * true).sum())
     error = math.sqrt(max(chance * (1 - chance), 1e-12) / count)
-    # one class only, in the answers and in the data: nothing to be mixed up
+    # one class only, in the answers and in the data: nothing can be mixed up
     if count >= _LEAST and chance < 1 and share <= chance + _SIGMAS * error:
         raise InputError(
             f"The unprotected network is right about {share:.1%} of {count} photos of {spec}, and would be right about "

@@ -23,7 +23,7 @@ def read_cifar(kind: str, place: str) -> tuple[Bytes, list[int], tuple[str, ...]
     build = datasets.CIFAR10 if kind == "cifar10" else datasets.CIFAR100
     try:
         with warnings.catch_warnings():
-            # numpy 2.4 about the format of the authors' own pickles
+            # numpy 2.4 warns about the format of the authors' own pickles
             warnings.simplefilter("ignore")
             train, test = build(folder, train=True), build(folder, train=False)
     except RuntimeError:

@@ -122,7 +122,7 @@ def load_data(
         spec: KIND:PLACE, such as `folder:photos`, or `digits`; the kinds are the files of this folder.
         preprocess: from the manifest.
         labels: the network's classes, in its order: the data set's classes are paired with them by name.
-        limit: at most so many photos of all parts together, the same ones at every call.
+        limit: at most this many photos of all parts together, the same ones at every call.
         seed: of the division. The same seed always gives the same parts.
         progress: called while every photo is looked at.
 
@@ -182,7 +182,7 @@ def kinds() -> str:
 
 
 def data_ref(spec: str) -> DataRef:
-    """Know a data set by its content: the photos as they are on the disk, whatever their order and names.
+    """Identify a data set by its content: the photos as they are on the disk, whatever their order and names.
 
     Raises:
         InputError: an unknown kind or a missing folder.

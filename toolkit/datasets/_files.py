@@ -27,7 +27,7 @@ PHOTO_SUFFIXES = frozenset(
         ".avif",
     )
 )
-#: photos all the same, which nothing here decodes
+#: photos too, but in formats that nothing here decodes
 FOREIGN_SUFFIXES = frozenset((".heic", ".heif", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".jxl", ".svg", ".psd"))
 #: left by systems beside people's own files
 _SYSTEM = frozenset(("thumbs.db", "desktop.ini", "__macosx"))

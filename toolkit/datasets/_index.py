@@ -1,4 +1,4 @@
-"""Every photo of a data set once: the hash of its content, and whether it can be read.
+"""Looks at every photo of a data set once: the hash of its content, and whether it can be read.
 
 A photo is its content. Its part follows from its hash alone, so neither its name nor its neighbours move it.
 """

@@ -1,4 +1,4 @@
-"""A data set's classes and the network's, paired by name: never by the accident of an alphabet."""
+"""A data set's classes and the network's, paired by name, never by alphabetical order alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_SHOWN = 12
 def pair(classes: Sequence[str], labels: Sequence[str] | None, spec: str) -> tuple[tuple[str, ...], Numbers]:
     """Say which of the network's classes each of a data set's classes is.
 
-    Names are compared without case, with blanks, '_' and '-' alike, and numbers by their value. Only where the
+    Names are compared without case, with spaces, '_' and '-' as equal, and numbers by their value. Only where the
     network's classes have no names, but the numbers 0, 1, 2, ... of `pripro partition` without --labels, and the
     data's are no numbers, is the data's own order taken: that of its training, for whoever trained on sorted folders.
 

@@ -25,7 +25,7 @@ _task: Callable[[Chunk], Any] | None = None
 
 
 def worker_count(photos: int) -> int:
-    """How many worker processes pay for so many photos; 0: do them here. PRIPRO_WORKERS overrules it."""
+    """How many worker processes pay off for this many photos; 0: do them here. PRIPRO_WORKERS overrules it."""
     said = os.environ.get("PRIPRO_WORKERS", "")
     if said.isdecimal():
         return int(said)
@@ -48,7 +48,7 @@ def mapped(task: Callable[[Chunk], Made], chunks: Sequence[Chunk], workers: int)
         workers: processes; 0 works in this one.
 
     Raises:
-        InputError: whatever sentence the task ends with, or a worker was killed.
+        InputError: a task failed, in that task's own words, or a worker was killed.
     """
     if workers == 0 or len(chunks) < 2:
         yield from map(task, chunks)

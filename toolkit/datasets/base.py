@@ -76,7 +76,7 @@ class Dataset(ABC):
 
     #: how the place is written in a list of kinds; empty where the kind takes none
     place: ClassVar[str] = "DIR"
-    #: whether reading costs nothing, so that no worker process pays
+    #: whether reading costs nothing, so that worker processes do not pay off
     in_memory: ClassVar[bool] = False
     #: the optional package that it needs -> the extra that brings it
     needs: ClassVar[Mapping[str, str]] = {}
