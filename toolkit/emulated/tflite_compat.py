@@ -4,7 +4,7 @@ It wants numpy 1 and so lives in an environment of its own, in the user's cache.
 
     python -m toolkit.emulated.tflite_compat
 
-Float heads agree with today's LiteRT to rounding. Of int8 heads the built-in kernels agree to the bit, too, but LiteRT
+Float heads agree with today's LiteRT to rounding. On int8 heads the built-in kernels agree to the bit, too, but LiteRT
 runs int8 convolutions with XNNPACK by default, and 2.14 with the built-in kernels: the first rescale sums in float, the
 second in integers, which differs by a code where a sum lies half way between two.
 """

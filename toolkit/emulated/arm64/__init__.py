@@ -4,7 +4,7 @@
                  (as a command: python -m toolkit.emulated.arm64; as root it also installs the Debian packages it needs)
     run_head()   a .pte, .tflite or .onnx head, on the aarch64 kernels that phones use
 
-What it tells is whether those kernels compute the same. It never tells a time: an emulator's speed says nothing
+It shows whether those kernels compute the same. It never gives a time: an emulator's speed says nothing
 about a phone's.
 """
 

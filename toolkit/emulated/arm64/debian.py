@@ -14,7 +14,7 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _EMULATORS = ("qemu-aarch64-static", "qemu-aarch64")
 _TO_BUILD = {"aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu", "debootstrap": "debootstrap", "dpkg-deb": "dpkg"}
 _APT = ("apt-get", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300")
-#: nobody is asked anything: settings of packages stay as they are
+#: no questions are asked: the packages' settings stay as they are
 _QUIETLY = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -24,7 +24,7 @@ def emulator() -> str | None:
 
 
 def lacking(*, built: bool) -> list[str]:
-    """Names of the packages that are not here, or only by half.
+    """Names of the packages that are not installed, or only half installed.
 
     Args:
         built: whether the system is there, so that only what runs it is needed.
@@ -43,7 +43,7 @@ def installable() -> bool:
 
 
 def command(packages: list[str]) -> str:
-    """What a person types who may install them."""
+    """The command for a person who may install them."""
     return f"sudo apt-get install {' '.join(packages)}"
 
 
