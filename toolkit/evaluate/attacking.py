@@ -23,7 +23,7 @@ from .units import from_unit, to_unit
 from .variants import near_duplicates
 from .victim import Victim
 
-#: white-box attacks are optimised per photo: a part of the test images has to do
+#: white-box attacks are optimised per photo, so only this many of the test images are attacked
 _OPTIMISED_PHOTOS = 64
 
 
@@ -205,9 +205,9 @@ def without_looking(setting: Setting) -> Outcome:
 
 
 def from_answer_alone(setting: Setting, attacker_labels: Tensor, answers: Tensor) -> Outcome:
-    """Score the mean photo of the class that the user is told: what anyone can draw who sees the user's answer.
+    """Score the mean photo of the class that the user is told: what anyone who sees the user's answer can draw.
 
-    Whatever keeps the user's accuracy gives at least this much away. An attacker that scores less made less of
+    Whatever keeps the user's accuracy gives at least this much away. An attacker that scores less got less out of
     the features than that, which may be the attacker's weakness.
 
     Args:
@@ -227,7 +227,7 @@ def from_answer_alone(setting: Setting, attacker_labels: Tensor, answers: Tensor
 
 
 def linked_by_answer_alone(setting: Setting, attacker_labels: Tensor, answers: Tensor) -> Outcome:
-    """Point at the mean place of the class that the user is told: a message need not be seen for that.
+    """Point at the mean place of the class that the user is told: no message is needed for that.
 
     Args:
         setting: data and judge.

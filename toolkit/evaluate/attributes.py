@@ -23,7 +23,7 @@ from .tasks import Task, make_task, task_of
 
 _FOLDER = "class-of:"
 _PHOTO_COLUMNS = ("path", "file", "photo", "name", "image", "filename")
-#: of photos without a value, at most so many are named
+#: of photos without a value, at most this many are named
 _NAMED = 3
 
 
@@ -151,7 +151,7 @@ def _looked_up(name: str, values: Mapping[str, str], parts: list[tuple[Part, int
 
 
 def _finder(name: str, values: Mapping[str, str]) -> Callable[[str], str | None]:
-    """Look a photo up by its path, or by the end of its path, or by its file name where that is told once."""
+    """Look a photo up by its path, or by the end of its path, or by its file name where only one photo has it."""
     by_file: dict[str, set[str]] = {}
     for key, value in values.items():
         by_file.setdefault(PurePosixPath(key).name, set()).add(value)

@@ -1,4 +1,4 @@
-"""What the head makes of each set of photos, computed once; above a gigabyte it lies in a file, not in memory."""
+"""The head's features of each set of photos, computed once; above a gigabyte it lies in a file, not in memory."""
 
 from __future__ import annotations
 

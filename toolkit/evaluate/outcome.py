@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..attacks.base import Training
 
-#: re-identification asks among so many photos, as far as there are so many test images
+#: re-identification asks among this many photos, as far as there are enough test images
 AMONG = (100, 1000)
 
 

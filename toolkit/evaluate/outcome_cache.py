@@ -1,6 +1,6 @@
 """Finished attacks on disk: an evaluation that is killed goes on where it was.
 
-A file's name is a hash over everything that the attack's figures depend on, so a changed setting never meets an
+A file's name is a hash over everything that the attack's figures depend on, so a changed setting never finds an
 old figure; the bundle's id is among them. Tensors and JSON only, no pickle.
 """
 

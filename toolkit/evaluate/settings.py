@@ -22,8 +22,8 @@ class Effort:
         attacks: names, the strongest last where they build on one another.
         unprotected: of these, the ones that also attack the unprotected network: PI is measured against the best.
         budget: of each attacker.
-        attacker_images: at most so many; None: all.
-        test_images: at most so many.
+        attacker_images: at most this many; None: all.
+        test_images: at most this many.
         learning: whether the strongest attacker is trained again on a quarter and on half of its photos.
         draws: attacks on each test image.
     """
@@ -78,15 +78,15 @@ class EvaluateSettings(Settings):
 
     Attributes:
         data: the data set; None = the one that the bundle was protected with.
-        effort: quick (a look), standard (a report), thorough (until nothing more is to be had).
+        effort: quick (a look), standard (a report), thorough (until more effort gains nothing).
         attacks: names.
         observations: how often the averaging attacker sees each photo.
         variants: how many versions of a photo the near-duplicates attacker sees.
         attributes: what attribute inference is after: slant, stroke, brightness, label, a label column of the data,
             FILE.csv:COLUMN or class-of:FOLDER; empty = slant for digits, else brightness.
         compare: methods whose PA-PI curve stands beside the bundle's.
-        attacker_images: at most so many.
-        test_images: at most so many.
+        attacker_images: at most this many.
+        test_images: at most this many.
         seed: of everything drawn.
         wire: what crosses the network, float32 or the bundle's uint8 codes; the unprotected network sends float32.
         device: where attackers are trained: cpu, cuda, or auto.

@@ -149,7 +149,7 @@ def _seeds(config: SweepConfig, methods: list[str]) -> dict[int, list[str]]:
 
 def cell_path(folder: Path, cell: Cell) -> Path:
     """Where a cell's result is or will be."""
-    # left out where it says what was always so, and files of before it was said stay found
+    # left out at its default, so that files from before this setting existed are still found
     known = {"train"} if cell.train == "injector" else None
     text = f"{CELL_VERSION} {cell.model_dump_json(exclude=known)}"
     return folder / "cells" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"

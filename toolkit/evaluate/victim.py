@@ -26,7 +26,7 @@ from .noise import Fresh, NoiseSource
 if TYPE_CHECKING:
     from ..protections.base import Protection
 
-#: about so many feature values are noised at a time
+#: about this many feature values are noised at a time
 _CHUNK = 8_000_000
 
 
@@ -136,7 +136,7 @@ class Victim:
         )
         per_input = pa_per_input(torch.stack([told.right(answers) for answers in kept], 1))
         protected = per_input.mean().item()
-        # answers that are no classes tell nobody a class: all are of one
+        # answers that are not classes reveal no class: all photos count as one
         answers = kept[0][0] if isinstance(told.task, Classify) else torch.zeros(len(images), dtype=torch.int64)
         return UserSide(unprotected, protected, pa(unprotected, protected), per_input, answers, lengths[0])
 

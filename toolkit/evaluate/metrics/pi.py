@@ -4,7 +4,7 @@ Source: PriPro, CCGrid 2021, for the names and for looking at single inputs; the
 reading: PI = 1 - (Accuracy'_a - chance_a) / (Accuracy_a - chance_a), clipped to [0, 1].
 
 Per input, "accuracy" is the mean probability, over draws of eps, that the attacker gives to the truth: an
-attacker that guesses by lot from its own scores is right just as often. A count of hits would call every input
+attacker that samples its guess from its own scores is right just as often. A count of hits would call every input
 unprotected that a constant guess happens to hit.
 """
 
