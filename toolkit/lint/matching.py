@@ -18,7 +18,7 @@ def makers(operators: Sequence[Operator]) -> dict[str, int]:
 
 
 def matches(rule: Rule, operator: Operator, operators: Sequence[Operator], made: Mapping[str, int]) -> bool:
-    """Whether a rule speaks of this operator.
+    """Whether a rule applies to this operator.
 
     Args:
         rule: with its conditions.

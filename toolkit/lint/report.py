@@ -85,7 +85,7 @@ def lint_bundle(
 
 
 def refusals(rows: Iterable[LintRow], settings: LintSettings) -> list[str]:
-    """One sentence for each row that has what must not be."""
+    """One sentence for each row with a finding that the settings refuse."""
     most = settings.most_partitions()
     found = []
     for row in rows:
