@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-#: foreign cores from which on a round counts as disturbed; counter ticks of 10 ms make less unreadable
+#: foreign cores from which on a round counts as disturbed; with counter ticks of 10 ms, less cannot be read
 LIMIT_CORES = 0.25
 
 

@@ -133,7 +133,7 @@ def hottest(zones: str) -> float | None:
     for line in zones.splitlines():
         name, _, value = line.strip().rpartition(" ")
         if re.fullmatch(r"-?\d+", value):
-            # most phones tell thousandths of a degree, some degrees or tenths
+            # most phones report thousandths of a degree, some degrees or tenths
             degrees = float(value)
             while degrees > 150:
                 degrees /= 10

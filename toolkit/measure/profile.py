@@ -1,4 +1,4 @@
-"""Where a head's time goes, operator by operator, as the runtime's own profiler tells it.
+"""Where a head's time goes, operator by operator, as the runtime's own profiler reports it.
 
 `Converter.profile` asks it; a target that does not override it has no profiler that its Python package opens.
 """

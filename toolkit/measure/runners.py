@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one launch of a runner said."""
+    """What one launch of a runner reported."""
 
     load_ms: float | None
     first_run_ms: float | None
@@ -27,10 +27,10 @@ class Reading:
 
 
 def runner_of(target: str) -> PhoneRunner:
-    """Return what times a target's heads on a phone.
+    """Return the program that times a target's heads on a phone.
 
     Raises:
-        InputError: nothing does.
+        InputError: there is none.
     """
     found = plugins.target(target)().phone_runner()
     if found is None:
@@ -42,7 +42,7 @@ def target_of(runner: Path) -> str:
     """Tell which target's heads a runner takes, from its name.
 
     Raises:
-        InputError: no such file, or a name that tells nothing.
+        InputError: no such file, or a name that no runner has.
     """
     if not runner.is_file():
         raise InputError(f"There is no file {runner}; give --runner a program built for the phone.")

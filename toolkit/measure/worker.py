@@ -33,7 +33,7 @@ class Worker:
         self._inputs: dict[str, Any] = {}
 
     def prepare(self, target: str, entry: str, threads: int, inputs: str) -> dict[str, object]:
-        """Bring the runtime's own libraries in, which belongs to no head's loading time."""
+        """Import the runtime's own libraries, which is no part of any head's loading time."""
         converter = plugins.target(target)()
         self._converter, self._entry = converter, Path(entry)
         self._load = partial(converter.load, self._entry, threads=threads)
