@@ -1,8 +1,8 @@
 """Goldens: inputs, fixed eps and eager torch's answers, which travel with the bundle to every phone.
 
-Real images come first. Behind them stand rows that are chosen to be hard: one photo without noise and with noise
-saturated at six sigma, images of one colour, and images of the extreme pixel values only. What each row is stands
-in the metadata of inputs.safetensors, `rows`: a JSON list of names; a reader that skips metadata sees n rows.
+Real images come first. After them come rows that are chosen to be hard: one photo without noise and with noise
+saturated at six sigma, images of one colour, and images of the extreme pixel values only. The metadata of
+inputs.safetensors name each row in `rows`, a JSON list; a reader that skips metadata sees n rows.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def golden_images(
         count: how many.
         photos: a folder to take them from.
         data: where the photos are now that the bundle was protected with.
-        tell: hears it where those photos are gone and noise has to do.
+        tell: called with one sentence where those photos are gone and noise takes their place.
     """
     manifest = bundle.manifest
     if photos is not None:

@@ -1,4 +1,4 @@
-"""How far a converted head may depart from eager torch before something is wrong, and why so far.
+"""How far a converted head may depart from eager torch before something is wrong, and why.
 
 fp32: 1e-4 in absolute terms while features stay within +-10; above, the same share of the largest feature (1e-5).
     Kernels add the same products in another order, which costs a few units of float32's last place (6e-8 of the
@@ -6,7 +6,7 @@ fp32: 1e-4 in absolute terms while features stay within +-10; above, the same sh
 fp16: 50 dB. Rounding to 11 bits leaves 65 to 75 dB per operator, and errors of n layers add up by 10 log10 n.
 int8: 20 dB, w8: 25 dB. An 8-bit code over a range of 4 to 6 times the signal's root mean square leaves 37 to 41 dB;
     ten such layers leave about 30, and PriPro's attention passes on what its features lost, magnified by up to
-    10 dB. A wrong scale, zero point or operator leaves 0 to 12. The limit tells these two apart and is no praise:
+    10 dB. A wrong scale, zero point or operator leaves 0 to 12. The limit tells these two apart; to pass is no praise:
     a well calibrated head reaches 35 dB, and the table shows how far each one is from that.
 w6, w4: the same arithmetic for 64 and 16 levels.
 
