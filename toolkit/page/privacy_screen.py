@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-#: PI from which on a reader is told how well the protection holds
+#: PI from which on the page says how well the protection holds
 _WORDS = ((0.9, "next to nothing"), (0.6, "little"), (0.3, "a part"), (0.1, "much"), (-1.0, "nearly everything"))
 _MEASURES = {
     "recognised": "what the photo shows",
