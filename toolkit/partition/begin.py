@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def refuse_existing(out: Path, *, force: bool) -> None:
-    """Do not erase work without being asked to, and no other work at all.
+    """Refuse to erase a bundle without being asked to, and to erase anything else at all.
 
     Raises:
-        BundleError: there is a bundle already, or something else.
+        BundleError: there is a bundle already, or something that is not a bundle.
     """
     refuse_foreign(out)
     if (out / MANIFEST).is_file() and not force:

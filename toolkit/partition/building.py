@@ -101,7 +101,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _with_torchvision(work: Callable[[], Built]) -> Built:
-    """Run a user's code that may import torchvision; one of another build than torch loads only in our way."""
+    """Run a user's code that may import torchvision; a build that does not match torch's loads only in our way."""
     try:
         return work()
     except RuntimeError as error:
@@ -115,8 +115,8 @@ def plain(built: object, source: str) -> nn.Module:
     """Take a network out of its wrappers, to the CPU and to float32.
 
     Raises:
-        InputError: it is no network.
-        NetworkError: a kind that cannot be split as it is; the message says what it is and what mends it.
+        InputError: it is not a network.
+        NetworkError: a kind that cannot be split as it is; the message says what it is and what fixes it.
     """
     import torch
     from torch import nn

@@ -1,4 +1,4 @@
-"""Cut points: where few tensors cross, under names that a person knows from the network's code.
+"""Cut points: where few tensors cross, under the names that they have in the network's code.
 
 Notation: B batch, C x h x w smashed features; MACs are multiply-accumulates for one image.
 """
@@ -96,8 +96,8 @@ def list_cuts(network: Network, *, most: int = 1, operators: bool = False) -> li
 
     Args:
         network: exported, with a free batch size.
-        most: offer points where up to so many tensors cross.
-        operators: offer also points that no module of the user's ends at, such as a reshape between two.
+        most: offer points where up to this many tensors cross.
+        operators: also offer points where no module of the user's ends, such as a reshape between two.
     """
     found = [cut for cut in _all_cuts(network.graph) if len(cut.crossing) <= most]
     return [cut for cut in found if cut.plain or operators]
@@ -191,7 +191,7 @@ def _named(points: Sequence[tuple[Node, list[Node], int, int]]) -> list[tuple[No
             found.append((node, names, True))
         elif len(paths(node)) <= 1 and len(alive) == 1:
             found.append((node, [node.name], not is_plumbing(node)))
-        # else: inside a block, such as a sum before its activation: nothing that a person has a name for
+        # else: inside a block, such as a sum before its activation: the network's code has no name for it
     return found
 
 

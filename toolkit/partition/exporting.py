@@ -129,7 +129,7 @@ def second_input(names: list[str]) -> str:
 
 
 def _reason(error: BaseException | None) -> str:
-    """The line of an error that tells, with the user's own line of code where the error names one."""
+    """The line of an error that says what happened, with the user's own line of code where the error names one."""
     if error is None:
         return "no reason given"
     text = str(error)

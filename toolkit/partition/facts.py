@@ -1,4 +1,4 @@
-"""What the graph tells about its ends: how the answers are made, and whether the image is normalised inside."""
+"""What the graph says about its ends: how the answers are made, and whether the image is normalised inside."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _last_operators(answer: Node) -> tuple[str, ...]:
 
 
 def inside_of(network: Network) -> Inside:
-    """Follow the image to the first operator that is no scale or shift."""
+    """Follow the image to the first operator that neither scales nor shifts it."""
     graph = network.graph
     seen = seen_of_image(graph)
     node, scaled, small, whole = image_of(graph), False, False, False

@@ -1,7 +1,7 @@
 """The exported graph in the form that cutting needs: plain operators, one value per node, no state.
 
 `to_graph` does, in this order: regions under no_grad or autocast are written out as plain operators; in-place operators
-become their plain twins; what writes into a buffer goes; shapes that are read off the image are read off nothing.
+become their plain twins; writes into buffers are dropped; tensors that need only a value's shape no longer read it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Whatever its layout in the network, what crosses is one tensor of maps [B,C,h,w]: channels-last maps are turned, tokens
 [B,N,C] become a column [B,C,N,1], vectors [B,C,1,1]; of several tensors, larger maps are folded to the size of the
 smallest (pixels into channels) and stacked. Likewise the tail hands out one tensor [B,K]: several answers stand one
-behind the other. So protections, codes, attacks, servers and phones know one form. Moving values changes no bit.
+behind the other. So protections, codes, attacks, servers and phones deal with one form. Moving values changes no bit.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _flat(half: Graph, values: Sequence[Node], answers: Sequence[Node]) -> Node:
 
 
 def _cast(half: Graph, value: Node, dtype: torch.dtype, like: Node | None = None) -> Node:
-    """As `dtype`; half precision and whole numbers below 2^24 pass through float32 unharmed."""
+    """As `dtype`; half precision and whole numbers below 2^24 pass through float32 unchanged."""
     known = (like or value).meta.get("val")
     if (torch.float32 if known is None else known.dtype) == dtype:  # what arrives is float32
         return value

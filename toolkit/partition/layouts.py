@@ -124,7 +124,7 @@ def _sized(axis: Axis, size: int) -> Axis:
 
 
 def _through(node: Node, shape: tuple[int, ...], known: dict[Node, Axes]) -> Axes | None:
-    """Axes of one operator's result; None where they cannot be told."""
+    """Axes of one operator's result; None where they cannot be known."""
     name = str(node.target).removeprefix("aten.").split(".")[0].rstrip("_")
     sources = [known[source] for source in node.all_input_nodes if source in known]
     first = sources[0] if sources else None
@@ -163,7 +163,7 @@ def _through(node: Node, shape: tuple[int, ...], known: dict[Node, Axes]) -> Axe
     if name == "scaled_dot_product_attention":
         return first
     same = [axes for axes in sources if len(axes) == len(shape)]
-    # adding a position table changes no meaning: of two operands the one that saw more of the image tells
+    # adding a position table changes no meaning: of two operands, the one that saw more of the image decides
     return max(same, key=_told, default=None)
 
 

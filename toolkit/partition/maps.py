@@ -81,13 +81,13 @@ def _area(shape: Shape) -> int:
 
 
 def _factor(shape: Shape, grid: tuple[int, int]) -> int:
-    """How many pixels of a side go into one; 0 where it does not come out even."""
+    """How many pixels of a side go into one; 0 where it does not divide evenly."""
     factor = shape[1] // grid[0]
     return factor if factor and (grid[0] * factor, grid[1] * factor) == shape[1:] else 0
 
 
 def _folded(shape: Shape, grid: tuple[int, int]) -> int:
-    """How many channels a map has once folded; what does not come out even is filled up with zeros."""
+    """How many channels a map has once folded; what does not divide evenly is filled up with zeros."""
     return -(-math.prod(shape) // (grid[0] * grid[1]))
 
 

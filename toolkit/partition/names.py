@@ -1,4 +1,4 @@
-"""Names that a person knows from the network's code: which module's output a value is, and what is mere plumbing."""
+"""Names from the network's code: which module's output a value is, and what is mere plumbing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch.fx import Node
 
-#: the attribute under which a network stands whose input was adapted; no part of any name
+#: the attribute that holds a network whose input was adapted; it is no part of any name
 INNER = "pripro_inner"
 #: operators that compute nothing: no name of a cut point unless a module of the user's ends there
 _PLUMBING = frozenset(

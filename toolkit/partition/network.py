@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
-#: largest change of a photo's answer, beside the answer's size, when another photo stands beside it
+#: largest change of a photo's answer, relative to the answer's size, when another photo is in the batch
 _NEIGHBOUR = 1e-3
 
 

@@ -12,12 +12,12 @@ from .names import module_names, spoken
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
-#: so many obstacles are named
+#: at most this many obstacles are named
 _MOST = 3
 
 
 def why_so_few(graph: GraphModule) -> list[str]:
-    """Name what stands in the way at most points that end a module."""
+    """Name what prevents a cut at most of the points where a module ends."""
     import torch
 
     batch = str(image_of(graph).meta["val"].shape[0])

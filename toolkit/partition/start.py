@@ -19,7 +19,7 @@ from .facts import inside_of
 from .network import Network, load_network, parse_shape
 from .settings import PartitionSettings
 
-#: who says any of these says how the image is normalised
+#: settings that each say how the image is normalised
 _NORMALISES = ("mean", "std", "value_range", "preprocess")
 _PREPROCESS = ("mean", "std", "resize", "shorter_side", "interpolation", "antialias", "order", "value_range")
 
@@ -43,7 +43,7 @@ def start(settings: PartitionSettings, out: Path, *, force: bool = False, finger
     shape = parse_shape(settings.input)
     how = _preprocess(settings, shape)
     labels = read_labels(settings.labels)
-    # weights say how many classes there are; labels that are too few or too many are then told as such
+    # weights say how many classes there are; labels that are too few or too many are then reported as such
     classes = settings.classes if settings.classes is not None or labels is None or settings.weights else len(labels)
     network = load_network(settings.source, shape, settings.weights, classes)
     if all(getattr(settings, name) == PartitionSettings.model_fields[name].default for name in _NORMALISES):
