@@ -1,4 +1,4 @@
-"""deploy.toml: the settings of every verb in one file. All mistakes in a file are told at once."""
+"""deploy.toml: the settings of every verb in one file. All mistakes in a file are reported at once."""
 
 from __future__ import annotations
 
