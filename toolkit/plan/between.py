@@ -1,4 +1,4 @@
-"""What stands at a cut beside the network itself: a protection, and the waist that it may stand behind."""
+"""What is put at a cut beside the network itself: a protection, and the waist that it may sit behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..records.plan import Encoding
     from .costs import Counts
 
-#: bits of a code without any knowledge of which ones are frequent: what coding it costs at most
+#: bits of a code when nothing is known of which ones are frequent: the most that coding it costs
 _BITS = math.log2(2 * LEVEL + 1)
 
 

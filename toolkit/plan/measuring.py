@@ -51,7 +51,7 @@ class Converted:
 
 @dataclass(frozen=True)
 class PieceTime:
-    """p50 in ms of a piece on its runtime, and what speaks against the figure."""
+    """p50 in ms of a piece on its runtime, and why the figure should be doubted."""
 
     p50_ms: float
     flag: str
