@@ -27,7 +27,7 @@ MAX_STRENGTH = 200.0
 #: one-sided 90 % normal quantile: the test accuracy stays within the drop in about nine of ten cases
 _QUANTILE = 1.2816
 _BISECTIONS = 12
-#: strengths that a waist is tried at, its training having been for 1
+#: strengths that a waist is tried at, after training at 1
 _STRONGER, _WEAKER = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0), (0.95, 0.9, 0.8, 0.65, 0.5)
 
 
@@ -107,7 +107,7 @@ def calibrate_trained(
 ) -> CalibrationResult:
     """Find the largest strength within `max_drop` of a protection that a decoder was trained for.
 
-    Other than for a frozen tail, less noise than trained is no way to more accuracy, so the search goes upwards from 1
+    Unlike with a frozen tail, less noise than trained does not mean more accuracy, so the search goes upwards from 1
     and only a little below.
 
     Args:

@@ -33,7 +33,7 @@ class Checkpoint:
         write_atomically(self._path, buffer.getvalue())
 
     def load(self) -> dict[str, object] | None:
-        """Return the kept state, or None to start anew.
+        """Return the kept state, or None to start afresh.
 
         Raises:
             BundleError: the file is damaged.

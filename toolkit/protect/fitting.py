@@ -26,7 +26,7 @@ from .waist.geometry import choose_geometry
 from .waist.modules import Waist, narrowed
 from .waist.training import WaistTraining, train_waist
 
-#: accuracy that a waist may cost where nothing else is said
+#: accuracy that a waist may cost where the user says nothing
 WAIST_DROP = 0.01
 #: validation photos that a waist is watched and judged on, at most
 _WATCHED = 4000
@@ -57,7 +57,7 @@ class Fitting:
         relabel: from class indices [N] to what the user wants to know [N].
         train: what is trained: the injector, a waist around it, or head and tail too.
         channels, stride: of the waist, or None: as fits the cut.
-        max_bytes: what a message may have on average, or None.
+        max_bytes: most bytes of a message on average, or None.
     """
 
     method: str
@@ -122,7 +122,7 @@ def fit_and_calibrate(
         resume_from: the state that `checkpoint` was last given, or None.
         devices: where the arithmetic happens; what comes back is on the CPU.
         scratch: a folder for features that memory has no room for.
-        tell: hears how long it will take and what it will use.
+        tell: called with how long it will take and what it will use.
 
     Raises:
         UnknownNameError: an unknown method or option.

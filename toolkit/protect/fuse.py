@@ -28,7 +28,7 @@ from .truths import truth_of
 if TYPE_CHECKING:
     from ..bundle import Bundle
 
-#: given seed too, makes a function that measures PI at the protection's present strength, with a retrained attacker
+#: given a seed too, makes a function that measures PI at the protection's present strength, with a retrained attacker
 Meter = Callable[[Split, Fitted, DataSplits, records.Preprocess, int], Callable[[], float]]
 
 
@@ -53,7 +53,7 @@ def protect(
         fingerprint: remembered as this stage's.
         meter: makes the attacker that `min_pi` is measured with, `toolkit.evaluate.pi_meter`.
         devices: where the training's arithmetic happens; of several processes this is the first, the others `join`.
-        tell: hears how long it will take and what it will use.
+        tell: called with how long it will take and what it will use.
 
     Raises:
         InputError: unknown method or option, or data that does not fit.
@@ -118,7 +118,7 @@ def _refuse_foreign(
 
 
 def join(bundle: Bundle, settings: ProtectSettings, devices: Devices, *, resume: bool = False) -> None:
-    """Train along in a process that is not the first: the same photos in the same order, and nothing is written."""
+    """Train in a process that is not the first: the same photos in the same order, and nothing is written."""
     kind, halves = protection_class(settings.method), load_split(bundle)
     # a waist is trained in the first process alone
     if kind.fit is Protection.fit or settings.data is None or settings.train != "injector":
@@ -182,7 +182,7 @@ def _needed(meter: Meter | None) -> Meter:
 
 def _reach(settings: ProtectSettings, fitted: Fitted, measure: Callable[[], float], progress: Progress) -> None:
     wanted = settings.min_pi or 0.0
-    # a waist's decoder has learned to bear the noise it was trained with: less of it helps nobody
+    # a waist's decoder has learned to cope with the noise it was trained with: less of it gains nothing
     least = 0.0 if fitted.waist is None else 1.0
     reached = calibrate_privacy(fitted.protection, measure, min_pi=wanted, least=least, progress=progress)
     if reached < wanted:

@@ -43,7 +43,7 @@ class Protected:
 
     @property
     def sender(self) -> Protection:
-        """Smashed (and eps) -> what crosses: behind a waist whole numbers, else the protected features themselves."""
+        """Smashed (and eps) -> what crosses: whole numbers behind a waist, else the protected features themselves."""
         return self.protection if self.waist is None else Coded(self.protection)
 
     def smash(self, images: Tensor, eps: Tensor | None) -> Tensor:
@@ -124,7 +124,7 @@ def features_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def _restore(part: nn.Module, state: dict[str, Tensor], prefix: str, path: Path) -> None:
-    """Load what a file has for one part; head and tail that were not changed have nothing in it."""
+    """Load what a file has for one part; it holds nothing for a head or a tail that was not changed."""
     found = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     if not found and prefix in (HEAD, TAIL):
         return

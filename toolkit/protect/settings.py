@@ -29,7 +29,7 @@ class ProtectSettings(Settings):
             all: head and tail fine-tuned too.
         channels: of the waist; None: as fits the cut.
         stride: positions of the cut, per side, to one of the waist; None: as fits the cut.
-        max_bytes: what a message may have on average, with a waist.
+        max_bytes: most bytes of a message on average, with a waist.
         pad: whether all messages have one length, with a waist.
         noise: memoised: the same photo on the same device always gives the same message; fresh: a new draw each time.
     """

@@ -31,7 +31,7 @@ def training_labels(
     """Class labels [N] and whether they say what is right; without such labels, the groups of the network's answers."""
     known = bool((part.labels >= 0).all())
     if known and halves.task.uses_labels:
-        # an embedding's people only group the photos: what its answers should be, no label says
+        # labels of an embedding only group the photos: no label says what its answers should be
         return relabel(part.labels), halves.task.has_classes
     unlabelled = torch.full_like(part.labels, -1)
     return halves.task.groups(truth_of(halves, part.photos, unlabelled, devices).wanted)[0], False

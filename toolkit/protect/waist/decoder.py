@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .start import LinearWaist
 
 _WIDTH = 128
-#: channels inside the block at full size, at most: it is there to smooth, not to compute
+#: channels inside the block at full size, at most: its purpose is smoothing
 _MOST_INNER = 64
 _NO_FLOOR = -1e30
 

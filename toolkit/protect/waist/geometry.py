@@ -11,11 +11,11 @@ from ...errors import InputError
 _MOST_WORK = 0.07
 #: codes -LEVEL..LEVEL
 LEVEL = 3
-#: positions of the waist's longer side: photos below and from this side on
+#: positions of the waist's longer side, for photos smaller than this side and for others
 _LARGE_PHOTO, _FEW, _MANY = 96, 4, 14
-#: positions of the cut, per side, that one of the waist stands for where nothing else is said: small, large photos
+#: positions of the cut, per side, that one of the waist stands for by default: small, large photos
 _ACROSS, _ACROSS_LARGE = 4, 2
-#: bits that a code costs about, once the training has spread its distribution
+#: bits that a code costs roughly, once training has spread its distribution
 _BITS = 2.0
 #: few positions with many channels say more in as many bytes than many positions with few (benchmarks/privacy/photos)
 _FEWEST, _CHANNELS, _CHANNELS_OF_ONE = 4, 48, 24
@@ -78,7 +78,7 @@ def choose_geometry(
         head_macs: of the head without encoder.
         channels: of the waist, or None.
         stride: of the waist, or None.
-        max_bytes: what a message may have on average; narrows the waist where its codes would need more.
+        max_bytes: most bytes of a message on average; narrows the waist where its codes would need more.
 
     Raises:
         InputError: a stride or a number of channels that the features do not have.

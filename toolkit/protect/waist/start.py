@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from .geometry import Geometry
 
-#: principal components of the patches, at most: of thousands of values in a patch, few vary by themselves
+#: principal components of the patches, at most: of thousands of values in a patch, few vary independently
 _COMPONENTS = 512
 #: patches that these are found in, at most
 _PATCHES = 8192
 #: components that vary by less than this share of the mean are noise
 _LEAST = 1e-3
-#: of every direction, so that none counts for nothing
+#: added to every direction, so that none counts for nothing
 _EVEN = 0.02
 #: random mixtures of the answers whose gradients are taken
 MIXTURES = 4

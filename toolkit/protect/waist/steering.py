@@ -12,11 +12,11 @@ LOOK = 250
 _FRESH = 0.15
 #: the share of the allowed drop that training aims at; the rest is for the search of the strength and for chance
 _AIM = 0.6
-#: while steps are long, so much more may be lost than at the end
+#: while steps are long, this much more may be lost than at the end
 _EARLY = 0.015
-#: until so much of the training is done, noise still comes in and accuracies say nothing
+#: until this share of the training is done, noise is still being added and accuracies say nothing
 _WARM = 0.3
-#: of the weight, at one look, in a training that looks so often; fewer looks weigh more
+#: change of the weight at one look, in a training that looks this often; fewer looks weigh more
 _GROWTH, _RATE_GROWTH, _LOOKS = 1.08, 1.05, 100
 _LEAST_RATE, _MOST_RATE = 1e-3, 1e3
 

@@ -13,7 +13,7 @@ from .geometry import LEVEL
 class Symbols(nn.Module):
     """Noisy z [B,c,h,w] -> codes -LEVEL..LEVEL, with learned frequencies per channel.
 
-    Rounding passes gradients as if it were not there. Between two codes the bits are interpolated, so that their
+    Rounding passes gradients through unchanged. Between two codes the bits are interpolated, so that their
     gradient pulls towards the more frequent neighbour.
 
     Source: the rate term of learned compression, Balle et al., ICLR 2017. [ours] on a coarse grid with a frequency

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ...protections.base import Protection
 
-#: added to each count, so that every code can be said (Krichevsky and Trofimov, 1981)
+#: added to each count, so that every code can be sent (Krichevsky and Trofimov, 1981)
 _UNSEEN = 0.5
 #: a padded message is as long as all but one in a thousand need
 _PADDED = 0.999
@@ -71,7 +71,7 @@ def coding_for(codes: NDArray[np.uint8], *, pad: bool) -> records.Coding:
 
 
 def as_coding(coding: records.Coding) -> Coding:
-    """Say it in cloud_tail's own type, which its coder takes."""
+    """Convert it to cloud_tail's own type, which its coder takes."""
     return Coding.from_dict(coding.model_dump())
 
 

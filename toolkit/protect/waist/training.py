@@ -7,7 +7,7 @@ Loss of one batch, all of it in [ours] proportions:
 - KL: knowledge distillation, Hinton et al. 2015, arXiv 1503.02531; the teacher is the very network that is cut.
 - rate: bits of the message, see symbols.py.
 - hidden: the method's own privacy term, see `Protection.hidden`; for an adversarial method minus the error of an
-  opponent that is trained along.
+  opponent that is trained at the same time.
 - beyond: how far z lies outside the codes, squared. Without it, a fine-tuning of many epochs runs away: values grow to
   drown the noise, all codes become extreme, and accuracy does not come back (benchmarks/privacy/photos/README.md).
 - w follows the user's accuracy on validation photos, r the allowed bytes, see steering.py.
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from ...protections.base import Protection
     from .geometry import Geometry
 
-#: noise and frequencies start at nothing, and have further to go
+#: noise and frequencies start at nothing, so they learn faster
 _RATE, _RATE_NOISE, _RATE_TUNED, _RATE_OPPONENT = 1e-3, 3e-3, 2e-4, 2e-3
 _NOISE_FROM, _NOISE_WHOLE = 0.05, 0.30
 _LOOK_EVERY, _CHECKPOINT_SECONDS = 10, 60.0
@@ -102,7 +102,7 @@ class WaistTraining:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of it, in eval mode.
+    """The outcome, in eval mode.
 
     Attributes:
         waist: encoder (normalisation folded in) and decoder.
@@ -148,7 +148,7 @@ class _Run:
         self.steering = Steering(wanted.max_drop, wanted.max_bits, len(self.before), looks)
         self.head, self.tail = head, tail
         self.views = Views(halves, wanted.photos, wanted.seed)
-        # a frozen head says the same of them every time
+        # a frozen head gives the same features every time
         self.watched = wanted.watched if self.tuned else in_batches(halves.head, wanted.watched)
         self.modules = {
             "encoder": self.encoder, "decoder": self.decoder, "symbols": self.symbols, "noise": wanted.protection,
