@@ -1,4 +1,4 @@
-"""A small image decoder: what protections train against. Attackers bring their own, retrained from nothing."""
+"""A small image decoder: what protections train against. Attackers bring their own, retrained from scratch."""
 
 from __future__ import annotations
 

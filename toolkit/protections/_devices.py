@@ -2,7 +2,7 @@
 
 The layer below is Hugging Face's accelerate: it sets up the process group from torchrun's variables, with gloo on
 CPUs and nccl on GPUs, and knows each process's device. It stays a library that is called, not a trainer that calls us,
-and adds one small package (psutil) to what is installed already; Lightning Fabric would do too, and add nine.
+and adds one small package (psutil) to what is installed already; Lightning Fabric would do too, but add nine.
 
 Notation: P processes; B photos of a batch, all processes together.
 """

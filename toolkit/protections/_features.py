@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: features that are kept in memory at most
 IN_MEMORY = 512 << 20
-#: what a disk keeps free beside the features
+#: what stays free on the disk beside the features
 _SPARE = 2 << 30
 _BATCH = 64
 #: batches between two looks at how much of the mapped file is resident
@@ -33,7 +33,7 @@ _FORGET_EVERY = 16
 
 
 class Features(ABC):
-    """Features by the number of their photo."""
+    """Features, looked up by their photos' index."""
 
     #: how they are kept, for people
     kept: str
@@ -81,7 +81,7 @@ class Anew(Features):
         self._training = training
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
-        """The head of photos that are decoded ahead; each process computes its own and hears of the others'."""
+        """The head of photos that are decoded ahead; each process computes its own and is told the others'."""
         devices = self._training.devices
         if devices.processes == 1:
             yield from head_of(self._training, order)
@@ -190,7 +190,7 @@ def head_of(training: Training, order: Sequence[Tensor]) -> Iterator[Tensor]:
 
 
 def fastest_layout(training: Training, image: Tensor) -> torch.memory_format:
-    """Channels last, in which convolutions take 0.6 to 0.7 of the time on a CPU, where the head bears it.
+    """Channels last, in which convolutions take 0.6 to 0.7 of the time on a CPU, where the head allows it.
 
     An exported graph may look at its features through a view that only the plain layout has. The figures are in
     benchmarks/results/cpu_head.json.

@@ -1,4 +1,4 @@
-"""How many bits a message may tell about its photo beyond the user's answer."""
+"""How many bits a message may reveal about its photo beyond the user's answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROUNDING = 1.0 / 12
 def inside_bits(mean: Tensor, noise: Tensor, answers: Tensor, classes: int) -> Tensor:
     """Sum over symbols of 0.5 log2(1 + variance inside an answer / (noise + rounding)), in bits a message.
 
-    It is what Gaussian symbols of these variances would tell at most.
+    It is the most that Gaussian symbols of these variances would reveal.
 
     Source: the conditional-entropy bound of CEM, arXiv 2503.00383. [ours] the unprotected network's answer in place of
     the label, and rounding counted as uniform noise.

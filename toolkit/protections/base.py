@@ -51,7 +51,7 @@ class Training:
         resume_from: the state that `checkpoint` was last given, or None.
         devices: where the arithmetic happens; head, tail and protection are there already.
         scratch: a folder for features that memory has no room for, or None.
-        tell: hears once how long it will take and what it will use.
+        tell: called once with how long it will take and what it will use.
     """
 
     head: nn.Module
@@ -80,7 +80,7 @@ class Sent:
     Attributes:
         images: [B,channels,H,W].
         smashed: the encoder's output z before protection [B,c,h,w], in units of one code.
-        codes: what crosses, as whole numbers around 0 [B,c,h,w]; gradients pass the rounding.
+        codes: what crosses, as whole numbers around 0 [B,c,h,w]; gradients pass through the rounding.
         answers: the unprotected network's top class [B].
         classes: how many there are.
     """

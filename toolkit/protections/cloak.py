@@ -75,7 +75,7 @@ class Cloak(Protection):
         return smashed + self.strength * self.loc, variance.expand_as(smashed)
 
     def hidden(self, sent: Sent) -> Tensor:
-        """Minus log2 of the mean scale for each symbol: halving what a symbol tells counts as one bit."""
+        """Minus log2 of the mean scale for each symbol: halving what a symbol reveals counts as one bit."""
         return -math.prod(self.features) * torch.log2(torch.exp(self.log_scale).mean())
 
     def statistics(self, smashed: Tensor) -> dict[str, float]:

@@ -3,7 +3,7 @@
 Source: Wang et al., "Not Just Privacy" (ARDEN), KDD 2018; He et al., "Attacking and Protecting Data Privacy
 in Edge-Cloud Collaborative Inference Systems", IEEE IoT Journal 2020, where dropout beats noise on CIFAR-10.
 [ours] the mask comes from standard normal eps by a threshold at the rate's quantile; strength s means that
-the share 1 - 2^-s of the features is dropped (1: half), so that 0 keeps all and no strength keeps less than none.
+the share 1 - 2^-s of the features is dropped (1: half), so that 0 keeps all and no strength drops more than everything.
 Kept features are not rescaled, as in ARDEN.
 """
 
@@ -32,7 +32,7 @@ class Dropout(Protection):
         self.set_strength(1.0)
 
     def set_strength(self, strength: float) -> None:
-        """Turn the strength into the threshold here: the inverse normal distribution is no mobile operator."""
+        """Turn the strength into the threshold here: no mobile runtime has the inverse normal distribution."""
         super().set_strength(strength)
         rate = 1.0 - 2.0**-strength
         value = torch.special.ndtri(torch.tensor(rate, dtype=torch.float64)).clamp(_NEVER, -_NEVER)

@@ -25,7 +25,7 @@ from .base import FeatureShape, Protection, Sent, Training
 
 #: spread of the attention, relative to its mean, below which it counts as flat [ours]
 FLAT = 5e-2
-#: the leak is counted for an attacker who sees a photo once, and for one who sees it so often
+#: the leak is counted for an attacker who sees a photo once, and for one who sees it this often
 _OBSERVATIONS = (1, 100)
 #: differences below this share of the features' deviation are not worth hiding
 _LEAST_NOISE = 0.05
@@ -38,7 +38,7 @@ _BEFORE_SQUARES = 0.25
 
 
 def _pooling(height: int, width: int, grid: int) -> tuple[int, int]:
-    """Window that leaves about grid x grid positions: of maps at most so many a side, of tokens in a column in all."""
+    """Window that leaves about grid x grid positions: at most `grid` a side of maps, or as many tokens in a column."""
     if width == 1 and height > grid:
         return max(round(height / (grid * grid)), 1), 1
     return math.ceil(height / grid), math.ceil(width / grid)
@@ -109,7 +109,7 @@ class NoiseMoments(nn.Module):
     """smashed [B,C,h,w] -> mu, sigma, each [B,C,1,1].
 
     The input's statistics are two numbers per channel [fig: 2C], here its mean under two learned weightings of the
-    positions [ours]. The plain mean and standard deviation, tried first, know a digit's class far less well
+    positions [ours]. The plain mean and standard deviation, tried first, predict a digit's class far less well
     (benchmarks/results/privacy_objectives.json), and what mu does not know has to be let through from x.
     """
 
@@ -234,7 +234,7 @@ class PriPro(Protection):
         return smashed + weight * (mu - smashed), (weight * self.gain * sigma).square()
 
     def hidden(self, sent: Sent) -> Tensor:
-        """Bits that a message tells beyond the user's answer, as in `fit` but for rounded symbols."""
+        """Bits that a message reveals beyond the user's answer, as in `fit` but for rounded symbols."""
         return inside_bits(*self.channel(sent.smashed), sent.answers, sent.classes)
 
     def fit(self, training: Training) -> None:
