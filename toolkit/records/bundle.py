@@ -1,4 +1,4 @@
-"""manifest.json as typed data: the one truth about a bundle. Unknown keys are errors.
+"""manifest.json as typed data: the single source of truth about a bundle. Unknown keys are errors.
 
 The JSON Schema that phones and third parties read (bundle.schema.json) is generated from here.
 """
@@ -47,7 +47,7 @@ class FileRef(Record):
 
 
 class TensorSpec(Record):
-    """One tensor at a border: -1 in the shape is the batch; one scale per channel, or one for all, or none."""
+    """One tensor at a boundary: -1 in the shape is the batch; one scale per channel, or one for all, or none."""
 
     name: str
     dtype: Literal["float32", "float16", "uint8", "int8"]

@@ -1,4 +1,4 @@
-"""What `pripro measure` prints and what phones write of their benchmark. Units are part of the field names."""
+"""What `pripro measure` prints and what phones write about their benchmark. Units are part of the field names."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class LintRow(Record):
     #: operators of the file; null where nothing was read
     ops_total: int | None
     ops_taken: int | None
-    #: parts of the head that the backend runs; more than one means that features go to and fro in between
+    #: parts of the head that the backend runs; more than one means that features are copied back and forth in between
     partitions: int | None
     findings: list[LintFinding]
     note: str = ""

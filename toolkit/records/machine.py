@@ -1,4 +1,4 @@
-"""What this machine is and in which state it is. It is a host: its figures are never called on-device."""
+"""What this machine is and what state it is in. It is a host: its figures are never called on-device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `pripro verify` prints and what phones write of their goldens. Units are part of the field names."""
+"""What `pripro verify` prints and what phones write about their goldens. Units are part of the field names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ParityRow(Record):
     sqnr_db: float | None
     top1_agree: float | None
     tolerance: str
-    #: null: nothing was compared, which is no pass
+    #: null: nothing was compared, which does not count as a pass
     passed: bool | None
     note: str = ""
     level: Literal["numeric", "privacy", "task", "none"] = "numeric"

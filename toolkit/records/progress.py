@@ -1,4 +1,4 @@
-"""How work tells how far it is: the one signature for every stage, bar and log."""
+"""How work reports its progress: one signature for every stage, bar and log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Progress = Callable[[float, float, str], None]
 
 
 def quiet(done: float, total: float, text: str) -> None:
-    """Tell nobody."""
+    """Report to nobody."""
 
 
 def part_of(progress: Progress, start: float, end: float) -> Progress:

@@ -20,7 +20,7 @@ def known_wire(name: str) -> HeadWire:
     """Return `name`.
 
     Raises:
-        UnknownNameError: no head hands its features out like that.
+        UnknownNameError: no head hands its features out in that form.
     """
     for wire in WIRES:
         if wire == name:
@@ -29,7 +29,7 @@ def known_wire(name: str) -> HeadWire:
 
 
 def wire_spec(spec: records.TensorSpec) -> TensorSpec:
-    """Say it in cloud_tail's own type, which its codec takes."""
+    """Convert it to cloud_tail's own type, which its codec takes."""
     return TensorSpec(
         name=spec.name,
         dtype=spec.dtype,

@@ -1,4 +1,4 @@
-"""JSON Schemas of everything that crosses a border, made by `python -m toolkit.records.schemas`."""
+"""JSON Schemas of everything that other programs read or write, made by `python -m toolkit.records.schemas`."""
 
 from __future__ import annotations
 

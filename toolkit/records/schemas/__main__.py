@@ -1,4 +1,4 @@
-"""Write the schema files anew: `python -m toolkit.records.schemas`."""
+"""Write all schema files again: `python -m toolkit.records.schemas`."""
 
 import sys
 
