@@ -1,4 +1,4 @@
-"""Outputs that are plain numbers: how close two of them are."""
+"""Outputs that are plain numbers, and how close two of them are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def closeness(mine: Tensor, truth: Tensor) -> Tensor:
     """One minus the root mean square difference of values [N,n] beside their spread, at least 0: [N].
 
     The spread is how much the truth varies from photo to photo: a network that gives every photo the mean answer
-    gets about 0, one that is never off gets 1.
+    gets about 0, one that is never wrong gets 1.
     """
     spread = truth.var(0, correction=0).mean().sqrt() if len(truth) > 1 else truth.std(correction=0)
     off = (mine - truth).square().mean(1).sqrt()

@@ -64,7 +64,7 @@ class Task(ABC):
     #: what "accuracy" means with labels, and without
     metric: ClassVar[str]
     agreement: ClassVar[str]
-    #: whether a photo's class label tells what is right
+    #: whether a photo's class label says what is right
     uses_labels: ClassVar[bool] = False
     #: whether the first output has one value per class of the user's labels
     has_classes: ClassVar[bool] = False
@@ -103,7 +103,7 @@ class Task(ABC):
 
     @classmethod
     def settings_for(cls, facts: Facts) -> dict[str, float]:
-        """Settings that the network itself tells; the others keep their defaults."""
+        """Settings that follow from the network itself; the others keep their defaults."""
         return {}
 
     @abstractmethod

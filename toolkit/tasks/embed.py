@@ -1,4 +1,4 @@
-"""A point in space that tells who or what it is: faces, places, products. Near points are the same."""
+"""A point in space that says who or what it is: faces, places, products. Near points are the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from .base import Answers, Facts, Task
 
-#: usual lengths of an embedding, where nothing else tells
+#: usual lengths of an embedding, for networks that nothing else identifies
 _USUAL = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1280, 1536, 2048)
 _MADE_UNIT = ("div", "linalg_vector_norm", "norm", "l2_normalize", "clamp_min")
 

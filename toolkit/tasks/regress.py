@@ -9,7 +9,7 @@ from .base import Answers, Facts, Task, mean_loss
 
 
 class Regress(Task):
-    """Values [B], [B,K] or [B,1,h,w]; what is off is told beside how much the values differ between photos."""
+    """Values [B], [B,K] or [B,1,h,w]; errors are measured against how much the values differ between photos."""
 
     metric = "1 - error / spread"
     agreement = "1 - difference / spread"
