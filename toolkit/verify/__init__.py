@@ -1,4 +1,4 @@
-"""Is a converted head what eager torch says, in numbers, in noise and for the task?
+"""Does a converted head compute what eager torch does, in numbers, in noise and for the task?
 
 Read in this order: report.py (the flow), replay.py (the goldens), judging.py with numeric.py and privacy.py (the
 verdicts), task.py (through the tail), diagnose.py and relation.py (naming a fault by experiment), explain.py (the first

@@ -2,7 +2,7 @@
 
 Distances between features say little where a code is one step of seven, so what is counted is how many codes are the
 same: over all photos, in the weakest channel, and for each hard input. An error of e steps moves about the share e of
-the codes over a border, so noise of another strength, or in other places, shows here too.
+the codes over a border, so noise of the wrong strength, or in the wrong places, shows here too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .replay import Array, Goldens
     from .rows import Subject
 
-#: what the weakest channel, and a hard input, may have less
+#: how much lower the weakest channel, and a hard input, may be
 _LOCAL, _HARD = 0.1, 0.1
 
 

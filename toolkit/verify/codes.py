@@ -1,7 +1,7 @@
 """Heads that emit the wire's codes: what comparing them with eager torch's float features has to know.
 
-A code stands for a range of features one step wide: up to half a step away from eager torch is rounding, which is
-no fault. What is left beyond half a step is judged by the very limits of a head that emits float32. Features past
+A code stands for a range of features one step wide: up to half a step away from eager torch is rounding, not a
+fault. What is left beyond half a step is judged by the same limits as a head that emits float32. Features past
 the ends of the codes' range are cut there, on both sides of the comparison.
 """
 

@@ -21,7 +21,7 @@ _AGREES, _BETTER = 15.0, 10.0
 
 
 def diagnose(run: Callable[[Feed], Array], goldens: Goldens, got: Array) -> str:
-    """Say what is wrong with a head, or "" where no experiment tells.
+    """Say what is wrong with a head, or "" where no experiment shows it.
 
     Args:
         run: one execution, batch 1.

@@ -62,8 +62,8 @@ class Pair:
 def pairs_by_name(found: Mapping[str, Array], eager: Mapping[str, EagerLayer], threshold: float) -> list[Pair]:
     """Pair results that carry the operators' names.
 
-    An exporter that rewrites the graph may count its names anew. A result that is not what its name says but is
-    another operator's, above `threshold` dB, is therefore that one's.
+    An exporter that rewrites the graph may number its names again. A result that does not match the operator of its
+    name but matches another one, above `threshold` dB, is therefore paired with that one.
     """
     named: dict[str, Array] = {}
     for name, value in found.items():
@@ -138,7 +138,7 @@ def eager_layers(target: str, head: HeadProgram, feed: Mapping[str, Array]) -> d
 
 @contextlib.contextmanager
 def exporting() -> Iterator[None]:
-    """Silence what torch's exporter says of torch's own code."""
+    """Silence what torch's exporter says about torch's own code."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
         yield

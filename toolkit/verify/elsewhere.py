@@ -52,7 +52,7 @@ def arm64_rows(bundle: Bundle, head: records.Head, goldens: Goldens) -> list[Par
 
 
 def old_tflite_rows(bundle: Bundle, head: records.Head, goldens: Goldens, version: str) -> list[ParityRow]:
-    """Run a .tflite head on an old tflite-runtime, in an environment of its own, and compare alike.
+    """Run a .tflite head on an old tflite-runtime, in an environment of its own, and compare in the same way.
 
     Raises:
         UnknownNameError: no such version.

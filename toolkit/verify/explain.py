@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..records import bundle as records
     from .replay import Array, Goldens
 
-#: SQNR in dB below which a layer's result is another one, not a rounded one
+#: SQNR in dB below which a layer's result is wrong, not just rounded
 _DEPARTS = {"fp32": 60.0, "fp16": 30.0, "int8": 12.0, "w8": 15.0}
 _DEPARTS_ELSE = 8.0
 #: SQNR in dB that one operator's rounding leaves at best: less than that was lost somewhere
@@ -53,7 +53,7 @@ class LayerParity:
         module: path in the head, such as "backbone.layer1.conv1".
         operator: what the file computes there; fused ones are joined by " + ".
         eager_rms, target_rms: root mean squares.
-        departs: whether it is the target's own result that is another one.
+        departs: whether the target's own result is a different one.
         note: how it departs, where that has a name.
     """
 
@@ -128,7 +128,7 @@ def explain_head(
 ) -> Explanation:
     """Compare one converted file with eager torch layer by layer.
 
-    Files of some formats tell their intermediate results (`Converter.trace`). Of others the head is converted once
+    Files of some formats reveal their intermediate results (`Converter.trace`). For others the head is converted once
     more, with all of them handed out (`Converter.steps`); where neither is there, only the answer is compared.
 
     Args:

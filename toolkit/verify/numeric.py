@@ -1,4 +1,4 @@
-"""Are the numbers eager torch's? One row for photos, one for hard inputs."""
+"""Do the numbers match eager torch's? One row for photos, one for hard inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _HARD_TEXT = {"fp32": "max_abs <= {largest:.2g}", "int8": "finite; eps: {least:g} dB"}
-#: features that are nearly zero have no SQNR to speak of
+#: features that are nearly zero have no meaningful SQNR
 _NOTHING = 1e-4
 
 
@@ -73,7 +73,7 @@ def _photos(
 
 
 def _hard(subject: Subject, goldens: Goldens, got: Array, tolerances: Mapping[str, float]) -> ParityRow:
-    """Judge each row by itself: one that fails must not drown among the others."""
+    """Judge each row by itself: one that fails must not be lost among the others."""
     tolerance = limits.tolerance_of(tolerances, subject.precision)
     failed: list[str] = []
     sqnrs, differences = [], []

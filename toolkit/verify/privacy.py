@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .replay import Array, Goldens
     from .rows import Subject
 
-#: channels and positions with less than this share of the mean noise power have no strength to speak of
+#: channels and positions with less than this share of the mean noise power have no meaningful strength
 _AUDIBLE = 1e-2
 #: an output that changes by less than this share of the expected change has no noise
 _SILENT = 0.01

@@ -1,4 +1,4 @@
-"""What a wrong tensor looks like beside the right one: scaled, permuted, laid out otherwise, not finite."""
+"""What a wrong tensor looks like beside the right one: scaled, permuted, in another layout, not finite."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Replay the goldens on every head's real runtime and through the running tail, and judge on three levels.
 
-numeric: are the numbers eager torch's (parity/numeric.py); privacy: is the noise as strong (parity/privacy.py);
-task: do the classes stay (parity/task.py). What could not be run gets a row that is no pass.
+numeric: do the numbers match eager torch's (numeric.py); privacy: is the noise as strong (privacy.py); task: do the
+classes stay the same (task.py). What could not be run gets a row that does not count as a pass.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def chosen_heads(bundle: Bundle, targets: Sequence[str] | None) -> list[records.
 def report_of(bundle: Bundle, rows: Iterable[ParityRow], device: Device | None = None) -> ParityReport:
     """Collect rows that were made on `device`, this host by default.
 
-    A row that was not run neither passes nor fails, but nothing run at all is no pass.
+    A row that was not run neither passes nor fails, but a report in which nothing ran is not a pass.
     """
     kept = list(rows)
     verdicts = [row.passed for row in kept]

@@ -1,4 +1,4 @@
-"""One line of the parity table, and what it says about whom."""
+"""One line of the parity table: what it says, and about which head."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Subject:
         return self.row("run", "none", "none", False, note=reason)
 
     def not_run(self, reason: str) -> ParityRow:
-        """Say that nothing was compared, which is no pass."""
+        """Say that nothing was compared, which does not count as a pass."""
         return self.row("not run", "none", "none", None, note=reason)
 
 

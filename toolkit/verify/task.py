@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     Tail = Callable[[Array], Array]
     Integers = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
-#: at most so many test images, and so many multiply-accumulates of heads: together a few seconds per head
+#: at most this many test images and multiply-accumulates of heads: together a few seconds per head
 _MOST_IMAGES, _MOST_MACS = 200, 4e9
 _LEAST_IMAGES = 32
-#: eager torch's own top-1 is no better than a toss where its lead is below this share of the logits' spread
+#: eager torch's own top-1 is a toss-up where its lead is below this share of the logits' spread
 _TIE = 1e-3
 #: what an fp32 head's answers may lose by any other comparison
 _NEARLY = 0.999

@@ -1,7 +1,7 @@
 """A converted head's intermediate results beside eager torch's.
 
 Results that carry the operators' names are paired by them. A file that keeps no names has its results recognised by
-value: one that equals one of eager torch's, in either layout, is that one; one that equals none, while what it was
+value: one that equals one of eager torch's, in either layout, is that one; one that equals none, although what it was
 computed from does and nothing computed from it does, is where the file departs.
 
 Of a head that is converted once more with every result handed out, the answer is the same to the bit as the file's, so
