@@ -3,7 +3,7 @@
 `pipeline` is the whole flow, read it first. evaluate, plan and lint are side branches. protections, attacks, tasks,
 datasets and families (and converters, beside this package) are the extension points: one file per thing, its name is
 the registered name.
-records is what is written down, page draws it, emulated runs heads on the phone's instruction set.
+records defines what is written down, page draws it, emulated runs heads on the phone's instruction set.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The bundle folder: every stage reads it, extends it, and either all of an extension is there or none.
+"""The bundle folder: every stage reads it, extends it, and an extension is there as a whole or not at all.
 
     manifest.json                                what is in here; replaced last, in one rename
     model/<hash>/program.pt2                     the exported network
@@ -273,7 +273,7 @@ def creating(root: Path) -> Iterator[Stage]:
 
 
 def refuse_foreign(root: Path) -> None:
-    """Leave alone what is no bundle.
+    """Refuse to touch what is not a bundle.
 
     Raises:
         BundleError: a file is there, or a folder that holds something else.

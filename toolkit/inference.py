@@ -48,7 +48,7 @@ def in_batches(
 
 
 def gathered(parts: Iterable[Tensor], count: int) -> Tensor:
-    """Join parts [b,...] to [count,...] as they come: joining a list of them afterwards takes the memory twice."""
+    """Join parts [b,...] to [count,...] as they come: joining a list of them afterwards takes twice the memory."""
     joined: Tensor | None = None
     done = 0
     for part in parts:
@@ -81,7 +81,7 @@ def smashing(protection: Noising, generator: torch.Generator) -> Callable[[Tenso
 
 
 def right(logits: Tensor, labels: Tensor) -> Tensor:
-    """Tell for each of N answers [N,K] whether its top class is the label [N]: [N], float32, 0 or 1."""
+    """Say for each of N answers [N,K] whether its top class is the label [N]: [N], float32, 0 or 1."""
     return (logits.argmax(1) == labels).float()
 
 
