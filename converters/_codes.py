@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Codes(nn.Module):
-    """Features [B,C,h,w] -> codes of the same shape: round half to even of x / scale, plus zero point, cut to the ends.
+    """Features [B,C,h,w] -> codes of the same shape: round half to even of x / scale, plus zero point, clipped.
 
     The tail's `cloud_tail.wire.quantise` does the same arithmetic in the same order, so a head that emits codes and a
     client that makes them of float features agree.

@@ -23,7 +23,7 @@ class Head(nn.Module):
         return smashed if self.codes is None else self.codes(smashed)
 
     def train(self, mode: bool = True) -> Self:
-        """Pass the mode on, except to graphs: theirs was fixed when they were exported, and some refuse to be told."""
+        """Pass the mode on, except to graphs: theirs was fixed when they were exported; some refuse to change it."""
         self.training = mode
         for half in (self.backbone, self.block):
             if half is not None and not isinstance(half, GraphModule):

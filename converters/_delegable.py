@@ -1,4 +1,4 @@
-"""Rewrites an exported head so that XNNPACK's partitioner takes all of it: same values, other spelling."""
+"""Rewrites an exported head so that XNNPACK's partitioner takes all of it: same values, other operators."""
 
 from __future__ import annotations
 

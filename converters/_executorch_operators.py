@@ -9,7 +9,7 @@ from ._operators import Operator, Value
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: stands for all that a delegate of a saved file holds; its own format is the backend's secret
+#: stands for all that a delegate of a saved file holds; only the backend can read what is inside
 DELEGATE = "DELEGATE"
 
 

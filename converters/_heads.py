@@ -45,7 +45,7 @@ def describe(head: HeadProgram) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpe
 
 
 def exported(head: HeadProgram, target: str) -> ExportedProgram:
-    """Export backbone and block as one program with inputs `image` and `eps`, in words that the target knows."""
+    """Export backbone and block as one program with inputs `image` and `eps`, in operators that the target knows."""
     return exported_module(head.module(), head.example(), target)
 
 
@@ -70,10 +70,10 @@ def exported_module(
 
 
 def calibration(head: HeadProgram) -> Sequence[Tensor]:
-    """Return the images that int8 is calibrated with, and behind them one that is a hair brighter.
+    """Return the images that int8 is calibrated with, and after them one that is very slightly brighter.
 
     A range that is just the pixels' own puts every pixel value of an image in [-1, 1] half way between two codes, and
-    runtimes disagree which way to round those (tflite-runtime 2.14 and LiteRT 2.3 do). A hair wider, none is a tie.
+    runtimes disagree which way to round those (tflite-runtime 2.14 and LiteRT 2.3 do). Slightly wider, none is a tie.
 
     Raises:
         ConverterError: there are none.
@@ -112,7 +112,7 @@ def converting(target: str, precision: str) -> Iterator[None]:
 
 @contextmanager
 def reading(kind: str, entry: Path) -> Iterator[None]:
-    """Read a file's graph; whatever its reader throws becomes one sentence.
+    """Read a file's graph; whatever its reader raises becomes one sentence.
 
     Raises:
         ConverterError: not such a file, or a damaged one.
@@ -129,7 +129,7 @@ def reading(kind: str, entry: Path) -> Iterator[None]:
 
 @contextmanager
 def running(runtime: str, entry: Path) -> Iterator[None]:
-    """Execute a file; whatever its runtime throws becomes one sentence.
+    """Execute a file; whatever its runtime raises becomes one sentence.
 
     Raises:
         ConverterError: the runtime failed.

@@ -1,4 +1,4 @@
-"""What an .onnx head computes on its way, and where its time goes, as onnxruntime tells it."""
+"""What an .onnx head computes on its way, and where its time goes, as onnxruntime reports it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def quantise_tail(model: Path, batches: Sequence[Array], out: Path) -> None:
 def to_int8(path: Path, head: HeadProgram) -> None:
     """Replace a float .onnx by one whose backbone is int8 (weights per channel, activations per tensor).
 
-    The block, eps and the codes' own arithmetic stay float: int8 softmax has no resolution left over hundreds of
+    The block, eps and the codes' own arithmetic stay float: int8 softmax has too little resolution for hundreds of
     positions.
 
     Raises:
@@ -101,7 +101,7 @@ def _quantise(
 def _too_coarse(node: Any, weights: dict[str, list[int]]) -> bool:  # noqa: ANN401 - onnx ships no types
     """Whether int8 leaves nothing of an operator, or onnxruntime's quantiser cannot do it.
 
-    Attention: int8 softmax has no resolution left, and its products are of activations alone. A transposed convolution
+    Attention: int8 softmax is too coarse, and its products are of activations alone. A transposed convolution
     in groups has its weights' channels on two axes, of which the quantiser knows one.
     """
     if node.op_type == "ConvTranspose":

@@ -21,7 +21,7 @@ KNOWN_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
     (FutureWarning, r"`isinstance\(treespec, LeafSpec\)` is deprecated"),
     # executorch reads its own schemas and tables through importlib's old interface
     (DeprecationWarning, r"read_(binary|text) is deprecated"),
-    # said of executorch's Python runtime as a whole, on first use
+    # a warning about executorch's Python runtime as a whole, on first use
     (DeprecationWarning, r"This API is experimental and subject to change without notice"),
     # ai-edge-quantizer calibrates through LiteRT's debugging mode
     (UserWarning, r"Warning: Enabling `experimental_preserve_all_tensors`"),
@@ -31,7 +31,7 @@ KNOWN_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
     (RuntimeWarning, r"invalid value encountered in (divide|cast)"),
     # coremltools leaves the removal of its scratch folders to their finaliser
     (ResourceWarning, r"Implicitly cleaning up <TemporaryDirectory"),
-    # coremltools' own frontend asks its operator registry in a way that it has itself deprecated
+    # coremltools' own frontend queries its operator registry in a way that it has itself deprecated
     (DeprecationWarning, r"Function _TORCH_OPS_REGISTRY\.\w+ is deprecated"),
     # coremltools imports executorch and torchao to look at their versions; these two use what is deprecated
     (DeprecationWarning, r"(read|open)_text is deprecated"),

@@ -1,6 +1,6 @@
 """A head's graph that also hands out what its operators compute, lowered like the head itself.
 
-A .pte keeps none of it (the whole head is one call into XNNPACK, which hands out its end only); an .aimodel tells it
+A .pte keeps none of it (the whole head is one call into XNNPACK, which hands out its end only); an .aimodel shows it
 only with debugging information that this project does not ship.
 """
 

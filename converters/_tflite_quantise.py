@@ -33,7 +33,7 @@ def to_fp16(path: Path) -> None:
 def to_int8(path: Path, head: HeadProgram) -> None:
     """Replace a float .tflite by one whose backbone is int8 (weights per channel, activations per tensor).
 
-    The block and eps stay float: int8 softmax has no resolution left over hundreds of positions.
+    The block and eps stay float: int8 softmax has too little resolution for hundreds of positions.
 
     Raises:
         ConverterError: the head carries no calibration images.

@@ -1,8 +1,8 @@
 """Transpositions written out that a product of a .tflite head would carry as a flag.
 
 LiteRT's GPU parser ignores adj_x and adj_y (LiteRT issue 8913), and litert-torch folds every transposition before a
-product into them: attention then multiplies in the wrong orientation on phones, silently. A TRANSPOSE of its own says
-the same in an operator that every delegate takes.
+product into them: attention then multiplies in the wrong orientation on phones, silently. A TRANSPOSE of its own does
+the same with an operator that every delegate takes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def upright(content: bytes) -> bytes:
 
 
 def _upright_graph(model: ModelT, graph: SubGraphT, products: set[int]) -> int:
-    """Mend one graph; return how many transpositions it got."""
+    """Fix one graph; return how many transpositions it got."""
     operators, before = [], len(graph.operators)
     for operator in graph.operators:
         if operator.opcodeIndex in products:

@@ -75,7 +75,7 @@ class Conversion:
         entry: path of the file (or .mlpackage folder) that a runtime opens, relative to the output folder.
         inputs, outputs: in the order in which the file itself lists them; look them up by name.
         ops_delegated, ops_total: operators taken by the accelerator backend, and all of them; None
-            where the format knows no delegation.
+            where the format has no delegation.
         tools: package versions that made the file.
         not_run: why this file cannot be executed on this machine, or None.
     """
@@ -96,7 +96,7 @@ class Traced:
     Attributes:
         operator: what the file calls it, such as ``CONV_2D``.
         inputs: names of the values that it reads.
-        outputs: name -> its result, float32, where the runtime tells it; None where it does not.
+        outputs: name -> its result, float32, where the runtime gives it; None where it does not.
     """
 
     operator: str
@@ -125,7 +125,7 @@ class Runner(ABC):
 
     #: False only for a stand-in that evaluates the file without its vendor's runtime.
     is_real_runtime: ClassVar[bool] = True
-    #: what reports call the runtime where the target's name says too little
+    #: what reports call the runtime where the target's name is not clear enough
     title: ClassVar[str] = ""
 
     @abstractmethod
@@ -191,7 +191,7 @@ class Converter(ABC):
         """Convert a head once more and run it with every operator's result handed out.
 
         Returns:
-            None where this format's files tell their results themselves.
+            None where this format's files show their results themselves.
 
         Raises:
             ConverterError: the head cannot be expressed so.
@@ -228,7 +228,7 @@ class Converter(ABC):
         return None
 
     def partitioned(self, head: HeadProgram, *, precision: str, backend: str) -> Sequence[Operator] | None:
-        """Let a backend's partitioner divide a head anew, without writing a file; None where formats know none.
+        """Let a backend's partitioner divide a head anew, without writing a file; None where formats have none.
 
         Raises:
             ConverterError: the head cannot be expressed so.

@@ -68,7 +68,7 @@ class CoreaiRunner(Runner):
 
 
 class ToCoreai(Converter):
-    """Core AI, Apple's successor of Core ML: the one of its runtimes that answers on Linux, too."""
+    """Core AI, Apple's successor of Core ML: the one of Apple's runtimes that also runs on Linux."""
 
     name = "coreai"
     extra = "coreai"

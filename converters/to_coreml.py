@@ -148,7 +148,7 @@ def _compress(model: Any, precision: str) -> Any:  # noqa: ANN401 - coremltools 
     """Compress the backbone's weights: w8 linear per channel, w6 and w4 as palettes.
 
     Everything is computed in half precision, as Apple's accelerators do, and the block's weights stay as they
-    are: the noise is worth more than the block's few kilobytes.
+    are: exact noise is worth more than the block's few kilobytes.
     """
     from coremltools.optimize import coreml as optimize
 

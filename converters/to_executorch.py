@@ -228,8 +228,8 @@ def _write(lowered: Any, entry: Path) -> None:  # noqa: ANN401 - executorch ship
 def _quantised(head: HeadProgram) -> nn.Module:
     """Quantise the backbone as a module of its own: int8 weights per channel, int8 activations per tensor.
 
-    The block and eps stay float: int8 softmax has no resolution left over hundreds of positions, and
-    calibration would clip eps. Naming the backbone to the quantiser inside of the whole head does not do:
+    The block and eps stay float: int8 softmax has too little resolution for hundreds of positions, and
+    calibration would clip eps. Naming the backbone to the quantiser inside the whole head does not work:
     it then leaves most convolutions in float.
 
     Ranges are the extremes seen, as for the other targets: the quantiser's own observer, a histogram, clips what

@@ -84,7 +84,7 @@ class ToTflite(Converter):
 
             feed = dict(zip(input_names(head), head.example(), strict=True))
             module = exported_module(NamedOutput(head.module()).eval(), feed, self.name).module()
-            # a graph cannot be told to, and litert-torch warns of modules in training mode
+            # a graph's mode cannot be changed, and litert-torch warns of modules in training mode
             module.training = False
             model = litert_torch.convert(module, sample_kwargs=feed)
             # its own export() ends the process when the disk is full

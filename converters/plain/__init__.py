@@ -1,7 +1,7 @@
-"""A head's graph, spelled with operators that every converter gets right: same values, plainer words.
+"""A head's graph, written with operators that every converter gets right: same values, simpler operators.
 
 One function per operator to replace, in the file that its kind belongs to; `_table.rewrites` registers it. What no
-spelling mends is in refused.py and ends the conversion with the operator's name and the line of the network.
+rewrite fixes is in refused.py and ends the conversion with the operator's name and the line of the network.
 
 Order: in-place writes become functions of tensors, then operators are replaced, then whatever depends on weights
 alone is computed once and stored.

@@ -13,7 +13,7 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A function in other operators' words.
+    """A function that does the same with other operators.
 
     Attributes:
         function: takes the operator's own arguments, gives its values.

@@ -24,7 +24,7 @@ def average(
 ) -> Tensor | None:
     """Sums over whole windows, then each window's own divisor.
 
-    What a window that reaches beyond the padding is divided by, every runtime has its own mind about: Core ML
+    Runtimes disagree on what a window that reaches beyond the padding is divided by: Core ML
     takes the whole kernel (coremltools issue 2772), LiteRT's int8 refuses.
     """
     kernel, padding = _pair(kernel), _pair(padding)

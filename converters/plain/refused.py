@@ -1,4 +1,4 @@
-"""Operators that no spelling brings to a target: refused by name, before its converter is asked."""
+"""Operators that no rewrite brings to a target: refused by name, before its converter is asked."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Resizing by constant matrices where converters' own sample positions differ from torch's.
 
-Resizing is linear and separable: torch itself resizes the unit matrix of each axis, and what comes out is the matrix
+Resizing is linear and separable: torch itself resizes the unit matrix of each axis, and the result is the matrix
 that resizes anything. Notation: n input size, m output size of an axis.
 """
 

@@ -1,4 +1,4 @@
-"""What in-place writes become: parts of tensors put together anew."""
+"""What in-place writes turn into: parts of tensors put together again."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def avg_pool(
 ) -> Tensor:
     """x [N,C,*size] -> the mean of each window, with the padding counted as zeros or left out.
 
-    What ceil_mode adds at the end is padding to Core ML, and counts where padding does: unlike torch, it then divides
+    What ceil_mode adds at the end is padding to Core ML, and is counted where padding is: unlike torch, it then divides
     by the whole kernel. Source: MIL's documentation, coremltools issue 2772 and pull request 2844.
     """
     kernel, steps, pads = _window(x, kernel_sizes, pad_type, strides, pad, ceil_mode)
