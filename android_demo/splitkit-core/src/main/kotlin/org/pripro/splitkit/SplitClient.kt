@@ -29,7 +29,7 @@ import javax.net.ssl.SSLSocketFactory
  *   the first of these that the tail takes.
  * @param secret what memoised noise is drawn with; the Keystore's on Android.
  * @param token bearer token; keep it in memory or in the Keystore.
- * @param cleartextHosts private hosts that may be spoken to over http; see [TailAddress].
+ * @param cleartextHosts private hosts that may be reached over http; see [TailAddress].
  * @param trust for a tail behind a certificate authority of your own; see [org.pripro.splitkit.tail.OwnAuthority].
  */
 public class SplitOptions(
@@ -46,7 +46,7 @@ public class SplitOptions(
 /** What leaves the phone of one photo: features [c,h,w] under noise. */
 public class Protected(public val smashed: FloatArray, public val head: Head, public val headMs: Double)
 
-/** The tail's answer to one photo. [tailMs] is the tail's own share of [roundTripMs], null where it does not tell. */
+/** The tail's answer to one photo. [tailMs] is the tail's own share of [roundTripMs], null where it does not say. */
 public class Classified(
     public val top: List<Answer.Ranked>,
     public val logits: FloatArray,

@@ -20,7 +20,7 @@ import org.pripro.demo.ui.Measurements.parity
  *     adb shell am start -W -n org.pripro.demo/.ui.CommandActivity --es parity all --es url http://127.0.0.1:8080 --es out par1
  *     adb pull /sdcard/Android/data/org.pripro.demo/files/reports/run1.json
  *
- * Either OUT.json or OUT.error.txt appears. It shows a line on the screen on purpose: Android slows apps down that show
+ * Either OUT.json or OUT.error.txt appears. It shows a line on the screen on purpose: Android slows down apps that show
  * nothing. Its manifest entry asks the caller for the DUMP permission, which adb's shell has and other apps do not.
  */
 class CommandActivity : Activity() {

@@ -30,9 +30,9 @@ class DemoApp : Application() {
 
 /** What the Benchmark screen shows: progress, then the report's file. */
 class BenchResult(val progress: BenchProgress? = null, val summary: String? = null, val file: File? = null) {
-    /** Computed where the progress is told, between two runs; the samples go on changing after that. */
+    /** Computed where progress is reported, between two runs; the samples go on changing after that. */
     val soFar: Statistics? = progress?.soFar
 }
 
-/** What the Parity screen shows: rows so far, then the report's file; or what became of the accelerators. */
+/** What the Parity screen shows: rows so far, then the report's file; or how each accelerator did. */
 class ParityResult(val rows: List<ReplayedRow>, val file: File?, val trials: List<Trial>? = null)

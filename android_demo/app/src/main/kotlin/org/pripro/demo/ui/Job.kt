@@ -8,7 +8,7 @@ import java.util.concurrent.Executor
  * One piece of work that may outlive the screen that started it: a rotated screen attaches again and sees the same state.
  * All but the work itself happens on the main thread.
  *
- * A job belongs to the screen that started it: only that one can stop it, and a screen that leaves takes nobody's view but its
+ * A job belongs to the screen that started it: only that one can stop it, and a screen that leaves detaches no view but its
  * own. Screens are named by text, because a rotated screen is another object.
  *
  * @param post runs something on the main thread.

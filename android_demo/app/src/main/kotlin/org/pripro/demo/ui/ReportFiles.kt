@@ -10,7 +10,7 @@ import java.io.IOException
 /** Reports on the phone: where adb pull finds them, and how another app gets one. */
 class ReportFiles(private val context: Context) {
     /**
-     * Writes aside, then renames: who waits for the file never sees half of it.
+     * Writes to a temporary file, then renames: whoever waits for the file never sees half of it.
      *
      * @param name letters, digits, '.', '_' and '-'.
      * @return /sdcard/Android/data/APPLICATION_ID/files/reports/NAME, or the app's own folder without such storage.

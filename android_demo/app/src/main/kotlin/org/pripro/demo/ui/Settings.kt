@@ -18,7 +18,7 @@ class Settings(context: Context) {
     /** In memory only: what is never written cannot be copied off the phone. */
     @Volatile var token: String = ""
 
-    /** In memory only, too: an accelerator is used for photos once its goldens have passed since the app started. */
+    /** Also in memory only: an accelerator is used for photos once its goldens have passed since the app started. */
     @Volatile var accelerator: Accelerator = Accelerator.CPU
 
     private fun text(otherwise: String) = object {

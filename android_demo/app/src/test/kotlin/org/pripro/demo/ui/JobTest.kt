@@ -9,7 +9,7 @@ import org.pripro.splitkit.BundleRefused
 import org.pripro.splitkit.bench.Cancelled
 import java.util.ArrayDeque
 
-/** Work that outlives a screen: what each screen sees, and that no failure gets away. */
+/** Work that outlives a screen: what each screen sees, and that no failure is lost. */
 class JobTest {
     private val worker = ArrayDeque<Runnable>()
     private val main = ArrayDeque<Runnable>()

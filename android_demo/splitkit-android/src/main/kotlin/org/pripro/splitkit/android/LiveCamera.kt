@@ -25,10 +25,10 @@ import java.io.Closeable
 /**
  * The back camera, live: frames go to [work] one at a time, on a thread of its own, and those that come meanwhile are dropped.
  *
- * The app holds the CAMERA permission before it opens this.
+ * The app must hold the CAMERA permission before it opens this.
  *
  * @param preview where the system shows what the camera sees.
- * @param failed told once, with a sentence for the screen.
+ * @param failed called once, with a sentence for the screen.
  */
 @SuppressLint("MissingPermission")
 public class LiveCamera(
@@ -111,7 +111,7 @@ public class LiveCamera(
             } catch (error: CameraAccessException) {
                 fail("The camera does not run (${error.message}); try again.", error)
             } catch (_: IllegalStateException) {
-                // closed in between: nothing is awaited any more
+                // closed in between: nobody waits for it any more
             }
         }
 
@@ -122,7 +122,7 @@ public class LiveCamera(
     private fun take(reader: ImageReader) {
         val image = reader.acquireLatestImage() ?: return
         if (isClosed || !rate.begin()) return image.close()
-        // copied at once: the camera has only a few buffers, and stops when they are all out
+        // copied at once: the camera has only a few buffers, and stops when all are in use
         val photo = image.use(::copy)
         frames.post {
             try {

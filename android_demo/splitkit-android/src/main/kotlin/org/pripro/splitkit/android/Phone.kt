@@ -16,7 +16,7 @@ import java.util.Date
 import java.util.Locale
 import java.util.TimeZone
 
-/** This phone, as far as it tells an app without any permission. */
+/** What an app may know of this phone without any permission. */
 public class Phone(private val context: Context) : PhoneState {
     override val device: Device = Device(
         kind = if (Build.HARDWARE in setOf("ranchu", "goldfish", "cutf_cvm")) "emulated" else "android",

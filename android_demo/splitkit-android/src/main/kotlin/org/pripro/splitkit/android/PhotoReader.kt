@@ -18,10 +18,10 @@ public class ReadPhoto(public val photo: Photo, public val preview: Bitmap)
 /** Photos from the camera or the gallery. */
 public class PhotoReader(private val context: Context) {
     /**
-     * Decodes a photo at its full size: the head's input is that of Pillow on the whole photo, and a decoder that leaves pixels
-     * out on the way gives another.
+     * Decodes a photo at its full size: the head's input is that of Pillow on the whole photo, and a decoder that skips pixels
+     * on the way gives a different one.
      *
-     * @throws PhotoFailed the photo is gone, not readable for this app, or no picture.
+     * @throws PhotoFailed the photo is gone, not readable by this app, or not a picture.
      */
     public fun read(uri: Uri): ReadPhoto = try {
         val bitmap = open(uri) { BitmapFactory.decodeStream(it) } ?: throw PhotoFailed(NO_PICTURE)

@@ -14,7 +14,7 @@ public class Timing(public val subject: Subject, public val loadMs: Double, publ
 
 /**
  * How far a benchmark has come, with the percentiles so far of the subject that ran last. These sort all samples, so they
- * are computed only for who asks, while the progress is being told.
+ * are computed only on request, while progress is being reported.
  */
 public class BenchProgress(public val round: Int, public val rounds: Int, public val name: String, describe: () -> Statistics) {
     public val soFar: Statistics by lazy(LazyThreadSafetyMode.NONE, describe)

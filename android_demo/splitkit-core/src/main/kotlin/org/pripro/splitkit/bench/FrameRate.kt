@@ -1,8 +1,8 @@
 package org.pripro.splitkit.bench
 
 /**
- * One frame at a time: what comes while one is being worked on is dropped, never queued, so that what is shown is never late. Counts
- * both, and says the rate of the last second or so.
+ * One frame at a time: frames that come while one is being worked on are dropped, never queued, so that what is shown is never late.
+ * Counts both, and gives the rate of the last second or so.
  *
  * @param clock nanoseconds, monotonic.
  */

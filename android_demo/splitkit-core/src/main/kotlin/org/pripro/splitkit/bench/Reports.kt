@@ -10,7 +10,7 @@ public data class Device(val kind: String, val model: String, val os: String, va
     internal fun json(): Map<String, Any?> = mapOf("kind" to kind, "model" to model, "os" to os, "cpu" to cpu, "cores" to cores)
 }
 
-/** State of the phone at one moment; null where it does not tell. */
+/** State of the phone at one moment; null where it is not reported. */
 public data class Condition(
     val governor: String? = null,
     val temperatureC: Double? = null,
@@ -31,7 +31,7 @@ public data class Condition(
 public data class RowSource(val target: String, val precision: String, val backend: String, val runtime: String) {
     public constructor(head: Head, runtime: String) : this(head.target, head.precision, head.backend, runtime)
 
-    /** Says what was asked for, what really ran where the runtime told, and what made the file. */
+    /** Says what was asked for, what really ran where the runtime says so, and what made the file. */
     public constructor(head: Head, runtime: HeadRuntime, options: HeadOptions, ranOn: String?) : this(
         head,
         listOfNotNull(

@@ -29,7 +29,7 @@ public class Bundle private constructor(public val manifest: Manifest, private v
     }
 
     /**
-     * Copies a file, checking it on the way; what was written is worth nothing when this throws.
+     * Copies a file, checking it on the way; when this throws, discard what was written.
      *
      * @throws BundleRefused it is absent, or not the file that the manifest describes.
      */

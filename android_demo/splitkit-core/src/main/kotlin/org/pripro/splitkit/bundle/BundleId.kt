@@ -76,7 +76,7 @@ internal object BundleId {
     /**
      * A double as Python's repr spells it: the fewest digits that read back to it.
      *
-     * Double.toString does not do here: before Java 19 it sometimes gives a digit too many, and its exponents differ.
+     * Double.toString is not enough here: before Java 19 it sometimes gives a digit too many, and its exponents differ.
      */
     internal fun repr(value: Double): String {
         if (value == 0.0) return if (1 / value < 0) "-0.0" else "0.0"

@@ -12,7 +12,7 @@ internal class Fields private constructor(private val where: String, private val
 
     fun has(key: String): Boolean = values.containsKey(key)
 
-    /** Whatever stands there. */
+    /** The value, of whatever type. */
     fun anything(key: String): Any? = raw(key)
 
     fun text(key: String): String = textOrNull(key) ?: refuse(key, "must be text")
@@ -114,7 +114,7 @@ internal class Fields private constructor(private val where: String, private val
     }
 
     companion object {
-        /** @throws BundleRefused where the value is no JSON object. */
+        /** @throws BundleRefused where the value is not a JSON object. */
         fun of(where: String, value: Any?): Fields {
             @Suppress("UNCHECKED_CAST")
             val values = value as? Map<String, Any?> ?: throw BundleRefused("$where must be an object; make the bundle anew.")

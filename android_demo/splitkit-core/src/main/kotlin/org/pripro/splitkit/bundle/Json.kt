@@ -39,7 +39,7 @@ internal object Json {
         return value
     }
 
-    /** The same of UTF-8 bytes [from] until [to]; bytes that are no UTF-8 are no JSON. */
+    /** The same of UTF-8 bytes [from] until [to]; bytes that are not UTF-8 are not JSON. */
     fun parse(data: ByteArray, from: Int = 0, to: Int = data.size): Any? = try {
         parse(Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(data, from, to - from)).toString())
     } catch (_: CharacterCodingException) {

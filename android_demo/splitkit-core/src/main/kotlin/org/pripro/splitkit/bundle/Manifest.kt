@@ -26,7 +26,7 @@ public data class Manifest(
 /** One file of the bundle, by its path inside. */
 public data class FileRef(val path: String, val sha256: String, val bytes: Long)
 
-/** One tensor at a border; -1 in the shape is the batch; one scale per channel, one for all, or none. */
+/** One tensor at a boundary; -1 in the shape is the batch; one scale per channel, one for all, or none. */
 public data class TensorSpec(
     val name: String,
     val dtype: String,

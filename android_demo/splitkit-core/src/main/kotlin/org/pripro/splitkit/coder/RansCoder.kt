@@ -16,7 +16,7 @@ internal class NotAMessage(why: String) : Exception("not a message of this codin
  *
  * @param positions values of one channel of one photo.
  * @param channelLast whether a photo's codes lie position by position (NTC, NHWC) and not channel by channel.
- * @throws BundleRefused a coding that does not hold together.
+ * @throws BundleRefused a coding that is inconsistent.
  */
 internal class RansCoder(private val coding: Coding, private val positions: Int, private val channelLast: Boolean) {
     private val channels = coding.levels.size
@@ -123,7 +123,7 @@ internal class RansCoder(private val coding: Coding, private val positions: Int,
         private const val MASK = (1 shl BITS) - 1
         private const val LOWEST = 1 shl 16
 
-        /** @throws BundleRefused a coding that does not hold together. */
+        /** @throws BundleRefused a coding that is inconsistent. */
         fun check(coding: Coding) {
             if (coding.coder != "rans-1" || coding.precisionBits != BITS) refuse("it is ${coding.coder} with ${coding.precisionBits} bits, this app has rans-1 with $BITS")
             val channels = coding.levels.size

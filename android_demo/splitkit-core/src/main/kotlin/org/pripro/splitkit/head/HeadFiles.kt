@@ -8,7 +8,7 @@ import java.io.File
 import java.io.IOException
 
 /**
- * A bundle's heads as files: runtimes open files, and assets of an app are none.
+ * A bundle's heads as files: runtimes open files, and an app's assets are not files.
  *
  * @param folder where bundles may lie; folders of other bundles in it are removed.
  */

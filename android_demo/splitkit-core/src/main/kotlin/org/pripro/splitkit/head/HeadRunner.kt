@@ -34,7 +34,7 @@ public data class HeadOptions(val threads: Int = 2, val accelerator: Accelerator
 
 /** A library that runs heads. Each is found by its entry in META-INF/services. */
 public interface HeadRuntime {
-    /** For reports: its name and, where it tells, its version. */
+    /** For reports: its name and, where known, its version. */
     public val name: String
 
     /** Lower comes first where several runtimes could be chosen. */

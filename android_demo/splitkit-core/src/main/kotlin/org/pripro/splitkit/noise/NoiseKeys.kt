@@ -34,7 +34,7 @@ public fun interface NoiseKeys {
         }
 
         /**
-         * The same key for the same photo on the same device, so that sending it again tells nobody more ("pripro-eps-1").
+         * The same key for the same photo on the same device, so that sending it again reveals nothing more ("pripro-eps-1").
          *
          * The bundle is part of it: two heads that drew the same noise for a photo would let the server subtract their
          * messages and cancel it. The photo's hash stands for the photo, so that a hardware key store sees 76 bytes.

@@ -7,7 +7,7 @@ import kotlin.math.sqrt
  * (tests/contract/noise).
  *
  * Source: Marsaglia and Tsang, "The Ziggurat Method for Generating Random Variables", 2000, with separate bits for layer,
- * sign and position (Doornik, "An Improved Ziggurat Method", 2005): taking them from one another's bits, as the first
+ * sign and position (Doornik, "An Improved Ziggurat Method", 2005): sharing bits between them, as the first
  * paper does, makes neighbouring numbers depend on each other.
  *
  * 256 layers of equal area V cover the density exp(-x^2 / 2), x >= 0; EDGE[i] is the right end of layer i. 98.8 % of the
@@ -30,7 +30,7 @@ internal class Ziggurat(private val words: KeyStream) {
         }
     }
 
-    /** The part beyond the last edge, by Marsaglia's rejection from an exponential; it has no end. */
+    /** The part beyond the last edge, unbounded, by Marsaglia's rejection from an exponential. */
     internal fun tail(): Double {
         while (true) {
             val a = -ln(words.unit()) / R

@@ -15,7 +15,7 @@ import kotlin.math.log10
 import kotlin.math.max
 
 /**
- * What became of the goldens on one accelerator.
+ * How the goldens came out on one accelerator.
  *
  * @param passed whether it may be used for photos.
  * @param says the figure that decided, or why it did not run.

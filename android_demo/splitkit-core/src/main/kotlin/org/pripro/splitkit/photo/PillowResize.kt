@@ -47,7 +47,7 @@ internal object PillowResize {
     class Box(val left: Float, val top: Float, val right: Float, val bottom: Float)
 
     /**
-     * Reads each row of the photo once and keeps only what is as wide as the answer: the memory that it takes is that of a
+     * Reads each row of the photo once and keeps only what is as wide as the result: the memory that it takes is that of a
      * narrow picture, whatever the photo's size.
      *
      * @return one plane of [outHeight] rows of [outWidth] for each of [channels].

@@ -20,7 +20,7 @@ public class Pixels(override val width: Int, override val height: Int, public va
     }
 }
 
-/** One byte per pixel and channel: red, green, blue, or (for 1) grey by ITU-R 601 as Pillow rounds it; what is clear lies on white. */
+/** One byte per pixel and channel: red, green, blue, or (for 1) grey by ITU-R 601 as Pillow rounds it; transparent pixels lie on white. */
 internal fun channel(pixel: Int, channel: Int, channels: Int): Int {
     val opaque = if (pixel ushr 24 == 255) pixel else onWhite(pixel)
     return when {

@@ -4,7 +4,7 @@ import java.net.MalformedURLException
 import java.net.URL
 
 /**
- * Where a tail listens. Features are encrypted on their way: http is only for this phone itself (adb reverse) and for private
+ * Where a tail listens. Features travel encrypted: http is only for this phone itself (adb reverse) and for private
  * hosts that the app lists one by one. SplitKit for iOS keeps the same rule; tests/contract/addresses.json holds its cases.
  */
 public object TailAddress {
@@ -18,7 +18,7 @@ public object TailAddress {
      * Joins what a person typed with the bundle's route.
      *
      * @param cleartextHosts private hosts to which features may go unencrypted, as the app lists them.
-     * @throws TailFailed.BadAddress no URL, another scheme, or http to a machine that is not allowed it.
+     * @throws TailFailed.BadAddress not a URL, another scheme, or http to a machine for which it is not allowed.
      */
     public fun resolve(typed: String, route: String, cleartextHosts: Set<String> = emptySet()): URL {
         val url = try {

@@ -35,12 +35,12 @@ public class TailAnswer(public val logits: FloatArray, public val roundTripMs: D
 /**
  * Sends smashed features to the tail. Blocking: call it off the main thread.
  *
- * Only 503 is tried again: the tail says by it that it did no work, and the same bytes go out again. Whether to repeat a
+ * Only 503 is tried again: it means that the tail did no work, and the same bytes are sent again. Whether to repeat a
  * request whose connection broke, and which may have been answered, is left to the person in front of the phone.
  *
  * @param url the full address of the infer route.
  * @param token bearer token, or null.
- * @param trust for https with an own certificate authority; null takes the system's.
+ * @param trust for https with a certificate authority of your own; null takes the system's.
  */
 public class TailClient(
     private val url: URL,
@@ -115,7 +115,7 @@ public class TailClient(
             throw TailFailed.Unreachable("${url.host}:${portOf(url)}", error.message ?: error.javaClass.simpleName, error)
         } finally {
             deadline.cancel()
-            // an exchange that ended well leaves its connection open, so that the next one pays for no set-up
+            // an exchange that ended well leaves its connection open, so that the next one needs no set-up
             if (!isWhole) hangUp(connection)
         }
     }
@@ -170,7 +170,7 @@ public class TailClient(
     private fun said(body: ByteArray): String =
         (member(body, "error") ?: String(body, Charsets.UTF_8)).take(300).ifEmpty { "it says nothing more" }
 
-    /** One text of a JSON answer, or null where it is no JSON or has none. */
+    /** One text of a JSON answer, or null where it is not JSON or has none. */
     private fun member(body: ByteArray, key: String): String? = try {
         (Json.parse(body) as? Map<*, *>)?.get(key) as? String
     } catch (_: JsonException) {

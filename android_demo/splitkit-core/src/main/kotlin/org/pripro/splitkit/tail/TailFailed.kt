@@ -27,7 +27,7 @@ public sealed class TailFailed(message: String, cause: Throwable? = null) : Spli
     /** Another status. */
     public class Status(public val status: Int, said: String) : TailFailed("The tail answered with status $status: $said")
 
-    /** Status 200 with a body that is no answer. */
+    /** Status 200 with a body that is not an answer. */
     public class BadAnswer(why: String, cause: Throwable? = null) :
         TailFailed("The tail's answer cannot be read ($why); check that the address is a pripro tail.", cause)
 

@@ -15,10 +15,10 @@ import java.nio.ByteOrder
 public class WireRequest(public val body: ByteArray, public val headerLength: Int, public val items: Int)
 
 /**
- * Entropy-coded features, wire version 2: how a tail behind a waist is spoken to in the fewest bytes.
+ * Entropy-coded features, wire version 2: the smallest messages that a tail behind a waist takes.
  *
  * @param spec what crosses: name, shape and layout.
- * @throws org.pripro.splitkit.BundleRefused a coding that does not hold together, or of another shape.
+ * @throws org.pripro.splitkit.BundleRefused a coding that is inconsistent, or of another shape.
  */
 public class CodedEncoding(internal val spec: TensorSpec, internal val coding: Coding) {
     private val channelLast = spec.layout != "NCHW"
@@ -117,7 +117,7 @@ public object Wire {
         return request(payload.toByteArray(), items, encoding.spec.name, "BYTES", listOf(items), parameters, bundleId)
     }
 
-    /** Affine codes: round half to even of x / scale, plus zero point, cut to 0..255; all in float32, as the tail's Python does. */
+    /** Affine codes: round half to even of x / scale, plus zero point, clipped to 0..255; all in float32, as the tail's Python does. */
     public fun quantise(smashed: FloatArray, spec: TensorSpec): ByteArray {
         val codes = ByteArray(smashed.size)
         eachValue(smashed.size, spec) { i, step, offset ->

@@ -10,7 +10,7 @@ import kotlin.math.exp
 import kotlin.math.ln
 import kotlin.math.sqrt
 
-/** Chances that a right generator fails are below 1e-9 in each test: a failure means a fault. */
+/** The chance that a correct generator fails is below 1e-9 in each test: a failure means a fault. */
 class NoiseTest {
     private val draws = 1_000_000
     private val image = FloatArray(3)

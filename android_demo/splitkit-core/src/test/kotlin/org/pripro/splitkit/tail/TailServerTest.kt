@@ -35,7 +35,7 @@ class TailServerTest {
     @Before
     fun onlyWithATail() {
         assumeTrue("no tail is running; see this class's comment", property("bundle") != null)
-        println("against a real tail") // so that who started the tail can see that nothing was skipped
+        println("against a real tail") // so that whoever started the tail can see that nothing was skipped
     }
 
     private fun client(url: String, patience: Patience = Patience(), id: String = bundle.manifest.bundleId) =

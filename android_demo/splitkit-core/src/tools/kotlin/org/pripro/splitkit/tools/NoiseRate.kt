@@ -5,8 +5,8 @@ import org.pripro.splitkit.noise.EpsSource
 import java.lang.management.ManagementFactory
 
 /**
- * How fast noise is drawn on one thread of this JVM, as JSON: the figure behind the claim in the README. It counts what the thread was
- * on a core for, not what passed on the wall: on a busy machine they differ.
+ * How fast noise is drawn on one thread of this JVM, as JSON: the figure behind the claim in the README. It counts the
+ * thread's CPU time, not wall-clock time: on a busy machine they differ.
  *
  *     java -cp ... org.pripro.splitkit.tools.NoiseRateKt [VALUES]      (100352 by default: 401 KB of eps)
  */

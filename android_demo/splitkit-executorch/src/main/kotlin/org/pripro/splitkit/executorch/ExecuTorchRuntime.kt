@@ -45,7 +45,7 @@ public class ExecuTorchRuntime : HeadRuntime {
 }
 
 private class ExecuTorchHead(private val module: Module, head: Head) : HeadRunner {
-    // memory that the library reads where it lies, and that can be wiped; an array would be copied out of reach
+    // memory that the library reads in place and that can be wiped; an array would be copied out of our reach
     private val buffers = head.inputs.associate { it.name to Tensor.allocateFloatBuffer(it.values) }
     private val feed = head.inputs.map { EValue.from(Tensor.fromBlob(buffers.getValue(it.name), shape(it))) }.toTypedArray()
     private val output = head.outputs.single()

@@ -14,7 +14,7 @@ import org.pripro.splitkit.tail.Wire
 import java.io.File
 import com.google.ai.edge.litert.Accelerator as LiteRtAccelerator
 
-/** LiteRT (TensorFlow Lite's successor): XNNPACK on the processor's cores, or what of GPU and NPU the phone offers. */
+/** LiteRT (TensorFlow Lite's successor): XNNPACK on the processor's cores, or the GPU or NPU where the phone offers one. */
 public class LiteRtRuntime : HeadRuntime {
     override val name: String = "LiteRT"
     override val rank: Int = 1
@@ -36,7 +36,7 @@ public class LiteRtRuntime : HeadRuntime {
             Accelerator.GPU -> LiteRtAccelerator.GPU
             Accelerator.NPU -> LiteRtAccelerator.NPU
         }
-        // no fallback beside it: what does not run there must say so, not run elsewhere under its name
+        // no fallback beside it: what does not run there must fail, not run elsewhere under its name
         val how = CompiledModel.Options(asked)
         if (options.accelerator == Accelerator.CPU) how.cpuOptions = CompiledModel.CpuOptions(numThreads = options.threads)
         LiteRtHead(CompiledModel.create(file.path, how), head)
