@@ -84,7 +84,7 @@ private final class Pace: @unchecked Sendable {
 
     init(seconds: Double) { self.seconds = seconds }
 
-    /// True at most once in that many seconds; asked by one task alone.
+    /// True at most once in that many seconds; called by one task only.
     var isDue: Bool {
         guard Date.now.timeIntervalSince(last) >= seconds else { return false }
         last = .now

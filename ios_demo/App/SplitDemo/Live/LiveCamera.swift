@@ -47,7 +47,7 @@ final class LiveCamera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, 
 
     func captureOutput(_ output: AVCaptureOutput, didOutput buffer: CMSampleBuffer, from connection: AVCaptureConnection) {
         guard rate.begin() else { return }
-        // copied at once: the camera has only a few buffers, and stops when they are all out
+        // copied at once: the camera has only a few buffers, and stops when all are in use
         guard let pixels = CMSampleBufferGetImageBuffer(buffer), let photo = Self.photo(pixels) else { return rate.end() }
         Task {
             await work(photo)

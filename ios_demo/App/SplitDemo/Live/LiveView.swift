@@ -1,7 +1,7 @@
 import SplitKit
 import SwiftUI
 
-/// What the camera sees, as what would leave the phone of it, frame by frame, with the answer, the rate and the temperature.
+/// What would leave the phone of each camera frame, with the answer, the rate and the temperature.
 struct LiveView: View {
     @Environment(Session.self) private var session
     @State private var camera: LiveCamera?

@@ -13,7 +13,7 @@ final class Session {
     var chosen = 0 { didSet { if chosen != oldValue { (units, trials) = (.cpu, [:]) } } }
     /// Which processors Core ML may use for photos: those whose goldens have passed since the head was chosen.
     var units = ComputeUnits.cpu
-    /// What became of the goldens of the chosen head.
+    /// How the goldens of the chosen head came out.
     private(set) var trials: [ComputeUnits: Result<Trial, any Error>] = [:]
     var address: String { didSet { UserDefaults.standard.set(address, forKey: "tail") } }
     /// Kept in memory only.
@@ -48,8 +48,8 @@ final class Session {
         (try? bundle.get().manifest.tail?.inputs.map(\.dtype)) ?? []
     }
 
-    /// The client for what is chosen now: its head stays open and its connections too. A picker that moves while a head is
-    /// being opened leaves that one to who asked for it.
+    /// The client for what is chosen now: its head stays open and its connections too. When the choice changes while a head is
+    /// being opened, whoever asked for that head still gets it.
     func client() async throws -> SplitClient {
         try await client(on: units)
     }
@@ -91,7 +91,7 @@ final class Session {
         }
     }
 
-    /// Private hosts that may be spoken to over http, as Info.plist lists them.
+    /// Private hosts that may be reached over http, as Info.plist lists them.
     private static var cleartextHosts: Set<String> {
         Set(Foundation.Bundle.main.object(forInfoDictionaryKey: "SplitKitCleartextHosts") as? [String] ?? [])
     }

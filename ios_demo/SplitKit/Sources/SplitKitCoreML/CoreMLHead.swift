@@ -119,7 +119,7 @@
 
         public func smashed(image: [Float], eps: [Float]) throws -> [Float] {
             defer { self.eps?.wipe() }
-            // Objective-C's temporaries would else pile up for as long as a benchmark runs
+            // otherwise Objective-C's temporaries would pile up for as long as a benchmark runs
             return try autoreleasepool { try run(image, eps) }
         }
 

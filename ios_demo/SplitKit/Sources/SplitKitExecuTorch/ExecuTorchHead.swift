@@ -23,7 +23,7 @@
                 throw BundleError("\(head.target) heads do not run on ExecuTorch; choose a head with the target executorch.")
             }
             guard let output = head.outputs.first else { throw BundleError("The head has no output; convert it anew.") }
-            // mapped: its weights are read where they lie, and the system may drop what it can read again
+            // mapped: its weights are read in place, and the system may drop pages that it can read again
             module = Module(filePath: file.path, loadMode: .mmap)
             try module.load("forward")
             inputs = head.inputs
@@ -31,7 +31,7 @@
         }
 
         public func smashed(image: [Float], eps: [Float]) throws -> [Float] {
-            // Objective-C's temporaries would else pile up for as long as a benchmark runs
+            // otherwise Objective-C's temporaries would pile up for as long as a benchmark runs
             try autoreleasepool { try run(image, eps) }
         }
 

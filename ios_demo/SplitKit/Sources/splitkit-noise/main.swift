@@ -1,6 +1,6 @@
 // How fast noise is made on one core of this machine: swift run -c release splitkit-noise
 //
-// Two clocks: what the thread was on a core for, and what passed on the wall; on a busy machine they differ.
+// Two clocks: the thread's CPU time and wall-clock time; on a busy machine they differ.
 import Foundation
 import SplitKit
 

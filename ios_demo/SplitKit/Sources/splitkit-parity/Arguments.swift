@@ -1,7 +1,7 @@
 import Foundation
 import SplitKit
 
-/// A command line that cannot be obeyed: one sentence.
+/// A command line that cannot be carried out: one sentence.
 struct UsageError: Error, LocalizedError {
     let message: String
     var errorDescription: String? { message }

@@ -6,7 +6,7 @@ import XCTest
 final class ClientTests: XCTestCase {
     private static let secret = DeviceSecret(bytes: Data(repeating: 5, count: 32))
 
-    /// A door that opens when the test says so.
+    /// A gate that opens when the test says so.
     private actor Gate {
         private var isOpen = false
         private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -87,7 +87,7 @@ final class ClientTests: XCTestCase {
         XCTAssertGreaterThanOrEqual(timed[0].loadMs ?? 0, 20)
     }
 
-    /// Hashing and compiling are done once to a file; they are no part of the time of a load.
+    /// A file is hashed and compiled once; neither is part of a load's time.
     func testPreparingAFileIsNotItsLoad() async throws {
         let bundle = try ModelBundle(at: Peer.bundle())
         let rows = try bundle.golden().rows

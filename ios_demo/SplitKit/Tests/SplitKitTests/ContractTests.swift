@@ -14,7 +14,7 @@ final class ContractTests: XCTestCase {
             let manifest = try ModelBundle.parse(data)
             XCTAssertEqual(manifest.bundleID, entry.bundleID, entry.file)
             XCTAssertEqual(try manifest.computeID(), entry.bundleID, entry.file)
-            // what is written again is the same manifest
+            // writing it again gives the same manifest
             let again = try ModelBundle.parse(Data(manifest.json.text(.wire).utf8))
             XCTAssertEqual(again, manifest, entry.file)
         }
@@ -118,7 +118,7 @@ final class ContractTests: XCTestCase {
                 XCTAssertEqual(value, wanted, accuracy: 1.001 * level, "\(row["name"]!), value \(index)")
             }
             let share = Double(zip(found, expected).filter { $0 == $1 }.count) / Double(found.count)
-            // of a tall photo about every fourth value rounds the other way then
+            // then about every fourth value of a tall photo rounds the other way
             XCTAssertGreaterThan(share, (row["name"] as! String).contains("tall") ? 0.5 : least, row["name"] as! String)
         }
     }

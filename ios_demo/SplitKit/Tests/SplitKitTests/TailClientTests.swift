@@ -115,7 +115,7 @@ final class TailClientTests: XCTestCase {
             try client(server.url, manifest: other))
     }
 
-    /// A tail that takes long and lets one wait: many at once must meet 503.
+    /// A slow tail with room for one request in its queue: of many at once, some must get 503.
     func testABusyTailIsAskedAgain() async throws {
         let server = try serve(bundle.root.appendingPathComponent("slow.mar"), ["--queue", "1", "--max-batch", "1"])
         let smashed = rows[0].smashed

@@ -52,7 +52,7 @@ public struct Benchmark: Sendable {
     ///
     /// - Parameters:
     ///   - isolation: the actor that calls, so that subjects need not cross between threads.
-    ///   - progress: called after each turn with (samples taken, samples in all, what tells the summaries so far). These sort
+    ///   - progress: called after each turn with (samples taken, samples in all, what computes the summaries so far). These sort
     ///     all samples, between two timed runs: ask for them only where they are shown.
     /// - Throws: what a subject throws, or `CancellationError`.
     public func rows(

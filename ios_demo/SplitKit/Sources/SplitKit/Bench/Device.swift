@@ -63,7 +63,7 @@ public struct Device: Record {
         private static let osName = "Linux"
     #endif
 
-    /// A value of the kernel's, where there is such a thing; on iPhones `hw.machine` (uname) says more than `hw.model`.
+    /// A value that the kernel reports, where there is one; on iPhones `hw.machine` (uname) says more than `hw.model`.
     private static func setting(_ name: String) -> String? {
         #if os(macOS) || targetEnvironment(macCatalyst)
             var size = 0
@@ -77,7 +77,7 @@ public struct Device: Record {
     }
 }
 
-/// State of the machine at one moment; nil where it does not tell.
+/// State of the machine at one moment; nil where it is not reported.
 public struct Condition: Record {
     public var governor: String?
     public var temperatureC: Double?
@@ -85,7 +85,7 @@ public struct Condition: Record {
     public var batteryPercent: Double?
     public var loadAverage: Double?
 
-    /// The present state; the battery's level is UIKit's to say and comes from the app.
+    /// The present state; only UIKit knows the battery's level, so it comes from the app.
     public init(batteryPercent: Double? = nil) {
         self.batteryPercent = batteryPercent
         thermalStatus = Self.thermal

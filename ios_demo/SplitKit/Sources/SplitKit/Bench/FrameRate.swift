@@ -1,7 +1,7 @@
 import Foundation
 
-/// One frame at a time: what comes while one is being worked on is dropped, never queued, so that what is shown is never late. Counts
-/// both, and says the rate of the last frames.
+/// One frame at a time: frames that come while one is being worked on are dropped, never queued, so that what is shown is never late.
+/// Counts both, and gives the rate of the last frames.
 public final class FrameRate: @unchecked Sendable {
     private let lock = NSLock()
     private let clock: @Sendable () -> Double

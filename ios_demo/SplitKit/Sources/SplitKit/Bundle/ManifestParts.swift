@@ -1,5 +1,5 @@
 extension Manifest {
-    /// One tensor at a border: -1 in the shape is the batch; one scale per channel, or one for all, or none.
+    /// One tensor at a boundary: -1 in the shape is the batch; one scale per channel, or one for all, or none.
     public struct TensorSpec: Record {
         public enum DType: String, CaseIterable, JSONConvertible {
             case float32, float16, uint8, int8

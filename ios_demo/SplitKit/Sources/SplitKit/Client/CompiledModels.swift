@@ -29,7 +29,7 @@ public struct CompiledModels: Sendable {
         do {
             try files.moveItem(at: made, to: kept)
         } catch {
-            // somebody else was faster, and theirs is the same
+            // another process was faster, and its result is the same
             guard files.fileExists(atPath: kept.path) else { throw error }
             try? files.removeItem(at: made)
         }

@@ -1,7 +1,7 @@
 /// One value that takes time to make, kept together with the key that it was made for.
 ///
-/// A screen's choice may change while the value for the old choice is still being made. Who asked for the old one gets the old
-/// one; it is not kept under the new key. Who asks twice for the same one waits for one making of it.
+/// A screen's choice may change while the value for the old choice is still being made. A caller that asked for the old one gets the old
+/// one; it is not kept under the new key. Callers that ask for the same one share a single making of it.
 public actor Keyed<Key: Hashable & Sendable, Value: Sendable> {
     private var key: Key?
     private var task: Task<Value, any Error>?

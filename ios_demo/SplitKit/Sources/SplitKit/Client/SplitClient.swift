@@ -151,7 +151,7 @@ public actor SplitClient {
         return DeviceParityReport(bundleID: bundle.manifest.bundleID, device: .current, outputs: outputs)
     }
 
-    /// Replays the golden photos and judges them; a processor on which they fail is not for photos.
+    /// Replays the golden photos and judges them; a processor on which they fail must not be used for photos.
     ///
     /// - Parameter isExact: whether an fp32 head is computed in single precision there, as on a CPU.
     public func trial(isExact: Bool = false) async throws -> Trial {

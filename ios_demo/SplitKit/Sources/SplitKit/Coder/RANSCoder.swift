@@ -19,7 +19,7 @@ struct RANSCoder: Sendable {
     /// - Parameters:
     ///   - positions: values of one channel of one photo.
     ///   - isChannelLast: whether a photo's codes lie position by position (NTC, NHWC) and not channel by channel.
-    /// - Throws: `WireError` for a coding that does not hold together.
+    /// - Throws: `WireError` for a coding that is inconsistent.
     init(_ coding: Manifest.Coding, positions: Int, isChannelLast: Bool) throws {
         try Self.check(coding)
         (self.coding, self.positions, self.isChannelLast) = (coding, positions, isChannelLast)
@@ -31,7 +31,7 @@ struct RANSCoder: Sendable {
         }
     }
 
-    /// - Throws: `WireError`: a coding that does not hold together.
+    /// - Throws: `WireError`: a coding that is inconsistent.
     static func check(_ coding: Manifest.Coding) throws {
         guard coding.precisionBits == bits else { throw error("it has \(coding.precisionBits) bits, rans-1 has \(bits)") }
         let channels = coding.levels.count

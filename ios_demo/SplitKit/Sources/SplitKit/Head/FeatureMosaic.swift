@@ -9,7 +9,7 @@ public struct FeatureMosaic: Sendable, Equatable {
     /// - Parameters:
     ///   - smashed: features [C,h,w], flat.
     ///   - shape: [C,h,w].
-    ///   - most: channels shown; the first ones of more.
+    ///   - most: channels shown at most, the first ones.
     public init(smashed: [Float], shape: [Int], most: Int = 64) {
         precondition(shape.count == 3 && smashed.count == shape.reduce(1, *), "features do not fit their shape")
         let (channels, high, wide) = (min(shape[0], most), shape[1], shape[2])

@@ -5,8 +5,8 @@ public protocol HeadRunner: AnyObject {
     /// The runtime and its version, e.g. `Core ML (macOS 15.1), all units`.
     var runtime: String { get }
 
-    /// How many operators are meant to run on each kind of processor; empty where the runtime does not say. It takes its time,
-    /// so it is asked for apart from opening.
+    /// How many operators are meant to run on each kind of processor; empty where the runtime does not say. It takes a while,
+    /// so it is asked for separately from opening.
     func plan(isolation: isolated (any Actor)?) async throws -> [String: Int]
 
     /// Executes once.
@@ -22,7 +22,7 @@ extension HeadRunner {
     public func plan(isolation: isolated (any Actor)?) async throws -> [String: Int] { [:] }
 }
 
-/// A runtime that opens heads, in two steps: what is done once to a file (compare its hash, compile it), and loading it.
+/// A runtime that opens heads, in two steps: what is done once per file (compare its hash, compile it), and loading it.
 public struct HeadRuntime: Sendable {
     /// Whether it opens that head.
     public let accepts: @Sendable (Manifest.Head) -> Bool
@@ -56,7 +56,7 @@ public final class ProtectedHead {
 
     /// Runs the head on a preprocessed photo with its noise.
     ///
-    /// - Throws: `EntropyError` where there is no noise to be had: nothing may be sent then; or the runtime's error.
+    /// - Throws: `EntropyError` where the system gives no noise: nothing may be sent then; or the runtime's error.
     public func smashed(image: [Float]) throws -> [Float] {
         if !eps.isEmpty { try noise.fill(&eps, image: image) }
         // whoever knows the noise can subtract it

@@ -20,7 +20,7 @@ public enum JSON: Sendable, Equatable {
         }
     }
 
-    /// The value of a key, or nil where this is no object or has no such key.
+    /// The value of a key, or nil where this is not an object or has no such key.
     public subscript(key: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.key == key }?.value

@@ -1,7 +1,7 @@
 /// The keystream of ChaCha20 (RFC 8439), four blocks at a time, one per lane, in the standard's order.
 ///
 /// CryptoKit has ChaCha20 only inside ChaChaPoly, which keeps block 0 for itself; memoised noise needs the stream from block 0
-/// on, the same bytes as on Android and in Python, so this one serves on Apple's systems, too.
+/// on, the same bytes as on Android and in Python, so this one is used on Apple's systems, too.
 struct ChaCha20 {
     typealias Lanes = SIMD4<UInt32>
 

@@ -21,7 +21,7 @@ public struct DeviceSecret: Sendable {
 public struct NoiseKeys: Sendable {
     /// 256 bits for a preprocessed photo [C,H,W], flat.
     ///
-    /// - Throws: where the system has none to give; nothing may be sent then.
+    /// - Throws: where the system gives no randomness; nothing may be sent then.
     let key: @Sendable ([Float]) throws -> SIMD8<UInt32>
 
     init(key: @escaping @Sendable ([Float]) throws -> SIMD8<UInt32>) { self.key = key }
@@ -29,7 +29,7 @@ public struct NoiseKeys: Sendable {
     /// A new key for each request, from the system's secure generator.
     public static let fresh = NoiseKeys { _ in try SystemEntropy.key() }
 
-    /// The same key for the same photo on the same device, so that sending it again tells nobody more ("pripro-eps-1").
+    /// The same key for the same photo on the same device, so that sending it again reveals nothing more ("pripro-eps-1").
     ///
     /// The bundle is part of it: two heads that drew the same noise for a photo would let the server subtract their messages and
     /// cancel it. The photo's hash stands for the photo, so that a hardware key store sees 76 bytes.

@@ -1,7 +1,7 @@
 /// eps for the protected head: standard normal float32 that nobody can predict and subtract.
 ///
 /// Each photo's noise is stretched by ChaCha20 from a 256-bit key of its own: a fresh one from the operating system's secure
-/// generator, or one that a secret of the device gives the photo. There is no seed to set. The keystream is wiped when a
+/// generator, or one derived from the photo with a secret of the device. There is no seed to set. The keystream is wiped when a
 /// request is done.
 ///
 /// Not thread-safe: give each thread its own.

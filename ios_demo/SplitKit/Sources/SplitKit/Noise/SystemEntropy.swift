@@ -11,7 +11,7 @@ public struct EntropyError: Error {
 enum SystemEntropy {
     /// 256 fresh bits.
     ///
-    /// - Throws: `EntropyError` where the system has none to give; the caller must not go on.
+    /// - Throws: `EntropyError` where the system gives none; the caller must not go on.
     static func key() throws -> SIMD8<UInt32> {
         var key = SIMD8<UInt32>()
         #if canImport(Security)

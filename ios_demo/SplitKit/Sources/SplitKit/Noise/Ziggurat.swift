@@ -49,7 +49,7 @@ struct Ziggurat: @unchecked Sendable {
         return UnsafePointer(memory)
     }
 
-    /// The natural logarithm of 0 < x <= 1 by plain arithmetic, each operation rounded by itself: those of libraries differ in
+    /// The natural logarithm of 0 < x <= 1 by plain arithmetic, each operation rounded by itself: library functions differ in
     /// their last bit.
     ///
     /// Source: ln m = 2 artanh((m - 1) / (m + 1)), its series cut where the next term is below a double's last bit.
@@ -86,7 +86,7 @@ struct Ziggurat: @unchecked Sendable {
         }
     }
 
-    /// The rare case, 1 draw in 100: at a layer's edge, or in the tail; nil to draw anew.
+    /// The rare case, 1 draw in 100: at a layer's edge, or in the tail; nil to draw again.
     @inline(never)
     private func edge(_ layer: Int, _ magnitude: Double, _ bits: inout some BitSource) -> Double? {
         if layer == 0 { return Self.tail(&bits) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What became of the golden photos on one processor.
+/// How the golden photos came out on one processor.
 ///
 /// Parity first: a processor is offered only if the golden photos come out as eager torch has them. GPUs and neural engines compute
 /// in half precision, or leave an operator out, and a head that is wrong there is wrong silently.

@@ -19,7 +19,7 @@
                         space: own ?? CGColorSpaceCreateDeviceRGB(), bitmapInfo: CGImageAlphaInfo.noneSkipLast.rawValue)
                 else { return false }
                 context.interpolationQuality = .none
-                // what is clear lies on white, as it does for the network
+                // transparent pixels lie on white, as they do for the network
                 context.setFillColor(gray: 1, alpha: 1)
                 context.fill(CGRect(x: 0, y: 0, width: width, height: height))
                 context.draw(image, in: CGRect(x: 0, y: 0, width: width, height: height))

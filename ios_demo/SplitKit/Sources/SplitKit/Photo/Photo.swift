@@ -19,7 +19,7 @@ public struct StoredPhoto: Photo, Sendable {
     /// - Parameters:
     ///   - bytes: row by row; red, green and blue first in each pixel.
     ///   - width, height: of the stored picture.
-    ///   - pixelBytes: 3, or 4 where something follows that is not looked at.
+    ///   - pixelBytes: 3, or 4 where an ignored byte follows.
     ///   - isBlueFirst: whether blue comes first and red last, as in a camera's frames.
     public init(
         _ bytes: [UInt8], width: Int, height: Int, pixelBytes: Int = 3, orientation: Orientation = .upright,

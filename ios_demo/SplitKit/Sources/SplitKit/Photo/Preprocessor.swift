@@ -14,7 +14,7 @@ public struct Preprocessor: Sendable {
         self.how = how
     }
 
-    /// Turns a photo into the head's input. Each row is read once and only what is as wide as the answer is kept.
+    /// Turns a photo into the head's input. Each row is read once and only what is as wide as the result is kept.
     ///
     /// - Returns: [C,H,W], flat.
     public func tensor(_ photo: some Photo) -> [Float] {

@@ -37,7 +37,7 @@ final class HTTPTransport: NSObject, URLSessionDataDelegate, @unchecked Sendable
     private var hasDistrusted = false
     private var exchanges: [Int: Exchange] = [:]
 
-    /// - Throws: `TailError` where this system cannot be told whom to trust.
+    /// - Throws: `TailError` where this system offers no way to choose whom to trust.
     init(authority: OwnAuthority? = nil) throws {
         #if !canImport(Security)
             if authority != nil {

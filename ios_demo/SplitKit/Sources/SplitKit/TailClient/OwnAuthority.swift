@@ -24,7 +24,7 @@ public struct OwnAuthority: Sendable, Equatable {
     }
 
     #if canImport(Security)
-        /// Whether a server's chain ends at one of these; the host name in it is checked as ever.
+        /// Whether a server's chain ends at one of these; the host name in it is checked as usual.
         func trusts(_ trust: SecTrust) -> Bool {
             let anchors = certificates.compactMap { SecCertificateCreateWithData(nil, NSData(data: $0) as CFData) }
             guard anchors.count == certificates.count,

@@ -1,13 +1,13 @@
 import Foundation
 
-/// Where features may go. They are encrypted on their way: http is only for this device itself and for private hosts that the
-/// app lists one by one. (App Transport Security does not cover addresses of numbers, so the rule is here.) splitkit for Android
+/// Where features may go. They travel encrypted: http is only for this device itself and for private hosts that the
+/// app lists one by one. (App Transport Security does not cover numeric addresses, so the rule is here.) splitkit for Android
 /// keeps the same one; tests/contract/phone/addresses.json holds its cases.
 public enum TailAddress {
     /// Checks an address as a person typed it.
     ///
     /// - Parameter cleartextHosts: private hosts to which features may go unencrypted, as the app lists them.
-    /// - Throws: `TailError.unreachable`: no address; `TailError.insecure`: http to a machine that is not allowed it.
+    /// - Throws: `TailError.unreachable`: no address; `TailError.insecure`: http to a machine for which it is not allowed.
     public static func check(_ typed: String, cleartextHosts: Set<String> = []) throws -> URL {
         let text = typed.trimmingCharacters(in: .whitespacesAndNewlines)
         guard let url = URL(string: text) else { throw TailError.unreachable("\(typed) is no address") }

@@ -12,7 +12,7 @@ public final class TailClient: Sendable {
     public struct Options: Sendable {
         /// Sent as `Authorization: Bearer`. Keep it in memory or in the Keychain.
         public var token: String?
-        /// Private hosts that may be spoken to over http; see `TailAddress`.
+        /// Private hosts that may be reached over http; see `TailAddress`.
         public var cleartextHosts: Set<String>
         /// For a tail behind a certificate authority of your own; then that one alone is trusted. On Apple's systems only.
         public var authority: OwnAuthority?
@@ -152,7 +152,7 @@ public final class TailClient: Sendable {
         throw TailError.busy(attempts: options.attempts)
     }
 
-    /// Milliseconds of the smallest exchange there is: the network's share of a request.
+    /// Milliseconds of the smallest possible exchange: the network's share of a request.
     public func ping() async throws -> Double {
         let start = DispatchTime.now().uptimeNanoseconds
         let answer = try await send(URLRequest(url: base.appendingPathComponent("ping")))

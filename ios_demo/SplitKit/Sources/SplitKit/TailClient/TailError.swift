@@ -14,9 +14,9 @@ public enum TailError: Error, LocalizedError, Equatable {
     case tokenRefused
     /// Any other status, with the server's sentence.
     case refused(status: Int, String)
-    /// 200 with something that is no answer.
+    /// 200 with something that is not an answer.
     case badAnswer(String)
-    /// Features, and the token, would cross the network readable.
+    /// Features and the token would cross the network unencrypted.
     case insecure(host: String)
 
     public var errorDescription: String? {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Entropy-coded features, wire version 2: how a tail behind a waist is spoken to in the fewest bytes.
+/// Entropy-coded features, wire version 2: the smallest messages that a tail behind a waist takes.
 public struct CodedEncoding: Sendable {
     /// What crosses: name, shape and layout.
     let spec: Manifest.TensorSpec
@@ -10,7 +10,7 @@ public struct CodedEncoding: Sendable {
     private let positions: Int
     private var isChannelLast: Bool { spec.layout != .nchw }
 
-    /// - Throws: `WireError` for a coding that does not hold together, or of another shape.
+    /// - Throws: `WireError` for a coding that is inconsistent, or of another shape.
     public init(_ spec: Manifest.TensorSpec, coding: Manifest.Coding) throws {
         guard spec.shape.count >= 2, let values = try? spec.itemCount(), values <= 1 << 20,
             let channels = spec.layout == .nchw ? spec.shape[1] : spec.shape.last, channels == coding.levels.count

@@ -38,7 +38,7 @@ public struct SmashedEncoding: Sendable {
     /// - Parameters:
     ///   - codes: a head's answer [n,C,h,w], flat; whole numbers in 0...255 where the runtime has no bytes.
     ///   - output: the head's output, with the codes' scale and zero point.
-    /// - Throws: `WireError` for an output without them, another size, or numbers that are no codes.
+    /// - Throws: `WireError` for an output without them, another size, or numbers that are not codes.
     public static func features<Number: BinaryFloatingPoint>(codes: [Number], output: Manifest.TensorSpec) throws -> [Float] {
         try features(
             codes: codes.map { value in
@@ -67,7 +67,7 @@ public struct SmashedEncoding: Sendable {
 
     /// The shape [n,C,h,w] of a flat array of `count` values.
     ///
-    /// - Throws: `WireError` where it is no whole number of items.
+    /// - Throws: `WireError` where it is not a whole number of items.
     func shape(ofCount count: Int) throws -> [Int] {
         guard count > 0, count.isMultiple(of: itemCount) else {
             throw WireError("The features have \(count) values, the tail takes \(itemCount) an item (\(spec.shape.dropFirst())).")

@@ -90,11 +90,11 @@ enum Peer {
             url = URL(string: "http://127.0.0.1:\(line.trimmingCharacters(in: .whitespacesAndNewlines))")!
         }
 
-        /// At once: a child of one of Dispatch's threads has SIGTERM blocked.
+        /// Kills at once: a child of one of Dispatch's threads has SIGTERM blocked.
         func kill() {
             guard process.isRunning else { return }
             Foundation.kill(process.processIdentifier, SIGKILL)
-            // waitUntilExit needs a run loop, which threads of the concurrency pool have not
+            // waitUntilExit needs a run loop, which threads of the concurrency pool do not have
             for _ in 0..<500 where process.isRunning { Thread.sleep(forTimeInterval: 0.01) }
         }
 
