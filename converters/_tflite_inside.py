@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from .base import Array
 
 
+#: these only move or recode values, or hide what they do
+_MOVES = {
+    "TRANSPOSE", "RESHAPE", "PAD", "PADV2", "QUANTIZE", "DEQUANTIZE", "STRIDED_SLICE", "SLICE", "EXPAND_DIMS", "CAST",
+    "DELEGATE",
+}  # fmt: skip
+#: how torch calls what an operator computes, where it is no lower case of it
+_KINDS = {
+    "CONV_2D": "conv",
+    "DEPTHWISE_CONV_2D": "conv",
+    "BATCH_MATMUL": "matmul",
+    "FULLY_CONNECTED": "linear",
+    "RESIZE_BILINEAR": "bilinear",
+    "MAX_POOL_2D": "max_pool",
+}
+
+
 def trace(entry: Path, inputs: Mapping[str, Array]) -> list[Traced]:
     """Operators in their order with every float result; int8 results are decoded."""
     with quiet():
@@ -44,6 +60,8 @@ def trace(entry: Path, inputs: Mapping[str, Array]) -> list[Traced]:
             operator["op_name"],
             tuple(str(index) for index in operator["inputs"]),
             {str(index): values.get(index) for index in operator["outputs"]},
+            _KINDS.get(operator["op_name"], operator["op_name"].lower()),
+            operator["op_name"] in _MOVES,
         )
         for operator in interpreter._get_ops_details()
     ]

@@ -97,11 +97,15 @@ class Traced:
         operator: what the file calls it, such as ``CONV_2D``.
         inputs: names of the values that it reads.
         outputs: name -> its result, float32, where the runtime gives it; None where it does not.
+        kind: how torch calls what it computes, such as "conv"; needed where results carry no names.
+        moves: whether it only moves or recodes values; where they go wrong, the next operator shows it.
     """
 
     operator: str
     inputs: tuple[str, ...]
     outputs: Mapping[str, Array | None]
+    kind: str = ""
+    moves: bool = False
 
 
 @dataclass(frozen=True)

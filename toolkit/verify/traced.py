@@ -22,29 +22,6 @@ if TYPE_CHECKING:
     from .replay import Array
 
 _OUTPUT = "smashed"
-#: these only move or recode values; where they go wrong, the next operator shows it
-_MOVES = {
-    "TRANSPOSE",
-    "RESHAPE",
-    "PAD",
-    "PADV2",
-    "QUANTIZE",
-    "DEQUANTIZE",
-    "STRIDED_SLICE",
-    "SLICE",
-    "EXPAND_DIMS",
-    "CAST",
-}
-#: how eager torch calls what an operator of the file computes
-_KINDS = {
-    "CONV_2D": "conv",
-    "DEPTHWISE_CONV_2D": "conv",
-    "SOFTMAX": "softmax",
-    "BATCH_MATMUL": "matmul",
-    "FULLY_CONNECTED": "linear",
-    "RESIZE_BILINEAR": "bilinear",
-    "MAX_POOL_2D": "max_pool",
-}
 
 
 def pairs(
@@ -94,7 +71,7 @@ def _is_broken(step: Traced, later: Sequence[Traced], known: Mapping[str, str], 
 
     Smaller results prove nothing: a mean is the same whatever the order of what it was taken over.
     """
-    if step.operator in _MOVES or step.operator == "DELEGATE":
+    if step.moves:
         return False
     size = values[next(iter(step.outputs))].size
     reached = set(step.outputs)
@@ -114,8 +91,7 @@ def _guess(step: Traced, value: Array, eager: Mapping[str, EagerLayer], known: s
         settled.update(before)
         queue += before
     open_ = [layer for name, layer in eager.items() if name not in settled and layer.value.size == value.size]
-    kind = _KINDS.get(step.operator, step.operator.lower())
-    return next((layer for layer in open_ if kind in layer.operator), open_[0] if open_ else None)
+    return next((layer for layer in open_ if step.kind and step.kind in layer.operator), open_[0] if open_ else None)
 
 
 def of_steps(steps: Steps, eager: Mapping[str, EagerLayer]) -> list[Pair]:
