@@ -13,28 +13,41 @@ ROOT = Path(__file__).parents[1]
 TIMED = ("test_latency_measure.py", "test_tail_robustness.py", "test_tail_server.py", "test_android_tail.py",
          "test_ios_tail.py", "test_tail_http.py")  # fmt: skip
 
+#: write to one build folder: one worker takes both files
+TOGETHER = {"test_ios_faults.py": "test_ios_check.py"}
+
 #: run by `make test-all` and CI only, with what each still has in `make test`
 THOROUGH = {
+    "test_android_faults.py": "faults planted in the Android modules; test_android_check compiles and runs them",
     "test_arm64.py": "heads on emulated aarch64 kernels",
+    "test_cli_fuzz.py": "random commands on bundles in ten states; test_bad_input and test_existing_bundle stay",
+    "test_converters_coreai.py": "Apple's runtime, not in `make setup`; test_converters has the target",
+    "test_converters_fifth.py": "a target of another distribution through every verb; test_targets stays",
+    "test_converters_own.py": "what one target alone promises; test_converters and test_converters_wire have each",
+    "conformance/test_coreml_reference.py": "whole networks; test_coreml_reference_ops and the unit tests stay",
+    "test_demo_waist.py": "the whole of `make demo`; test_waist has its parts",
+    "test_ios_faults.py": "faults planted in the iOS sources; test_ios_check builds and runs them",
     "test_lint_partitions.py": "delegates counted by lowering; test_lint_rules and test_lint stay",
     "test_network_files.py": "28 kinds of network files; test_weights and test_partition_networks stay",
     "test_no_telemetry.py": "what libraries leave in a home folder",
     "test_parity_bad_head.py": "files that no runtime opens or runs, one beside a good one; test_parity_clean stays",
+    "test_parity_commands.py::test_heads_on_the_phones_instruction_set": "emulated aarch64 kernels, as test_arm64",
     "test_parity_faults.py": "faults planted in files; test_parity_clean and test_parity_commands stay",
-    "test_converters_coreai.py": "Apple's runtime, not in `make setup`; test_converters has the target",
-    "test_cli_fuzz.py": "random commands on bundles in ten states; test_bad_input and test_existing_bundle stay",
-    "test_converters_fifth.py": "a target of another distribution through every verb; test_targets stays",
+    "test_partition_families.py": "every cut of large networks; test_cuts and test_partition_networks stay",
     "test_photos_once.py": "photos counted over all stages; test_data counts them over every opening of a data set",
-    "test_demo_waist.py": "the whole of `make demo`; test_waist has its parts",
+    "test_planted_weaknesses.py": "protections with a known hole; test_attacks has every attack",
+    "test_privacy_sweep.py::test_ray_gives_the_same_figures": "a Ray cluster; the file's others stay",
+    "test_processes.py": "trainings in several processes; test_devices and test_protections stay",
     "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",
     "test_tail_openapi.py": "schemathesis over the API's description",
     "test_tail_ray.py": "Ray Serve and a killed replica",
     "test_tail_robustness.py": "counted robustness runs; test_tail_http has the single cases",
     "test_tail_torchserve.py": "TorchServe itself; the handler's own code is in test_tail_wire and test_tail_archive",
+    "test_tasks_of_digits.py": "a training of each task; test_tasks has every task",
+    "test_tflite_compat.py": "an old tflite-runtime in an environment of its own",
     "test_two_at_once.py": "pairs of commands at once and kills; test_bundle has the lock itself, test_kill stays",
     "test_users_networks.py": "whole verbs on odd networks; test_partition_networks and test_partition_layouts stay",
-    "test_tflite_compat.py": "an old tflite-runtime in an environment of its own",
 }
 
 
@@ -65,7 +78,9 @@ def demo_bundle() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one worker, since they share its fixtures, and the timed files in one."""
     for item in items:
-        group = "timed" if item.path.name in TIMED else item.path.name
+        group = "timed" if item.path.name in TIMED else TOGETHER.get(item.path.name, item.path.name)
         item.add_marker(pytest.mark.xdist_group(group))
-        if item.path.name in THOROUGH:
+        name = item.path.name
+        test = f"{name}::{getattr(item, 'originalname', item.name)}"
+        if THOROUGH.keys() & {name, f"{item.path.parent.name}/{name}", test}:
             item.add_marker(pytest.mark.thorough)
