@@ -106,6 +106,11 @@ def targets_or_faults() -> dict[str, type[Converter] | InputError]:
     return found
 
 
+def known_targets() -> dict[str, type[Converter]]:
+    """Every export target that can be used; `doctor` reports the others."""
+    return {name: found for name, found in targets_or_faults().items() if isinstance(found, type)}
+
+
 def check_installed(made_by: Converter, purpose: str) -> None:
     """Refuse a target that lacks a package.
 

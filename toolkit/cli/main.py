@@ -134,8 +134,8 @@ def _extras() -> Iterator[tuple[str, Collection[str]]]:
     from .. import plugins
 
     yield from _EXTRAS.items()
-    for kind in plugins.targets_or_faults().values():
-        if isinstance(kind, type) and kind.extra is not None:
+    for kind in plugins.known_targets().values():
+        if kind.extra is not None:
             yield kind.extra, kind.packages
 
 

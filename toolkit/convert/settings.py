@@ -11,8 +11,8 @@ from ..records.wire import HeadWire
 
 def default_targets() -> dict[str, list[str]]:
     """Targets that are made where none is named, each in its default precision."""
-    kinds = {name: plugins.target(name).default_precision for name in plugins.targets()}
-    return {name: [precision] for name, precision in kinds.items() if precision is not None}
+    kinds = plugins.known_targets()
+    return {name: [kind.default_precision] for name, kind in kinds.items() if kind.default_precision is not None}
 
 
 class ConvertSettings(Settings):

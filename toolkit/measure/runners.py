@@ -46,7 +46,7 @@ def target_of(runner: Path) -> str:
     """
     if not runner.is_file():
         raise InputError(f"There is no file {runner}; give --runner a program built for the phone.")
-    known = {found.program: name for name in plugins.targets() if (found := plugins.target(name)().phone_runner())}
+    known = {found.program: name for name, kind in plugins.known_targets().items() if (found := kind().phone_runner())}
     for program, target in known.items():
         if program in runner.name:
             return target

@@ -73,7 +73,7 @@ def _wanted(bundle: Bundle, platform: Platform) -> list[FileRef]:
     manifest = bundle.manifest
     heads = [head for head in manifest.heads if runnable(head, platform)]
     if not heads:
-        able = [name for name in plugins.targets() if platform in plugins.target(name).apps]
+        able = [name for name, kind in plugins.known_targets().items() if platform in kind.apps]
         raise BundleError(
             f"{bundle.root} has no head that the {platform} app can run; "
             f"make one with: pripro convert {bundle.root} --to {','.join(able)}"

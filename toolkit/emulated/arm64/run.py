@@ -59,7 +59,7 @@ def run_head(target: str, entry: Path, inputs: Mapping[str, Array], *, root: Pat
 
 def targets() -> list[str]:
     """Targets whose files can be executed there, as their converters say."""
-    return [name for name in plugins.targets() if _SYSTEM in plugins.target(name).emulated]
+    return [name for name, kind in plugins.known_targets().items() if _SYSTEM in kind.emulated]
 
 
 def _program(program: str, target: str, root: Path, entry: Path, inputs: Mapping[str, Array], room: Path) -> Array:
