@@ -1,5 +1,6 @@
 """Fixtures that several suites share, and how a run is divided between its workers."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from once import BUILD, once
 from require import require_package
 
 ROOT = Path(__file__).parents[1]
+os.environ.setdefault("PRIPRO_PHOTO_CACHE", "")  # tests leave nothing in the user's cache; test_data names a folder
 #: they judge by the clock: one worker takes them, one after the other
 TIMED = ("test_latency_measure.py", "test_tail_robustness.py", "test_tail_server.py", "test_android_tail.py",
          "test_ios_tail.py", "test_tail_http.py")  # fmt: skip

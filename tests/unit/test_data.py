@@ -6,7 +6,8 @@ import pickle
 import random
 import shutil
 import sys
-from collections import Counter
+import time
+from collections import Counter, OrderedDict
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch
 from photo_files import encoded, folder_of, odd_files, photo
 from PIL import Image
 
+from toolkit.datasets import _kept, _seen
 from toolkit.datasets._augment import Augment
 from toolkit.datasets._data import data_ref, load_data, load_photos, open_dataset
 from toolkit.datasets._index import index_of
@@ -321,3 +323,74 @@ def test_a_photo_that_has_come_or_gone_since_is_seen(tmp_path):
     assert data_ref(f"folder:{folder}").photos == before.photos - 1
     (tmp_path / "7.png").rename(folder / "dog" / "new.png")
     assert data_ref(f"folder:{folder}") == before
+
+
+@pytest.fixture
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("user") / "cache"
+
+
+@pytest.fixture
+def next_command(cache, monkeypatch):
+    """Forget what this process has seen, as the next command has; what is kept on the disk stays."""
+    monkeypatch.setenv("PRIPRO_PHOTO_CACHE", str(cache))
+    monkeypatch.setattr(_kept, "SETTLED", 0.05)
+    monkeypatch.setattr(_seen, "_seen", OrderedDict())
+    return _seen._seen.clear
+
+
+def test_the_next_command_reads_no_photo_that_nobody_has_changed(tmp_path, opened, next_command):
+    folder = folder_of(tmp_path, 60)
+    time.sleep(0.1)
+    spec, photos = f"folder:{folder}", [os.path.realpath(path) for path in folder.rglob("*.png")]
+    first = load_data(spec, HOW)
+    opened.clear()
+    next_command()
+    again = load_data(spec, HOW)
+    assert sum(opened[path] for path in photos) == 0
+    assert again.ref == first.ref
+    assert [part.photos.photos.tolist() for part in (again.victim_train, again.test)] == [
+        part.photos.photos.tolist() for part in (first.victim_train, first.test)
+    ]
+    (folder / "cat" / "7.png").write_bytes((folder / "cat" / "8.png").read_bytes())
+    next_command()
+    assert data_ref(spec).photos == first.ref.photos - 1
+
+
+def test_photos_changed_within_a_clock_tick_are_not_trusted_by_the_next_command(
+    tmp_path, cache, next_command, monkeypatch
+):
+    monkeypatch.setattr(_kept, "SETTLED", 60.0)
+    folder = folder_of(tmp_path, 60)
+    data_ref(f"folder:{folder}")
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", None], ids=["empty", "damaged", "of other rules"])
+def test_a_kept_index_that_does_not_fit_is_none(tmp_path, cache, next_command, monkeypatch, content):
+    folder = folder_of(tmp_path, 60)
+    time.sleep(0.1)
+    first = data_ref(f"folder:{folder}")
+    (kept,) = cache.iterdir()
+    if content is None:
+        monkeypatch.setattr(_kept, "_REVISION", 0)
+    else:
+        kept.write_bytes(content)
+    next_command()
+    assert data_ref(f"folder:{folder}") == first
+    assert len(list(cache.iterdir())) == (2 if content is None else 1)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, cache, next_command):
+    cache.write_text("a file where a folder belongs")
+    folder = folder_of(tmp_path, 60)
+    time.sleep(0.1)
+    assert data_ref(f"folder:{folder}").photos == 120
+
+
+def test_few_data_sets_are_kept(tmp_path, cache, next_command):
+    for number in range(10):
+        folder = folder_of(tmp_path / str(number), 4)
+        time.sleep(0.06)
+        data_ref(f"folder:{folder}")
+    assert len(list(cache.iterdir())) == 8

@@ -78,6 +78,8 @@ class Dataset(ABC):
     place: ClassVar[str] = "DIR"
     #: whether reading costs nothing, so that worker processes do not pay off
     in_memory: ClassVar[bool] = False
+    #: whether stamps begin as `file_stamp`'s do, and so mean the same in another process
+    lasting_stamps: ClassVar[bool] = False
     #: the optional package that it needs -> the extra that brings it
     needs: ClassVar[Mapping[str, str]] = {}
 

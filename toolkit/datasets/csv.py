@@ -18,6 +18,7 @@ class Csv(Dataset):
     """Paths are relative to the table's own folder; every further column is an attribute by its header's name."""
 
     place = "FILE"
+    lasting_stamps = True
 
     def __init__(self, root: Path, table: Table) -> None:
         self._root = root

@@ -15,6 +15,8 @@ from .base import PART_NAMES, UNSAID, Bytes, Dataset, Names, Table
 class Folder(Dataset):
     """Photos of class NAME lie anywhere under DIR/NAME, or under DIR/train/NAME and DIR/test/NAME."""
 
+    lasting_stamps = True
+
     def __init__(self, root: Path, table: Table) -> None:
         self._root = root
         self._table = table

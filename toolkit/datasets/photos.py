@@ -15,6 +15,8 @@ from .folder import existing_folder, file_stamp
 class Photos(Dataset):
     """Every photo under a folder, sorted by its path."""
 
+    lasting_stamps = True
+
     def __init__(self, root: Path, table: Table) -> None:
         self._root = root
         self._table = table

@@ -29,6 +29,7 @@ class Webdataset(Dataset):
     """Random access into plain tar files: what a sample needs is its shard, its offset and its length."""
 
     place = "PATTERN"
+    lasting_stamps = True
 
     def __init__(
         self, shards: list[Path], where: np.ndarray[tuple[int, ...], np.dtype[np.int64]], table: Table
