@@ -10,6 +10,7 @@ import toolkit
 from toolkit import plugins
 from toolkit.cli._doctor import examine
 from toolkit.convert.settings import default_targets
+from toolkit.emulated import arm64
 from toolkit.errors import InputError, UnknownNameError
 
 ROOT = Path(toolkit.__file__).parent
@@ -64,6 +65,8 @@ def test_a_bad_registration_is_one_sentence_and_hides_no_other(site: Path, sourc
         assert "\n" not in str(caught.value)
         states = {check.name: check.state for check in examine() if check.name.startswith("target ")}
         assert states["target odd"] == "wrong"
+        assert "odd" not in default_targets()
+        assert "tflite" in arm64.targets()
         assert states["target onnx (cpu)"] in {"ok", "missing"}
     finally:
         sys.modules.pop("odd_target", None)

@@ -78,9 +78,7 @@ def _packages() -> dict[str, str]:
         wanted = [Requirement(line) for line in metadata.requires(_DISTRIBUTION) or []]
     except metadata.PackageNotFoundError:  # run from its folder, not installed
         return {}
-    targets = (
-        kind.extra for kind in plugins.targets_or_faults().values() if isinstance(kind, type) and kind.extra is not None
-    )
+    targets = [kind.extra for kind in plugins.known_targets().values() if kind.extra is not None]
     for extra in dict.fromkeys(["torch", *targets, *_EXTRAS]):
         for each in wanted:
             if each.marker and each.marker.evaluate({"extra": extra}) and not each.marker.evaluate({"extra": ""}):
