@@ -38,6 +38,7 @@ THOROUGH = {
     "test_partition_families.py": "every cut of large networks; test_cuts and test_partition_networks stay",
     "test_photos_once.py": "photos counted over all stages; test_data counts them over every opening of a data set",
     "test_planted_weaknesses.py": "protections with a known hole; test_attacks has every attack",
+    "test_privacy_bench.py::test_a_foreign_method_is_entered_and_never_computed_again": "test_privacy_sweep stays",
     "test_privacy_sweep.py::test_ray_gives_the_same_figures": "a Ray cluster; the file's others stay",
     "test_processes.py": "trainings in several processes; test_devices and test_protections stay",
     "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",

@@ -1,13 +1,11 @@
 """pripro bench with a method in a file of somebody else's: run, a table made, run again with nothing computed."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from forked_cli import Forked
 from safetensors.torch import save_file
 
 from toolkit.families import cifar_alexnet
@@ -32,11 +30,7 @@ class Rounded(Protection):
 
 
 def _run(folder: Path, *words: object, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "toolkit.cli.main", "bench", *map(str, words)],
-        capture_output=True, text=True, cwd=folder, check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    done = Forked(["bench", *map(str, words)], folder).wait(600)
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
 
