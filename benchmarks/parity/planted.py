@@ -39,6 +39,7 @@ import converters.plain  # noqa: E402
 from converters.base import HeadProgram  # noqa: E402
 from toolkit.convert.heads import converter  # noqa: E402
 from toolkit.protections.pripro import PriPro  # noqa: E402
+from toolkit.verify import eager as eager_names  # noqa: E402
 from toolkit.verify import explain as explaining  # noqa: E402
 from toolkit.verify.eager import Pair  # noqa: E402
 from toolkit.verify.explain import LayerParity, explain_head  # noqa: E402
@@ -106,6 +107,10 @@ def _average(_: ExportedProgram, node: Node) -> None:
 
 
 Plant = Callable[[ExportedProgram, Node], None]
+#: an operator: its name in the graph, its kind, its module
+Place = tuple[str, str, str]
+#: one of these a module at most: eager torch's decomposed graph may name them anew
+ONE_A_MODULE = ("conv2d", "linear", "batch_norm")
 #: kind -> operators that it can be planted in, and how
 KINDS: dict[str, tuple[tuple[str, ...], Plant]] = {
     "filters in another order": (("conv2d", "convolution"), _roll),
@@ -136,7 +141,7 @@ def candidates(program: ExportedProgram, operators: tuple[str, ...]) -> list[Nod
 
 
 @contextmanager
-def planted(plant: Plant, operators: tuple[str, ...], draw: float, told: list[str]) -> Iterator[None]:
+def planted(plant: Plant, operators: tuple[str, ...], draw: float, told: list[Place]) -> Iterator[None]:
     """Let every conversion meanwhile be given a graph with the fault."""
     right = converters.plain.plain
 
@@ -144,10 +149,11 @@ def planted(plant: Plant, operators: tuple[str, ...], draw: float, told: list[st
         program = right(*arguments, **options)
         nodes = candidates(program, operators)
         node = nodes[int(draw * len(nodes))]
+        place = (node.name, eager_names._operator(node), eager_names._modules(program)[node.name])
         with torch.no_grad():
             plant(program, node)
         program.graph_module.recompile()
-        told[:] = [node.name]
+        told[:] = [place]
         return program
 
     with mock.patch.object(converters.plain, "plain", wrong):
@@ -183,12 +189,12 @@ def run(seed: int, rows: Goldens) -> dict[str, Any]:
     kind = list(KINDS)[seed % len(KINDS)]
     target = target_of(seed)
     operators, plant = KINDS[kind]
-    told: list[str] = []
-    chains: list[list[str]] = []
+    told: list[Place] = []
+    chains: list[list[Place]] = []
     compare = explaining._compare
 
     def noting(pair: Pair, threshold: float) -> LayerParity:
-        chains.append([each.name for each in pair.chain])
+        chains.append([(each.name, each.operator, each.module) for each in pair.chain])
         return compare(pair, threshold)
 
     made_by = converter(target)
@@ -201,12 +207,18 @@ def run(seed: int, rows: Goldens) -> dict[str, Any]:
             found = explain_head(head(), target, "fp32", backend, out / made.entry, rows)
         wall, cpu = time.monotonic() - wall, time.process_time() - cpu
     departing = next((chain for chain, layer in zip(chains, found.layers, strict=True) if layer.departs), [])
-    named = bool(told) and told[0] in departing
+    hit = [each for each in departing if _same(each, told[0])]
+    # what a person reads is the sentence
+    named = bool(hit) and found.first.startswith("the first layer that departs is")
     return {
-        "seed": seed, "kind": kind, "target": target, "planted": told[0], "named": named,
-        "together_with": [each for each in departing if each != told[0]] if named else [],
+        "seed": seed, "kind": kind, "target": target, "planted": f"{told[0][1]} at {told[0][2]}", "named": named,
+        "together_with": [each[1] for each in departing if each not in hit] if named else [],
         "first": found.first, "wall_s": round(wall, 1), "cpu_s": round(cpu, 1),
     }  # fmt: skip
+
+
+def _same(found: Place, planted_in: Place) -> bool:
+    return found[0] == planted_in[0] or (planted_in[1] in ONE_A_MODULE and found[1:] == planted_in[1:])
 
 
 def kept(out: Path) -> list[dict[str, Any]]:
