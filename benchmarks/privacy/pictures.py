@@ -7,11 +7,13 @@ are spread over the test digits by how well the protected ones are rebuilt, the 
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from PIL import Image
 
+from toolkit.attacks.base import Budget
 from toolkit.bundle import Bundle
 from toolkit.evaluate.running import prepare, protected_victim
 from toolkit.evaluate.settings import EvaluateSettings
@@ -25,6 +27,7 @@ def main() -> None:
     torch.set_num_threads(1)
     settings = EvaluateSettings(effort="standard", attacker_images=1500, test_images=300)
     run = prepare(bundle, settings, lambda share, text: None)
+    run.setting = replace(run.setting, budget=Budget(steps=400, rounds=1, rates=(3e-3,), width=32))
     found = [
         run.attack(victim, who, "residual_decoder", None)
         for who, victim in (("unprotected", run.unprotected), ("protected", protected_victim(bundle, settings)))
