@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "max_drop": 0.006, "weight": 0.02,
     "rate_term": 1.0, "leak_term": 1.0, "adversary": 0.0, "feature_term": 0.0, "task": "class", "growth": 1.04,
     "temperature": 1.0, "early_drop": 0.015, "strength": 0.5, "spread": 1.2,
+    "beyond": 0.0,
 }  # fmt: skip
 VIEWS = 3
 SHIFT = 3
@@ -261,7 +262,7 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
                 hidden = hidden - torch.log(waist.noise.log_scale.exp().mean())
             if settings["method"] == "shredder":  # its own term: log of the noise's power
                 hidden = hidden - 0.5 * torch.log(waist.noise.tensors.square().mean((1, 2, 3))).mean()
-            loss = away + share * watch.weight * hidden
+            loss = away + share * watch.weight * hidden + settings["beyond"] * sent.beyond
             if settings["feature_term"] and share < 1:
                 loss = loss + settings["feature_term"] * (1 - share) * functional.mse_loss(
                     sent.rebuilt.float(), maps.detach().float()

@@ -202,13 +202,17 @@ def noise_of(method: str, shape: FeatureShape, options: dict[str, float]) -> Pro
 
 @dataclass
 class Sent:
-    """What one pass gives: codes, bits [B], the rebuilt features, and mean and variance before rounding."""
+    """What one pass gives: codes, bits [B], the rebuilt features, mean and variance before rounding.
+
+    `beyond` is how far encoded values lie outside the codes, squared, over all of them.
+    """
 
     codes: Tensor
     bits: Tensor
     rebuilt: Tensor
     mean: Tensor
     noise: Tensor
+    beyond: Tensor
 
 
 class Waist(nn.Module):
@@ -253,9 +257,10 @@ class Waist(nn.Module):
             z = z.float()
             codes, bits = self.send(z, eps)
             mean, noise = self.moments(z)
+            beyond = (z.abs() - self.codes.level - 0.5).clamp(min=0).square().mean()
         with torch.autocast("cpu", torch.bfloat16):
             rebuilt = self.decoder(codes)
-        return Sent(codes, bits, rebuilt, mean, noise)
+        return Sent(codes, bits, rebuilt, mean, noise, beyond)
 
 
 def inside_bits(mean: Tensor, noise: Tensor, answer: Tensor, classes: int) -> Tensor:
