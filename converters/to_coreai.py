@@ -50,7 +50,9 @@ class CoreaiRunner(Runner):
         # what was registered last goes first, so this stands behind the folder's own clean-up
         weakref.finalize(self, _close, self._loop, opened)
         about = self._function.desc
-        self.shapes = {name: tuple(about.input_descriptor(name).shape) for name in about.input_names}
+        sizes = {name: about.input_descriptor(name).shape for name in about.input_names}
+        # heads are exported for one photo: no side is left open
+        self.shapes = {name: tuple(int(size or 0) for size in shape) for name, shape in sizes.items()}
 
     def run(self, inputs: Mapping[str, Array]) -> Array:
         """Execute once; see the base class."""
@@ -62,7 +64,7 @@ class CoreaiRunner(Runner):
         with running("Core AI", self._entry), quiet():
             from coreai.runtime import NDArray
 
-            given = {name: NDArray(value) for name, value in inputs.items()}
+            given: dict[str, Any] = {name: NDArray(value) for name, value in inputs.items()}
             made: Any = self._loop.run_until_complete(self._function(given))
             return {name: value.numpy().copy() for name, value in made.items()}
 
