@@ -21,6 +21,7 @@ TOGETHER = {"test_ios_faults.py": "test_ios_check.py"}
 #: run by `make test-all` and CI only, with what each still has in `make test`
 THOROUGH = {
     "test_android_faults.py": "faults planted in the Android modules; test_android_check compiles and runs them",
+    "test_android_tail.py": "the Kotlin client against the real tail; test_android_check has its JVM tests",
     "test_arm64.py": "heads on emulated aarch64 kernels",
     "test_cli_fuzz.py": "random commands on bundles in ten states; test_bad_input and test_existing_bundle stay",
     "test_converters_coreai.py": "Apple's runtime, not in `make setup`; test_converters has the target",
@@ -50,6 +51,7 @@ THOROUGH = {
     "test_tasks_of_digits.py": "a training of each task; test_tasks has every task",
     "test_tflite_compat.py": "an old tflite-runtime in an environment of its own",
     "test_two_at_once.py": "pairs of commands at once and kills; test_bundle has the lock itself, test_kill stays",
+    "test_wire_uint8.py": "heads that emit codes, through every verb; test_converters_wire and test_waist stay",
     "test_users_networks.py": "whole verbs on odd networks; test_partition_networks and test_partition_layouts stay",
 }
 

@@ -219,7 +219,7 @@ REPORTING = [
     (["verify"], "passed"),
     (["measure", "--quick"], "rows"),
     (["evaluate", "--effort", "quick", "--attack", "attribute", "--attacker-images", "40"], "headline"),
-    (["plan", "--measured", "3"], "recommendations"),
+    (["plan", "--measured", "3", "--encoding", "uint8", "--protection", "gaussian"], "recommendations"),
 ]
 
 

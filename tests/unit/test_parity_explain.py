@@ -29,6 +29,11 @@ def test_the_layer_that_departs_by_itself_is_named_alone():
     assert "most was lost" not in sentence(0.01, 0.01, 1.0, 1.0)
 
 
+def test_a_layer_whose_error_is_gone_in_all_that_follows_is_no_departure():
+    assert sentence(0.01, 1.0, 0.01, 0.01).startswith("no layer departs; least precise is conv2d at backbone.layer1")
+    assert sentence(0.01, 0.01, 0.01, 1.0).startswith("the first layer that departs is conv2d at backbone.layer3")
+
+
 def test_a_layer_that_inherits_its_error_is_not_blamed():
     found = sentence(0.01, 0.1, 0.12, 0.3)
     assert "the first layer that departs is conv2d at backbone.layer3" in found

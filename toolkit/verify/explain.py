@@ -209,7 +209,9 @@ def _first(pairs: list[Pair], layers: list[LayerParity], best: float) -> str:
     overflow = next((layer for pair, layer in zip(pairs, layers, strict=True) if _overflows(pair, layer)), None)
     if overflow is not None:  # whatever departs before it is not why
         return f"{overflow.operator} at {overflow.module} overflows: {overflow.note}"
-    broken = next((layer for layer in layers if layer.departs), None)
+    departing = [layer for layer in layers if layer.departs]
+    # one that is all alone heals: a logarithm near zero loses all its digits, and what is made of it agrees again
+    broken = departing[0] if len(departing) > 1 or (layers and layers[-1].departs) else None
     if broken is not None:
         how = f": {broken.note}" if broken.note else ""
         text = f"the first layer that departs is {broken.operator} at {broken.module} ({broken.sqnr_db:.1f} dB){how}"
