@@ -29,11 +29,6 @@ def test_the_layer_that_departs_by_itself_is_named_alone():
     assert "most was lost" not in sentence(0.01, 0.01, 1.0, 1.0)
 
 
-def test_a_layer_whose_error_is_gone_in_all_that_follows_is_no_departure():
-    assert sentence(0.01, 1.0, 0.01, 0.01).startswith("no layer departs; least precise is conv2d at backbone.layer1")
-    assert sentence(0.01, 0.01, 0.01, 1.0).startswith("the first layer that departs is conv2d at backbone.layer3")
-
-
 def test_a_layer_that_inherits_its_error_is_not_blamed():
     found = sentence(0.01, 0.1, 0.12, 0.3)
     assert "the first layer that departs is conv2d at backbone.layer3" in found
@@ -88,3 +83,8 @@ def test_the_row_that_tells_most_is_looked_at():
     assert _telling_row(goldens, [20.0, 25.0, 5.0, 1.5], "fp16", 30.0) == 0
     assert _telling_row(goldens, [18.0, 25.0, 5.0, 1.5], "int8", 12.0) == 0
     assert _telling_row(goldens, [70.0, 80.0, 65.0, 75.0], "fp32", 60.0) == 2
+
+
+def test_a_layer_whose_error_is_gone_in_all_that_follows_is_no_departure():
+    assert sentence(0.01, 1.0, 0.01, 0.01).startswith("no layer departs; least precise is conv2d at backbone.layer1")
+    assert sentence(0.01, 0.01, 0.01, 1.0).startswith("the first layer that departs is conv2d at backbone.layer3")
