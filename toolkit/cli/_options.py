@@ -1,7 +1,7 @@
 """Arguments that several commands take."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -44,6 +44,19 @@ def numbers(text: str | None) -> list[float] | None:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"{text!r} are not numbers separated by commas, such as 0.485,0.456,0.406.") from None
+
+
+def one_of(kind: str, text: str, known: object) -> str:
+    """Check that a text is one of a Literal's.
+
+    Raises:
+        UnknownNameError: it is not; lists them.
+    """
+    from ..errors import UnknownNameError
+
+    if text not in get_args(known):
+        raise UnknownNameError(kind, text, get_args(known))
+    return text
 
 
 def names(text: str) -> list[str]:

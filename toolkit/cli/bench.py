@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import Annotated, cast
 
 import typer
 
 from ._console import next_command, say, show_json, show_table
-from ._options import JsonOption, names, numbers
+from ._options import JsonOption, names, numbers, one_of
 from ._progress import share_bar
-
-if TYPE_CHECKING:
-    from ..protect.settings import Train
 
 
 def command(
@@ -57,6 +54,7 @@ def command(
     from ..evaluate import bench
     from ..evaluate.sweep import run_sweep
     from ..partition.network import parse_shape
+    from ..protect.settings import Train
 
     if table:
         _show(bench.table(bench.read_results(table)), as_json=as_json)
@@ -76,7 +74,7 @@ def command(
         seeds=tuple(int(seed) for seed in names(seeds) if seed.isdigit()),
         effort=effort,
         epochs=epochs,
-        train=_freedom(train),
+        train=cast("Train", one_of("--train", train, Train)),
         anyway=anyway,
     )
     with share_bar("bench") as bar:
@@ -84,15 +82,6 @@ def command(
     _show(bench.table(results), as_json=as_json)
     say(f"results: {out / 'cells'}, protocol {bench.PROTOCOL}")
     next_command(f"pripro bench --table {out} --json > table.json")
-
-
-def _freedom(text: str) -> Train:
-    from ..errors import UnknownNameError
-    from ..protect.settings import Train
-
-    if text not in get_args(Train):
-        raise UnknownNameError("--train", text, get_args(Train))
-    return cast("Train", text)
 
 
 def _show(rows: list[dict[str, object]], *, as_json: bool) -> None:

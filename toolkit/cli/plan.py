@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ._console import next_command, say, show_text
-from ._options import InputOption, JsonOption, WeightsOption
+from ._options import InputOption, JsonOption, WeightsOption, one_of
 
 if TYPE_CHECKING:
     from ..plan.options import Power
-    from ..records.plan import Encoding
 
 _RATES = {"Mbps": 1.0, "kbps": 1e-3, "Gbps": 1e3}
 _TIMES = {"ms": 1.0, "s": 1e3}
@@ -73,6 +72,7 @@ def command(
     from ..plan.network import Link, parse_quantity, read_trace
     from ..plan.photos import upload_of
     from ..plan.report import Setting, predict, report_of
+    from ..records.plan import Encoding
     from ._plan_table import print_plan
     from ._progress import share_bar
     from ._reports import will_keep
@@ -96,7 +96,7 @@ def command(
         target=target,
         precision=precision,
         threads=threads,
-        encoding=_encoding(encoding or ("uint8" if protection == "none" else "waist")),
+        encoding=cast("Encoding", one_of("encoding", encoding or _usual(protection), Encoding)),
         measured=measured,
         effort=Effort(20, 1.0),
         trace=None if trace is None else read_trace(trace),
@@ -145,13 +145,8 @@ def command(
         next_command(f"pripro partition {loaded.source} --cut {chosen.name} -o bundle")
 
 
-def _encoding(text: str) -> Encoding:
-    from ..errors import UnknownNameError
-    from ..records.plan import Encoding
-
-    if text not in get_args(Encoding):
-        raise UnknownNameError("encoding", text, get_args(Encoding))
-    return cast("Encoding", text)
+def _usual(protection: str) -> str:
+    return "uint8" if protection == "none" else "waist"
 
 
 def _power(compute: float | None, radio: float | None) -> Power | None:

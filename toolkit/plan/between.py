@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,16 +32,29 @@ class Between:
     """Untrained, since weights do not change the time.
 
     Attributes:
+        features: shape at the cut.
         block: the protection, or None.
         waist: around it, or None.
-        head_counts: what the phone computes beyond its head, as `costs.KINDS`.
-        tail_counts: what the server computes beyond its tail.
     """
 
+    features: tuple[int, ...]
     block: Protection | None
     waist: Waist | None
-    head_counts: Counts
-    tail_counts: Counts
+
+    @cached_property
+    def head_counts(self) -> Counts:
+        """What the phone computes beyond its head, as `costs.KINDS`."""
+        counts, shape = costs_of_block(nn.Identity(), self.features, None), self.features
+        if self.waist is not None:
+            counts, shape = costs_of_block(self.waist.encoder, shape, None), self.waist.geometry.shape
+        return counts if self.block is None else counts + costs_of_block(self.block, shape, self.block.eps_shape())
+
+    @cached_property
+    def tail_counts(self) -> Counts:
+        """What the server computes beyond its tail."""
+        if self.waist is None:
+            return costs_of_block(nn.Identity(), self.features, None)
+        return costs_of_block(self.waist.decoder, self.waist.geometry.shape, None)
 
     @property
     def most_bytes(self) -> int | None:
@@ -76,19 +90,9 @@ def block_of(protection: str, shape: tuple[int, ...]) -> Protection | None:
 
 
 def _between(shape: tuple[int, ...], geometry: Geometry | None, protection: str) -> Between:
-    nothing = costs_of_block(nn.Identity(), shape, None)
     if geometry is None:
-        block = block_of(protection, shape)
-        return Between(block, None, nothing if block is None else _block_counts(block, shape), nothing)
+        return Between(shape, block_of(protection, shape), None)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         waist = Waist.empty(geometry)
-    block = block_of(protection, geometry.shape)
-    head = costs_of_block(waist.encoder, shape, None)
-    if block is not None:
-        head = head + _block_counts(block, geometry.shape)
-    return Between(block, waist, head, costs_of_block(waist.decoder, geometry.shape, None))
-
-
-def _block_counts(block: Protection, shape: tuple[int, ...]) -> Counts:
-    return costs_of_block(block, shape, block.eps_shape())
+    return Between(shape, block_of(protection, geometry.shape), waist)

@@ -54,7 +54,7 @@ def upload_of(folder: Path | None, height: int, width: int, most: int = 64) -> U
         sizes, photos = _from_folder(folder, most)
         source = f"{len(photos)} photos of {folder}"
     small = [photo.resize((width, height)) for photo in photos]
-    jpeg, webp = ([len(encode(photo)) for photo in small] for encode in (_jpeg, _webp))
+    jpeg, webp = ([size(photo) for photo in small] for size in (_jpeg, _webp))
     as_is, resized, resized_webp = (int(statistics.median(found)) for found in (sizes, jpeg, webp))
     return Upload(as_is, resized, resized_webp, source, tuple(photos))
 
@@ -75,7 +75,7 @@ def _from_folder(folder: Path, most: int) -> tuple[list[int], list[Image]]:
             why = error.strerror if isinstance(error, OSError) else error
             raise InputError(f"{path} is not a readable photo ({why}); remove it or repair it.") from None
         is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
-        sizes.append(path.stat().st_size if is_jpeg else len(_jpeg(photo)))
+        sizes.append(path.stat().st_size if is_jpeg else _jpeg(photo))
         photos.append(photo)
     return sizes, photos
 
@@ -88,16 +88,18 @@ def _samples() -> tuple[list[int], list[Image]]:
     from PIL import Image as images
 
     photos: Sequence[Image] = [images.fromarray(getattr(data, name)()).convert("RGB") for name in _SAMPLES]
-    return [len(_jpeg(photo)) for photo in photos], list(photos)
+    return [_jpeg(photo) for photo in photos], list(photos)
 
 
-def _jpeg(photo: Image) -> bytes:
+def _bytes(photo: Image, kind: str, quality: int) -> int:
     stream = io.BytesIO()
-    photo.save(stream, "JPEG", quality=QUALITY)
-    return stream.getvalue()
+    photo.save(stream, kind, quality=quality)
+    return len(stream.getvalue())
 
 
-def _webp(photo: Image) -> bytes:
-    stream = io.BytesIO()
-    photo.save(stream, "WEBP", quality=WEBP_QUALITY)
-    return stream.getvalue()
+def _jpeg(photo: Image) -> int:
+    return _bytes(photo, "JPEG", QUALITY)
+
+
+def _webp(photo: Image) -> int:
+    return _bytes(photo, "WEBP", WEBP_QUALITY)
