@@ -23,7 +23,7 @@ from ..partition.split import Split, split
 from ..protect.fitting import Fitted, Fitting, fit_and_calibrate
 from ..protect.settings import Train
 from ..protect.waist.modules import Coded
-from ..protect.waist.tables import codes_of, coding_for
+from ..protect.waist.tables import coding_of
 from ..records.bundle import Preprocess, Record
 from ..records.machine import Device, this_host
 from ..records.privacy import PrivacyRow
@@ -38,8 +38,6 @@ from .tasks import Task
 from .units import to_unit
 from .victim import Victim
 
-#: photos that the tables of a waist are counted on, at most
-_TABLED = 2000
 _ANYWAY = ", or go on with --anyway (anyway = true in a sweep.toml)"
 
 
@@ -218,7 +216,7 @@ def _victim(fitted: Fitted, data: DataSplits, seed: int) -> Victim:
     head, tail, protection = fitted.head, fitted.split.tail, fitted.protection
     if fitted.waist is None:
         return Victim(head, tail, protection)
-    coding = coding_for(codes_of(head, protection, data.victim_train.first(_TABLED).images, seed + 1), pad=False)
+    coding = coding_of(head, protection, data.victim_train, seed + 1, pad=False)
     return Victim(head, tail, Coded(protection), length=length_of(coding), soft=protection)
 
 

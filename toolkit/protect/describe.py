@@ -13,7 +13,7 @@ from .codes import wire_codes
 from .fitting import Fitted, judged
 from .protected import Protected
 from .truths import truth_of
-from .waist.tables import as_wire, codes_of, coding_for
+from .waist.tables import as_wire, coding_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 #: of eps for each image, where accuracies are measured
 DRAWS = 5
 _CALIBRATION_IMAGES = 256
-#: images that a waist's frequencies are counted on, and test images that its certificate is measured on
-_COUNTED, _CERTIFIED = 2000, 2000
+#: test images that a waist's certificate is measured on
+_CERTIFIED = 2000
 
 
 @torch.no_grad()
@@ -57,9 +57,7 @@ def describe(
     waist = certificate = None
     if fitted.waist is not None and data is not None:
         chosen |= {"max_bytes": settings.max_bytes}
-        coding = coding_for(
-            codes_of(narrow.head, protection, data.victim_train.photos[:_COUNTED], settings.seed + 2), pad=settings.pad
-        )
+        coding = coding_of(narrow.head, protection, data.victim_train, settings.seed + 2, pad=settings.pad)
         waist = records.Waist(
             shape=list(fitted.waist.geometry.shape),
             encoder_macs=fitted.waist.encoder_macs,

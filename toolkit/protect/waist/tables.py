@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from ...datasets._data import Part
     from ...protections.base import Protection
 
 #: added to each count, so that every code can be sent (Krichevsky and Trofimov, 1981)
 _UNSEEN = 0.5
+#: photos that frequencies are counted on, at most
+_COUNTED = 2000
 #: a padded message is as long as all but one in a thousand need
 _PADDED = 0.999
 
@@ -68,6 +71,11 @@ def coding_for(codes: NDArray[np.uint8], *, pad: bool) -> records.Coding:
         return coding
     lengths = message_lengths(coding, codes)
     return coding.model_copy(update={"pad_bytes": math.ceil(np.quantile(lengths, _PADDED))})
+
+
+def coding_of(head: torch.nn.Module, protection: Protection, learned: Part, seed: int, *, pad: bool) -> records.Coding:
+    """Make the tables from what crosses for photos that the waist was trained on, some thousands at most."""
+    return coding_for(codes_of(head, protection, learned.photos[:_COUNTED], seed), pad=pad)
 
 
 def as_coding(coding: records.Coding) -> Coding:
