@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +58,7 @@ def cell(network: torch.nn.Sequential, cut: str, arguments: argparse.Namespace, 
     for name, changes in (("inverse_network", few), ("residual_decoder", {})):
         started = time.process_time()
         victim = Victim(head, tail, NoProtection(shape))
-        outcome = attack_victim(build_attack(name), victim, Setting(**{**vars(setting), **changes}), task=None)
+        outcome = attack_victim(build_attack(name), victim, replace(setting, **changes), task=None)
         found[name] = {
             "ssim": outcome.ssim.mean().item(), "recognised": outcome.accuracy,
             "psnr_db": -10 * torch.log10(outcome.mse.mean()).item(),

@@ -123,6 +123,13 @@ def fit(
         return _fit(knowledge, build, loss_of, text, arguments, share, search)
 
 
+@torch.no_grad()
+def applied(network: nn.Module, inputs: tuple[Tensor, ...], device: torch.device, at_once: int = 256) -> Tensor:
+    """Apply a trained network in float32, some photos at a time: its answers [B,...] on the host."""
+    parts = zip(*(one.split(at_once) for one in inputs), strict=True)
+    return torch.cat([network(*(one.to(device) for one in part)).cpu() for part in parts])
+
+
 def split_of(knowledge: Knowledge) -> tuple[Tensor, Tensor]:
     """Indices of the photos to learn from and of those to be validated on; disjoint."""
     count = len(knowledge.images)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._fitting import fit, split_of
+from ._fitting import applied, fit, split_of
 from ._networks import Decoder
 from ._observing import examples, reader
 from .base import Knowledge, Training
@@ -119,8 +119,6 @@ def _shared(knowledge: Knowledge) -> tuple[Decoder, Training]:
     return found, one.log[0]
 
 
-@torch.no_grad()
 def decode(decoder: nn.Module, inputs: tuple[Tensor, ...], device: torch.device) -> Tensor:
     """Apply a decoder in float32, some photos at a time: [B,channels,H,W] on the host."""
-    parts = zip(*(one.split(128) for one in inputs), strict=True)
-    return torch.cat([decoder(*(one.to(device) for one in part)).cpu() for part in parts])
+    return applied(decoder, inputs, device, at_once=128)

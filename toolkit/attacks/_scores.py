@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._fitting import Arguments, Network, fit
+from ._fitting import Arguments, Network, applied, fit
 from .base import Knowledge
 
 
@@ -36,9 +36,6 @@ def fit_classifier(
     return fit(knowledge, build, loss_of, text=text, arguments=arguments, share=share, search=search)
 
 
-@torch.no_grad()
 def scores(classifier: nn.Module, inputs: tuple[Tensor, ...], device: torch.device) -> Tensor:
     """Log-probabilities [B,classes] on the host, in float32."""
-    parts = zip(*(one.split(256) for one in inputs), strict=True)
-    made = [torch.log_softmax(classifier(*(one.to(device) for one in part)), dim=1).cpu() for part in parts]
-    return torch.cat(made)
+    return torch.log_softmax(applied(classifier, inputs, device), dim=1)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._fitting import fit, split_of
+from ._fitting import applied, fit, split_of
 from ._networks import LargeClassifier
 from ._observing import examples, reader
 from .base import Knowledge, Linking, Messages
@@ -71,14 +71,11 @@ class Linker(Linking):
         """Where photos with these features [M,F] lie: [M,D], of length 1."""
         return functional.normalize((landmarks - self._centre) @ self._directions, dim=1)
 
-    @torch.no_grad()
     def run(self, messages: Messages) -> Tensor:
         """Where the photos of B messages lie: [B,D], of length 1."""
         if self._model is None or self._knowledge is None:
             raise RuntimeError("train() comes before run()")
-        parts = zip(*(one.split(256) for one in self._read(messages)), strict=True)
-        made = [self._model(*(one.to(self._knowledge.device) for one in part)).cpu() for part in parts]
-        return functional.normalize(torch.cat(made), dim=1)
+        return functional.normalize(applied(self._model, self._read(messages), self._knowledge.device), dim=1)
 
     def _measure(self, landmarks: Tensor) -> None:
         self._centre = landmarks.mean(0, keepdim=True)

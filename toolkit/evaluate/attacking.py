@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,11 @@ class Setting:
     seed: int
     budget: Budget = field(default_factory=Budget)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @cached_property
+    def landmarks(self) -> Tensor:
+        """The attacker's photos in the judge's feature space [M,F]; the same for every victim."""
+        return self.judge.look(to_unit(self.attacker, self.preprocess))[1]
 
 
 def attack_class(name: str) -> type[Attack]:
@@ -120,7 +126,7 @@ def attack_victim(
             seed=setting.seed,
             budget=setting.budget,
             device=setting.device,
-            landmarks=lambda: setting.judge.look(to_unit(setting.attacker, setting.preprocess))[1],
+            landmarks=lambda: setting.landmarks,
             shared={} if shared is None else shared,
             log=log,
             progress=progress,
@@ -215,15 +221,8 @@ def from_answer_alone(setting: Setting, attacker_labels: Tensor, answers: Tensor
         attacker_labels: [M] classes of the attacker's photos.
         answers: [N] the tail's answer for each test image.
     """
-    overall = setting.attacker.mean(0)
-    classes = int(max(answers.max(), attacker_labels.max())) + 1
-    means = torch.stack(
-        [
-            setting.attacker[attacker_labels == label].mean(0) if (attacker_labels == label).any() else overall
-            for label in range(classes)
-        ]
-    )
-    return judged([to_unit(means[answers], setting.preprocess)], setting)
+    means = _means_of_answers(setting.attacker, attacker_labels, answers)
+    return judged([to_unit(means, setting.preprocess)], setting)
 
 
 def linked_by_answer_alone(setting: Setting, attacker_labels: Tensor, answers: Tensor) -> Outcome:
@@ -234,8 +233,13 @@ def linked_by_answer_alone(setting: Setting, attacker_labels: Tensor, answers: T
         attacker_labels: [M] classes of the attacker's photos.
         answers: [N] the tail's answer for each test image.
     """
-    mine = setting.judge.look(to_unit(setting.attacker, setting.preprocess))[1]
-    classes = int(max(answers.max(), attacker_labels.max())) + 1
-    member = torch.nn.functional.one_hot(attacker_labels, classes).to(mine.dtype)
-    means = member.T @ mine / member.sum(0).clamp(min=1)[:, None]
-    return _linked([(means[answers], lambda truth: truth)], setting)
+    means = _means_of_answers(setting.landmarks, attacker_labels, answers)
+    return _linked([(means, lambda truth: truth)], setting)
+
+
+def _means_of_answers(values: Tensor, labels: Tensor, answers: Tensor) -> Tensor:
+    """Mean of the attacker's values [M,...] over the class of each answer [N]; over all where it has none of that."""
+    overall = values.mean(0)
+    classes = int(max(answers.max(), labels.max())) + 1
+    means = [values[labels == label].mean(0) if (labels == label).any() else overall for label in range(classes)]
+    return torch.stack(means)[answers]
