@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A distribution that a program printed in place of its samples, in ms.
+class Summary:
+    """Distribution of one subject's times in ms; fields are named as in `LatencyRow`.
 
     Attributes:
-        p90_ms, p99_ms: upper bounds of them where `PhoneRunner.bounds` says so.
+        p90_ms, p99_ms: upper bounds of them where a program printed so, see `PhoneRunner.bounds`.
     """
 
     n: int
@@ -39,7 +39,7 @@ class Printed:
     load_ms: float | None
     first_run_ms: float | None
     samples_ms: tuple[float, ...] = ()
-    spread: Spread | None = None
+    spread: Summary | None = None
 
 
 class PhoneRunner(ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ._phone import PhoneRunner, Printed, Spread
+from ._phone import PhoneRunner, Printed, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,5 +45,5 @@ class BenchmarkModel(PhoneRunner):
         return Printed(
             float(init.group(1)) / 1e3 if init else None,
             float(first.group(1)) / 1e3 if first else None,
-            spread=Spread(int(values["count"]), *(value / 1e3 for value in milliseconds)),
+            spread=Summary(int(values["count"]), *(value / 1e3 for value in milliseconds)),
         )

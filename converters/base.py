@@ -16,7 +16,7 @@ from ._operators import Operator as Operator
 from ._operators import Value as Value
 from ._phone import PhoneRunner as PhoneRunner
 from ._phone import Printed as Printed
-from ._phone import Spread as Spread
+from ._phone import Summary as Summary
 from ._tensors import TensorSpec as TensorSpec
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import plugins
@@ -81,5 +81,4 @@ def parse(target: str, text: str, warmups: int) -> Reading:
             f"The runner printed no times per run{seen}; build {runner.title} with logging to the terminal."
         )
     samples = list(found.samples_ms)
-    spread = None if found.spread is None else Summary(**asdict(found.spread))
-    return Reading(found.load_ms, found.first_run_ms, samples, summarise(samples) if samples else spread)
+    return Reading(found.load_ms, found.first_run_ms, samples, summarise(samples) if samples else found.spread)

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+
+from converters.base import Summary as Summary
 
 #: a step smaller than this share of the median is not worth a warning
 LEAST_STEP = 0.10
 #: turns on either side of a step; with fewer, one slow turn looks like a step
 LEAST_TURNS = 4
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Distribution of one subject's samples, milliseconds; fields are named as in `reports.LatencyRow`."""
-
-    n: int
-    mean_ms: float
-    std_ms: float
-    min_ms: float
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
 
 
 def summarise(samples_ms: Sequence[float]) -> Summary:
