@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from .base import HeadProgram
 
-#: the names of an operator's outputs say which module it comes from: `Head` has a backbone and a block; the last
+#: the names of an operator's outputs say which module it comes from: `Head` has a backbone, a block and codes; the last
 #: operator is named for the signature's output instead
-_BACKBONE = r"^(?!serving_default)(?!.*\.Head_head/[^/;]*_block[/;])"
+_BACKBONE = r"^(?!serving_default)(?!.*\.Head_head/[^/;]*_(block|codes)[/;])"
 
 
 def to_fp16(path: Path) -> None:
@@ -33,7 +33,8 @@ def to_fp16(path: Path) -> None:
 def to_int8(path: Path, head: HeadProgram) -> None:
     """Replace a float .tflite by one whose backbone is int8 (weights per channel, activations per tensor).
 
-    The block and eps stay float: int8 softmax has too little resolution for hundreds of positions.
+    The block and eps stay float: int8 softmax has too little resolution for hundreds of positions. So do the codes: an
+    int8 sum ends where calibration ended, and would cut off whatever code no calibration photo had.
 
     Raises:
         ConverterError: the head carries no calibration images.

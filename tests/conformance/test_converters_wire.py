@@ -72,6 +72,18 @@ def _agrees(precision: str, codes: np.ndarray) -> None:
         assert sqnr_db(dequantise(expected, wire()), dequantise(codes, wire())) >= LEAST_SQNR[precision]
 
 
+@pytest.mark.parametrize("case", [case for case in runnable() if case.precision == "int8"], ids=str)
+def test_codes_that_no_calibration_image_had_come_out_of_an_int8_head(case, tmp_path):
+    """Noise is unbounded: what it adds to a photo may lie beyond whatever was seen while ranges were measured."""
+    few = replace(coded_head(), eps=coded_head().eps * 0.0)
+    made = case.converter().convert(few, tmp_path, precision="int8", backend=case.backend)
+    loud = {name: value * (6.0 if name == "eps" else 1.0) for name, value in feed(coded_head()).items()}
+    expected = quantise(eager(small_head(), loud), wire())
+    assert np.mean((expected == 0) | (expected == 255)) > 0.1
+    codes = case.converter().load(tmp_path / made.entry).run(loud)
+    assert sqnr_db(dequantise(expected, wire()), dequantise(codes.astype(np.uint8), wire())) >= LEAST_SQNR["int8"]
+
+
 def test_xnnpack_leaves_only_the_cast_to_uint8_outside(tmp_path):
     case = next(case for case in runnable() if (case.target, case.backend) == ("executorch", "xnnpack"))
     made = case.converter().convert(coded_head(), tmp_path, precision="fp32", backend="xnnpack")

@@ -80,3 +80,44 @@ def test_weaker_noise_fails_although_it_is_quantised(goldens):
 def test_features_made_from_codes_give_the_same_codes():
     codes = np.random.default_rng(1).integers(0, 256, (5, *SHAPE)).astype(np.uint8)
     assert np.array_equal(CODES.of_features(dequantise(codes, SPEC)), codes)
+
+
+def coarse(idle: float, level: float = 0.47) -> tuple[Goldens, Codes]:
+    """Behind a waist of seven levels: three photos whose channels are idle but for what eps adds."""
+    rows = [cases.PHOTO] * 16 + [cases.OTHER_DRAW, cases.NO_NOISE, cases.SWINGING, cases.SATURATED] * 3
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((len(rows), 24, 1, 1)).astype(np.float32)
+    image[16:] = image[:3].repeat(4, 0)
+    eps = rng.standard_normal(image.shape).astype(np.float32)
+    for index, row in enumerate(rows):
+        eps[index] = {cases.NO_NOISE: 0.0, cases.SATURATED: 6.0}.get(row, eps[index])
+        eps[index] = 6 * np.sign(eps[index]) if row == cases.SWINGING else eps[index]
+    sigma = np.where(np.arange(24) < 6, idle * 4, level / 6)[None, :, None, None].astype(np.float32)
+    spec = TensorSpec("smashed", "uint8", (-1, 24, 1, 1), "NCHW", (1.0,) * 24, (3,) * 24)
+    base = np.where(np.arange(24) < 6, image[..., 0, 0], 0.0)[..., None, None].astype(np.float32)
+    return Goldens({"image": image, "eps": eps}, {"smashed": base + sigma * eps}, rows), Codes(spec, 7)
+
+
+def coarse_verdicts(golden: Goldens, codes: Codes, features: np.ndarray) -> dict[str, bool | None]:
+    subject = Subject("tflite", "int8", "cpu", "tflite", coded=True)
+    rows = judge(NoTolerances(), subject, golden, np.clip(np.rint(features) + 3, 0, 6), codes=codes)
+    return {row.where: row.passed for row in rows}
+
+
+def test_idle_channels_that_cross_a_border_together_are_no_fault():
+    golden, codes = coarse(0.1)
+    passed = {"head": True, "hard inputs": True, "noise": True}
+    assert coarse_verdicts(golden, codes, golden.smashed) == passed
+    # 0.47 of a code at eps = 6, and 0.05 more: 18 of 24 codes are another, in rows that have nothing else
+    saturated = [index for index, row in enumerate(golden.rows) if row == cases.SATURATED]
+    moved = golden.smashed.copy()
+    moved[saturated] += 0.05
+    assert coarse_verdicts(golden, codes, moved)["hard inputs"] is True
+    moved[saturated] += 1.0
+    assert coarse_verdicts(golden, codes, moved)["hard inputs"] is False
+
+
+def test_codes_cut_off_where_calibration_ended_are_noise_of_less_strength():
+    golden, codes = coarse(0.15)
+    cut = np.minimum(golden.smashed, 1.0)
+    assert coarse_verdicts(golden, codes, cut)["noise"] is False

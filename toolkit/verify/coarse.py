@@ -42,7 +42,8 @@ def coarse_rows(
     same = expected == got
     rows = [_photos(subject, same[goldens.real()], expected, got, name_fault)]
     if goldens.hard():
-        rows.append(_hard(subject, goldens, same))
+        steps = 1.0 - limits.least_code_agreement(subject.precision)
+        rows.append(_hard(subject, goldens, codes.within(goldens.smashed, got, steps)))
     if goldens.noisy:
         rows.append(noise_row(subject, codes.rounded(goldens), codes.features(answers), local=False))
     return rows
@@ -65,7 +66,11 @@ def _photos(subject: Subject, same: Array, expected: Array, got: Array, name_fau
 
 
 def _hard(subject: Subject, goldens: Goldens, same: Array) -> ParityRow:
-    """Each row by itself; int8 clips images that it was not calibrated for, and rightly so."""
+    """Each row by itself; int8 clips images that it was not calibrated for, and rightly so.
+
+    Where all values of a hard input lie close to one border, as idle channels do at eps = 6, a small error moves all of
+    them over it together. So here a code counts as the same that belongs to a value as far away as photos may be off.
+    """
     least = limits.least_code_agreement(subject.precision) - _HARD
     shares = {
         index: float(same[index].mean())

@@ -63,6 +63,13 @@ class Codes:
         """Codes of features that were made from codes [n,c,h,w]: exactly those."""
         return quantise(features, self.spec)
 
+    def within(self, features: Array, answers: Array, steps: float) -> Array:
+        """Which codes [n,c,h,w] are those of features that lie at most so many steps away from `features`; bool."""
+        away = steps * np.asarray(self.spec.scale, np.float32).reshape(1, -1, *([1] * (features.ndim - 2)))
+        ends = (self.of_features(features - away), self.of_features(features + away))
+        found: Array = (answers >= ends[0]) & (answers <= ends[1])
+        return found
+
     def cut(self, goldens: Goldens) -> Goldens:
         """The goldens with eager torch's features limited to what codes can express."""
         top = 255 if self.levels is None else self.levels - 1

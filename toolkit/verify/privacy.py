@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .replay import Array, Goldens
     from .rows import Subject
 
+#: rows that show a photo with another eps than its own
+_DRAWS = (OTHER_DRAW, SWINGING, SATURATED)
 #: channels and positions with less than this share of the mean noise power have no meaningful strength
 _AUDIBLE = 1e-2
 #: an output that changes by less than this share of the expected change has no noise
@@ -50,7 +52,7 @@ class NoiseStrength:
 
 
 def noise_row(subject: Subject, goldens: Goldens, got: Array, *, local: bool = True) -> ParityRow:
-    """Compare what eps adds to the first photo, for every eps that the goldens have for it.
+    """Compare what eps adds to a photo, for every photo that the goldens have without noise, and every eps.
 
     Args:
         subject: what answered.
@@ -58,13 +60,15 @@ def noise_row(subject: Subject, goldens: Goldens, got: Array, *, local: bool = T
         got: the answers [n,c,h,w].
         local: judge channels and positions too; not for coarse codes, which change in few places.
     """
-    quiet = goldens.find(NO_NOISE)
-    if quiet is None:
+    quiet = goldens.all_of(NO_NOISE)
+    if not quiet:
         return subject.not_run("these goldens have no row with eps = 0; make them again with pripro package")
-    twins = [0, *(index for row in (OTHER_DRAW, SWINGING, SATURATED) if (index := goldens.find(row)) is not None)]
-    wanted = goldens.smashed[twins].astype(np.float64) - goldens.smashed[quiet]
+    # the k-th row without noise, and the k-th of each other draw, are of the k-th photo
+    draws = [list(range(len(quiet))), *(rows for name in _DRAWS if (rows := goldens.all_of(name)))]
+    twins, beside = [index for draw in draws for index in draw], quiet * len(draws)
+    wanted = goldens.smashed[twins].astype(np.float64) - goldens.smashed[beside]
     with np.errstate(invalid="ignore"):  # two infinite answers; judged as not finite below
-        mine = got[twins].astype(np.float64) - got[quiet]
+        mine = got[twins].astype(np.float64) - got[beside]
     allowed, weakest = limits.strength(subject.kept)
     allowed = allowed if local else max(allowed, _ONE_CODE)
     found = noise_strength(wanted, mine) if np.isfinite(mine).all() else NoiseStrength(np.nan, np.nan, np.nan)
@@ -82,7 +86,7 @@ def noise_row(subject: Subject, goldens: Goldens, got: Array, *, local: bool = T
         n=len(twins),
         max_abs=max_abs(wanted, mine),
         sqnr_db=sqnr_db(wanted, mine),
-        note=f"strength {found.overall:.4g}" if passed else _name(found, same_base=same_base),
+        note=f"strength {found.overall:.4g}" if passed else _name(found, same_base=same_base, local=local),
     )
 
 
@@ -103,13 +107,13 @@ def _least(product: Array, power: Array) -> float:
     return float((product[audible] / power[audible]).min())
 
 
-def _name(found: NoiseStrength, *, same_base: bool) -> str:
+def _name(found: NoiseStrength, *, same_base: bool, local: bool) -> str:
     if not np.isfinite(found.overall):
         return "the answers are not finite"
     if abs(found.overall) < _SILENT:
         return "eps is ignored: every eps gives the same answer"
     least = min(found.weakest_channel, found.weakest_position)
-    if least < _LOCAL * found.overall:
+    if local and least < _LOCAL * found.overall:
         where = "channel (sigma)" if found.weakest_channel < found.weakest_position else "position (W_A)"
         return f"the noise has {least:.2f} of its strength in its weakest {where}"
     cause = "sigma is wrong, the part without noise is right" if same_base else "the part without noise departs, too"

@@ -55,8 +55,12 @@ class Goldens:
         return [index for index, row in enumerate(self.rows) if row != PHOTO]
 
     def find(self, row: str) -> int | None:
-        """Index of the one row of that name, or None in goldens that lack it."""
+        """Index of the first row of that name, or None in goldens that lack it."""
         return self.rows.index(row) if row in self.rows else None
+
+    def all_of(self, row: str) -> list[int]:
+        """Indices of the rows of that name, in order."""
+        return [index for index, name in enumerate(self.rows) if name == row]
 
     def feed(self, index: int) -> dict[str, Array]:
         """One head's inputs, batch 1."""
