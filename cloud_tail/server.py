@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import gc
 import json
+import math
 import os
 import signal
 import socket
@@ -254,11 +255,15 @@ def _check(options: Options) -> None:
         ("max_wait_ms", 0),
         ("rate", 0),
         ("workers", 0),
+        ("header_seconds", 0),
+        ("body_seconds", 0),
+        ("drain_seconds", 0),
     ):
-        if getattr(options, name) < least:
+        if not least <= getattr(options, name) < math.inf:  # NaN is neither
             raise TailError(f"--{name.replace('_', '-')} must be at least {least}.")
-    if not 0 <= options.port < 65536:
-        raise TailError("--port must lie in 0..65535; 0 picks a free one.")
+    for name in ("port", "grpc_port"):
+        if not 0 <= (getattr(options, name) or 0) < 65536:
+            raise TailError(f"--{name.replace('_', '-')} must lie in 0..65535; 0 picks a free one.")
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:

@@ -2,13 +2,15 @@
 
 import copy
 import io
+import math
 
 import pytest
 import torch
 from privacy_case import FEATURES, case
 
 from toolkit import plugins, protections
-from toolkit.errors import UnknownNameError
+from toolkit.cli.main import app, guarded
+from toolkit.errors import InputError, UnknownNameError
 from toolkit.protect.calibrate import calibrate_strength
 from toolkit.protections.base import Protection
 from toolkit.protections.pripro import PriPro
@@ -107,6 +109,31 @@ def test_a_resumed_training_ends_with_the_same_weights(name):
 def test_an_unknown_option_is_refused(name):
     with pytest.raises(UnknownNameError, match="no_such_option"):
         _kind(name).build(FEATURES, {"no_such_option": 1.0})
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_number_that_an_option_cannot_be_is_refused(name):
+    kind = _kind(name)
+    for option, default in kind.options.items():
+        wrong = [math.nan, math.inf, -math.inf, -1.0]
+        wrong += [0.0, 2.5] if isinstance(default, int) else []
+        wrong += [1.5] if option in kind.shares else []
+        for value in wrong:
+            with pytest.raises(InputError, match=f"option {option} of protection {name} cannot be"):
+                kind.build(FEATURES, {option: value})
+        kind.build(FEATURES, {option: default})
+    assert set(kind.shares) <= set(kind.options)
+
+
+def test_a_training_that_leaves_the_numbers_is_refused(capfd, tmp_path):
+    root = tmp_path / "bundle"
+    made = ["partition", "digits_resnet", "--input", "1x28x28", "--cut", "layer2", "-o", str(root)]
+    assert guarded(lambda: app(made)) == 0
+    manifest = (root / "manifest.json").read_bytes()
+    wanted = ["protect", str(root), "--method", "cloak", "--data", "digits", "--anyway", "--epochs", "1"]
+    assert guarded(lambda: app([*wanted, "--option", "learning_rate=1e30"])) == 2
+    assert "left the finite numbers" in capfd.readouterr().err
+    assert (root / "manifest.json").read_bytes() == manifest
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")  # torch.export's own, in its pytree

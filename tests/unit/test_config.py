@@ -52,3 +52,21 @@ def test_heads_hand_out_float32_unless_codes_are_asked_for(tmp_path):
     (tmp_path / "deploy.toml").write_text(GOOD + '[convert]\nwire = "uint4"\n')
     with pytest.raises(InputError, match=r"convert\.wire.*'float32' or 'uint8'"):
         read_config(tmp_path / "deploy.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[protect]\nseed = -1", "protect.seed"),
+        ("[package]\nseed = -1", "package.seed"),
+        ("[measure]\nthreads = []", "measure.threads"),
+        ("[measure]\nthreads = [1, 0]", "measure.threads.1"),
+        ("[measure]\nthreads = [100000]", "measure.threads.0"),
+        ('[lint]\nruntimes = {onnxruntime = "abc"}', "lint.runtimes.onnxruntime"),
+        ("[convert]\ntargets = {onnx = []}", "convert.targets.onnx"),
+    ],
+)
+def test_numbers_and_lists_that_cannot_be(tmp_path, text, place):
+    (tmp_path / "deploy.toml").write_text(GOOD + text)
+    with pytest.raises(InputError, match=place.replace(".", "[.]")):
+        read_config(tmp_path / "deploy.toml")

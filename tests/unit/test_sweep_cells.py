@@ -1,6 +1,7 @@
 """Which cells a sweep asks for."""
 
 import pytest
+from pydantic import ValidationError
 
 from toolkit.errors import InputError
 from toolkit.evaluate.sweep import SweepConfig, list_cells
@@ -38,3 +39,37 @@ def test_a_method_is_repeated_with_seeds_of_its_own_beside_the_unprotected_netwo
 def test_more_seeds_of_an_absent_method_are_refused():
     with pytest.raises(InputError, match="cloak"):
         _asked(more_seeds={"cloak": [1]})
+
+
+def test_what_is_named_twice_is_one_cell():
+    twice = {**NETWORK, "cuts": ["features.2", "features.2"]}
+    asked = _asked(methods=["gaussian", "gaussian"], seeds=[0, 0], strengths=[1.0, 1.0], network=[twice])
+    assert asked == [(0, "none", "features.2"), (0, "gaussian", "features.2")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"seeds": []}, "nothing to run"),
+        ({"network": []}, "nothing to run"),
+        ({"network": [{**NETWORK, "cuts": []}]}, "nothing to run"),
+        ({"network": [NETWORK, {**NETWORK, "source": "cifar_vgg11"}]}, "one name"),
+        ({"options": {"gaussian": {"epochs": -3}}}, "epochs of gaussian"),
+        ({"options": {"gaussian": {"epochs": float("nan")}}}, "epochs of gaussian"),
+        ({"options": {"gaussian": {"scale": -1.0}}}, "scale of protection gaussian"),
+        ({"attack": [{"name": "residual_decoder", "options": {"loud": 1.0}}]}, "loud"),
+        ({"attack": [{"name": "residual_decoder", "observations": [0]}]}, "observations"),
+    ],
+)
+def test_what_gives_no_cell_or_a_wrong_one_is_refused(settings, words):
+    with pytest.raises(InputError, match=words):
+        _asked(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"seeds": [-1]}, {"strengths": [float("nan")]}, {"epochs": 0}, {"draws": 0}, {"test_images": -5}],
+)
+def test_numbers_that_cannot_be(settings):
+    with pytest.raises(ValidationError, match=next(iter(settings))):
+        _asked(**settings)

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import typer
 
 from ._console import next_command, say, show_json, show_table
-from ._options import JsonOption, names, numbers, one_of
+from ._options import JsonOption, names, numbers, one_of, whole_numbers
 from ._progress import share_bar
 
 
@@ -16,7 +16,7 @@ def command(
     network: Annotated[
         str | None, typer.Argument(metavar="[NET]", help="A name, package.module:factory, or a .pt2 file.")
     ] = None,
-    cut: Annotated[str, typer.Option(help="Cut points.")] = "",
+    cut: Annotated[str, typer.Option(help="Cut points, separated by commas.")] = "",
     weights: Annotated[Path | None, typer.Option(help="Trained weights.", show_default=False)] = None,
     data: Annotated[str, typer.Option(help="Data set, such as folder:DIR.")] = "digits",
     image: Annotated[str, typer.Option("--input", help="Channels x height x width of the network's input.")] = "",
@@ -55,23 +55,24 @@ def command(
     from ..evaluate.sweep import run_sweep
     from ..partition.network import parse_shape
     from ..protect.settings import Train
+    from ..records.settings import MOST_SEED
 
     if table:
         _show(bench.table(bench.read_results(table)), as_json=as_json)
         return
-    if network is None or not names(cut) or not image:
+    if network is None or not cut or not image:
         raise InputError(
             "Name a network, --cut and --input, such as: pripro bench resnet18 --cut layer2 --input 3x32x32."
         )
     entry = bench.Entry(
         network=network,
         weights=None if weights is None else str(weights),
-        cuts=tuple(names(cut)),
-        preprocess=preprocess_for(parse_shape(image), numbers(mean), numbers(std)),
+        cuts=tuple(names(cut, "--cut")),
+        preprocess=preprocess_for(parse_shape(image), numbers(mean, "--mean"), numbers(std, "--std")),
         data=data,
-        methods=(*names(method), *(plugin or ())),
+        methods=(*(names(method, "--method") if method or not plugin else ()), *(plugin or ())),
         attributes=tuple(attribute or (("slant" if data == "digits" else "brightness"),)),
-        seeds=tuple(int(seed) for seed in names(seeds) if seed.isdigit()),
+        seeds=tuple(whole_numbers(seeds, "--seeds", 0, MOST_SEED)),
         effort=effort,
         epochs=epochs,
         train=cast("Train", one_of("--train", train, Train)),

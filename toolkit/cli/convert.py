@@ -35,7 +35,8 @@ def command(
     from ..convert.settings import default_targets
 
     opened = Bundle.open(bundle)
-    wanted = plan_heads(list(default_targets()) if to is None else names(to), names(precision), backend, wire)
+    targets = list(default_targets()) if to is None else names(to, "--to")
+    wanted = plan_heads(targets, names(precision, "--precision"), backend, wire)
     say(f"converting the head of {bundle} ...")
     with share_bar("convert") as bar:
         made = convert(opened, wanted, data=data, progress=bar)

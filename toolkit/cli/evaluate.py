@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._console import next_command, say, show_json, show_table, size
-from ._options import BundleArgument, JsonOption, names
+from ._options import BundleArgument, JsonOption, names, whole_numbers
 from ._progress import share_bar
 from ._reports import will_keep
 
 if TYPE_CHECKING:
     from ..records.privacy import PrivacyReport, PrivacyRow
+
+#: of one photo: more take hours and say nothing new
+_MOST_LOOKS = 10_000
 
 
 def command(
@@ -49,10 +52,10 @@ def command(
         EvaluateSettings,
         data=data,
         effort=effort,
-        attacks=tuple(names(attack)),
-        observations=tuple(sorted(set(names(observations)))),
-        attributes=tuple(attribute or ()),
-        compare=tuple(names(compare)),
+        attacks=tuple(names(attack, "--attack")) if attack else (),
+        observations=tuple(sorted(whole_numbers(observations, "--observations", 1, _MOST_LOOKS))),
+        attributes=tuple(dict.fromkeys(attribute or ())),
+        compare=tuple(names(compare, "--compare")) if compare else (),
         attacker_images=attacker_images,
         test_images=test_images,
         seed=seed,

@@ -8,7 +8,7 @@ import typer
 
 from ._console import next_command
 from ._lint_table import show
-from ._options import BundleArgument, JsonOption, names
+from ._options import BundleArgument, JsonOption, names, pairs
 from ._progress import share_bar
 from ._reports import will_keep
 
@@ -39,9 +39,9 @@ def command(
     opened = Bundle.open(bundle)
     settings = chosen(
         LintSettings,
-        backends=None if backend is None else names(backend),
-        fail_on=[] if fail_on is None else names(fail_on),
-        runtimes=_versions(runtime or []),
+        backends=None if backend is None else names(backend, "--backend"),
+        fail_on=[] if fail_on is None else names(fail_on, "--fail-on"),
+        runtimes=pairs(runtime, "--runtime", "PACKAGE=VERSION", "ai-edge-litert=2.1.5"),
     )
     kept = will_keep(opened)
     with share_bar("lint") as bar:
@@ -53,15 +53,3 @@ def command(
         next_command(f"pripro convert {bundle}, with another precision, backend or cut, then lint again")
         raise typer.Exit(1)
     next_command(f"pripro measure {bundle}")
-
-
-def _versions(given: list[str]) -> dict[str, str]:
-    from ..errors import InputError
-
-    found = {}
-    for each in given:
-        name, mark, version = each.partition("=")
-        if not (name and mark and version):
-            raise InputError(f"{each!r} is not a version; write PACKAGE=VERSION, such as ai-edge-litert=2.1.5.")
-        found[name] = version
-    return found

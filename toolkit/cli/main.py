@@ -56,6 +56,8 @@ _EXTRAS = {
     "privacy": ("skimage", "joblib"),
     "tail": ("uvloop", "httptools", "prometheus_client", "grpc", "google"),
 }
+#: torch's words where an allocation fails
+_NO_ROOM = "can't allocate memory"
 _INTERRUPTED = 130
 _PASSES_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -99,6 +101,11 @@ def guarded(work: Callable[[], object]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and _NO_ROOM not in str(error):
+            raise
+        say("error: this needs more memory than there is; give fewer --classes, photos or pixels, or a smaller batch.")
+        return 2
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             say(f"error: {str(error.filename)[:60]}... is longer than a path can be; give a shorter one.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._console import next_command, say, show_text
-from ._options import BundleArgument, JsonOption
+from ._options import BundleArgument, JsonOption, whole_numbers
 from ._reports import will_keep
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def command(
     target: Annotated[list[str] | None, typer.Option(help="Only heads of this target; repeatable.")] = None,
     precision: Annotated[list[str] | None, typer.Option(help="Only heads of this precision; repeatable.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Minimum runs per head.")] = 50,
-    seconds: Annotated[float, typer.Option(min=0.0, help="Minimum seconds of timed runs per head.")] = 5.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.0, max=86_400.0, help="Minimum seconds of timed runs per head.")
+    ] = 5.0,
     quick: Annotated[bool, typer.Option("--quick", help="Only a few runs: a first look, not a result.")] = False,
     full: Annotated[bool, typer.Option("--full", help="1,024 runs and 60 s per head, as MLPerf Mobile asks.")] = False,
     unprotected: Annotated[
@@ -144,9 +146,6 @@ def _on_phone(
 
 
 def _counts(text: str) -> list[int]:
-    from ..errors import InputError
+    from ..measure.settings import MOST_THREADS
 
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise InputError(f"--threads {text!r} does not fit; give whole numbers of at least 1, such as 1,2.")
-    return sorted({int(part) for part in parts})
+    return sorted(whole_numbers(text, "--threads", 1, MOST_THREADS))

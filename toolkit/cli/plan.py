@@ -37,7 +37,7 @@ def command(
             show_default="waist",
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads per head.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads per head.")] = 1,
     measured: Annotated[int, typer.Option(min=3, help="Cuts to measure; the others are predicted.")] = 6,
     device_report: Annotated[
         Path | None, typer.Option(help="Latency report of a phone; needs --bundle, whose cut it measured.")
@@ -47,10 +47,10 @@ def command(
     ] = None,
     tail: Annotated[str | None, typer.Option(help="URL of a running tail of --bundle, to scale tail times to.")] = None,
     phone_factor: Annotated[
-        float | None, typer.Option(min=1e-3, help="What if: phone ms = this host's head ms times this.")
+        float | None, typer.Option(min=1e-3, max=1e6, help="What if: phone ms = this host's head ms times this.")
     ] = None,
     server_factor: Annotated[
-        float | None, typer.Option(min=1e-3, help="What if: server ms = this host's tail ms times this.")
+        float | None, typer.Option(min=1e-3, max=1e6, help="What if: server ms = this host's tail ms times this.")
     ] = None,
     photos: Annotated[Path | None, typer.Option(help="Folder of real photos, for what cloud-only sends.")] = None,
     exposure: Annotated[
@@ -58,8 +58,12 @@ def command(
     ] = False,
     min_pi: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Minimum PI of a split.")] = None,
     max_drop: Annotated[str | None, typer.Option(help="Maximum accuracy drop of a split, such as 1%.")] = None,
-    compute_watts: Annotated[float | None, typer.Option(min=0.0, help="The phone's watts while computing.")] = None,
-    radio_watts: Annotated[float | None, typer.Option(min=0.0, help="The phone's watts while sending.")] = None,
+    compute_watts: Annotated[
+        float | None, typer.Option(min=0.0, max=1e6, help="The phone's watts while computing.")
+    ] = None,
+    radio_watts: Annotated[
+        float | None, typer.Option(min=0.0, max=1e6, help="The phone's watts while sending.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Also write the plan as a page of its own.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._console import next_command, say, show_json, show_table
-from ._options import BundleArgument, JsonOption
+from ._options import BundleArgument, JsonOption, pairs
 from ._progress import share_bar
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def command(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        options=parse_options(option or []),
+        options=parse_options(option),
         anyway=anyway,
         train=train,
         channels=channels,
@@ -121,19 +121,20 @@ def certified(record: Protection) -> list[tuple[str, str]]:
     ]
 
 
-def parse_options(pairs: list[str]) -> dict[str, float]:
-    """Read NAME=NUMBER pairs.
+def parse_options(given: list[str] | None) -> dict[str, float]:
+    """Read NAME=NUMBER pairs; which numbers fit is the method's to say.
 
     Raises:
-        InputError: another form.
+        InputError: another form, or one name twice.
     """
     from ..errors import InputError
 
     options = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
+    for name, value in pairs(given, "--option", "NAME=NUMBER", "noise_weight=0.2").items():
         try:
             options[name] = float(value)
         except ValueError:
-            raise InputError(f"--option {pair!r} does not fit; give NAME=NUMBER, such as noise_weight=0.2.") from None
+            raise InputError(
+                f"--option {name}={value} does not fit; give NAME=NUMBER, such as noise_weight=0.2."
+            ) from None
     return options

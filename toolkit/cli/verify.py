@@ -52,7 +52,7 @@ def command(
         say(f"verifying {bundle} ...")
         with share_bar("verify") as bar:
             report = verify_bundle(
-                opened, tail, token, targets=None if to is None else names(to),
+                opened, tail, token, targets=None if to is None else names(to, "--to"),
                 arm64=arm64, tflite_compat=tflite_compat, data=data, progress=bar,
             )  # fmt: skip
     show(report, as_json)

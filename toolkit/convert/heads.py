@@ -66,6 +66,7 @@ def plan_heads(
     """
     wanted: list[Wanted] = []
     known: set[str] = set()
+    targets, precisions = tuple(dict.fromkeys(targets)), tuple(dict.fromkeys(precisions))
     carried = known_wire(wire)
     for target in targets:
         made_by = converter(target)

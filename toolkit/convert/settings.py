@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from .. import plugins
@@ -24,4 +26,4 @@ class ConvertSettings(Settings):
     """
 
     wire: HeadWire = "float32"
-    targets: dict[str, list[str]] = Field(default_factory=default_targets)
+    targets: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=default_targets)

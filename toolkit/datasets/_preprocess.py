@@ -7,6 +7,7 @@ Resizing is Pillow's, in 8 bits, which is what torchvision and timm do to a phot
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # what torchvision's classifiers were trained with
 _IMAGENET_MEAN, _IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+#: pixels; a square of it is the largest photo that is read
+_MOST_SIDE = 10_000
 RESIZES = ("stretch", "center-crop", "shorter-side", "pad")
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 
@@ -50,14 +53,17 @@ def preprocess_for(
         )
     mean = mean or (_IMAGENET_MEAN if channels == 3 else [0.5])
     std = std or (_IMAGENET_STD if channels == 3 else [0.5])
-    if len(mean) != channels or len(std) != channels or min(std) <= 0:
+    if len(mean) != channels or len(std) != channels or min(std) <= 0 or not all(map(math.isfinite, (*mean, *std))):
         raise InputError(f"--mean and --std need {channels} numbers each (std above 0), one per channel.")
     if resize not in RESIZES:
         raise InputError(f"There is no resize {resize!r}; choose one of: {', '.join(RESIZES)}.")
     shorter = more.get("shorter_side")
-    if (resize == "shorter-side") != (shorter is not None) or (shorter is not None and shorter < 1):
+    if (resize == "shorter-side") != (shorter is not None) or not 1 <= (
+        1 if shorter is None else shorter
+    ) <= _MOST_SIDE:
         raise InputError(
-            "--shorter-side (pixels) and --resize shorter-side belong together; give both, such as 256, or neither."
+            f"--shorter-side (pixels, at most {_MOST_SIDE}) and --resize shorter-side belong together; give both, such "
+            "as 256, or neither."
         )
     if more.get("interpolation", "bilinear") not in INTERPOLATIONS:
         raise InputError(

@@ -5,6 +5,8 @@ Notation: N test images; n messages of one photo.
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from .. import attacks, plugins
 from ..attacks.base import Attack, Budget, Knowledge, Linking, Messages, Training
+from ..errors import InputError, UnknownNameError
 from ..records.bundle import Preprocess
 from .judge import Judge
 from .metrics import likeness
@@ -73,9 +76,16 @@ def build_attack(name: str, options: Mapping[str, float] | None = None) -> Attac
     """Return an attack by name with its own settings.
 
     Raises:
-        UnknownNameError: no such attack.
+        UnknownNameError: no such attack, or no such setting of it.
+        InputError: a setting that is not finite.
     """
     kind: Callable[..., Attack] = attack_class(name)
+    known = inspect.signature(kind).parameters
+    for setting, value in (options or {}).items():
+        if setting not in known:
+            raise UnknownNameError(f"option of attack {name}", setting, known)
+        if not math.isfinite(value):
+            raise InputError(f"The option {setting} of attack {name} cannot be {value}; give a finite number.")
     # counts come as floats from TOML and JSON
     return kind(**{key: int(value) if float(value).is_integer() else value for key, value in (options or {}).items()})
 

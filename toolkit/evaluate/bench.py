@@ -120,7 +120,7 @@ def read_results(folders: Iterable[Path]) -> list[CellResult]:
     from .cells import CellResult
 
     found: list[CellResult] = []
-    for folder in folders:
+    for folder in dict.fromkeys(each.resolve() for each in folders):
         paths = sorted((folder / "cells").glob("*.json"))
         if not paths:
             raise InputError(f"{folder} holds no finished cell; give the folder that pripro bench wrote to.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -57,7 +57,7 @@ class AttackPlan(Record):
 
     name: str
     tasks: tuple[str, ...] = ()
-    observations: tuple[int, ...] = (1,)
+    observations: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
     options: dict[str, float] = Field(default_factory=dict)
     #: only with these methods, seeds; empty: all
     methods: tuple[str, ...] = ()

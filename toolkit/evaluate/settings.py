@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..attacks.base import Budget
-from ..records.settings import Settings
+from ..records.settings import Seed, Settings
 from ..records.wire import HeadWire
 
 EffortName = Literal["quick", "standard", "thorough"]
@@ -101,7 +101,7 @@ class EvaluateSettings(Settings):
     compare: tuple[str, ...] = ()
     attacker_images: Annotated[int, Field(ge=20)] | None = None
     test_images: Annotated[int, Field(ge=20)] | None = None
-    seed: int = 0
+    seed: Seed = 0
     wire: HeadWire = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
 

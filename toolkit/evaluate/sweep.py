@@ -6,11 +6,12 @@ A finished cell is a JSON file named by a hash over everything its figures depen
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -19,6 +20,7 @@ from ..bundle import sha256_of, write_atomically
 from ..errors import InputError, MissingExtraError
 from ..protect.settings import Train
 from ..records.bundle import Record
+from ..records.settings import Seed
 
 if TYPE_CHECKING:
     from .cells import Cell, CellResult
@@ -35,18 +37,18 @@ class SweepConfig(Record):
 
     data: str
     methods: list[str]
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Seed, ...] = (0,)
     #: method -> seeds that it alone is repeated with, to show how far figures scatter
-    more_seeds: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    more_seeds: dict[str, tuple[Seed, ...]] = Field(default_factory=dict)
     #: numbers, or empty for the largest strength that keeps the accuracy
-    strengths: tuple[float, ...] = ()
+    strengths: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
     #: injector, waist or all: the same freedom for every method
     train: Train = "injector"
-    epochs: int = 15
-    draws: int = 4
+    epochs: Annotated[int, Field(ge=1)] = 15
+    draws: Annotated[int, Field(ge=1)] = 4
     max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
-    attacker_images: int = 1000
-    test_images: int = 1000
+    attacker_images: Annotated[int, Field(ge=20)] = 1000
+    test_images: Annotated[int, Field(ge=20)] = 1000
     #: how hard attackers try
     budget: Budget = Budget()
     #: go on where a network is right by chance only
@@ -87,6 +89,7 @@ def list_cells(config: SweepConfig) -> list[Cell]:
     """
     from ..plugins import source_digest
     from ..protect.protected import protection_class
+    from .attacking import build_attack
     from .cells import AttackPlan, Cell, NetworkPlan
 
     try:
@@ -95,17 +98,24 @@ def list_cells(config: SweepConfig) -> list[Cell]:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"A network or attack of the sweep does not fit: {first['loc']}: {first['msg']}.") from None
-    methods = ["none", *(method for method in config.methods if method != "none")]
+    methods = list(dict.fromkeys(["none", *config.methods]))
     chosen = {method: dict(config.options.get(method, {})) for method in methods}
-    epochs = {method: int(chosen[method].pop("epochs", config.epochs)) for method in methods}
-    epochs["none"] = 0
+    own = {method: chosen[method].pop("epochs", config.epochs) for method in methods}
+    for method, count in own.items():
+        if not 1 <= count < math.inf:
+            raise InputError(f"The option epochs of {method} cannot be {count:g}; give a whole number of at least 1.")
+    epochs = {method: int(count) for method, count in own.items()} | {"none": 0}
     for method in methods:
         protection_class(method).settings(chosen[method])
+    for plan in attacks:
+        build_attack(plan.name, plan.options)
     for method in config.more_seeds:
         if method not in methods:
             raise InputError(f"more_seeds names {method!r}, which is not among the sweep's methods; add it there.")
     hashes = {plan.name: _weights_hash(plan.weights) for plan in networks}
-    return [
+    if len(hashes) < len(networks):
+        raise InputError("Two networks of the sweep have one name, and their figures would mix; name them apart.")
+    cells = [
         Cell(
             network=plan.model_copy(update={"cuts": []}),
             weights_sha256=hashes[plan.name],
@@ -129,9 +139,12 @@ def list_cells(config: SweepConfig) -> list[Cell]:
         for seed, repeated in _seeds(config, methods).items()
         for method in repeated
         for plan in networks
-        for cut in plan.cuts
-        for strength in (config.strengths if method != "none" and config.strengths else (None,))
+        for cut in dict.fromkeys(plan.cuts)
+        for strength in (dict.fromkeys(config.strengths) if method != "none" and config.strengths else (None,))
     ]
+    if not cells:
+        raise InputError("There is nothing to run; name at least one network with a cut, and one seed.")
+    return cells
 
 
 def _seeds(config: SweepConfig, methods: list[str]) -> dict[int, list[str]]:

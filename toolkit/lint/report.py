@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from converters.base import ConverterError
 
 from ..convert.heads import converter, head_program
-from ..errors import BundleError
+from ..errors import BundleError, UnknownNameError
 from ..records.lint import LintFinding, LintReport, LintRow
 from ..records.tools import tool_versions
 from ..records.wire import emits_codes
@@ -52,10 +52,14 @@ def lint_bundle(
 
     Raises:
         BundleError: no head yet, or none for the backends that were named.
-        UnknownNameError: a backend without a rule file.
+        UnknownNameError: a backend without a rule file, or a runtime that none of them has.
     """
     settings = settings or LintSettings()
     backends = load_backends(settings.backends)
+    runtimes = {each.runtime for each in load_backends()}
+    for name in settings.runtimes:
+        if name not in runtimes:
+            raise UnknownNameError("runtime", name, runtimes)
     wanted = [
         (head, backend)
         for head in bundle.manifest.heads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
+from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, Field
 
 from ..records.settings import Settings
@@ -19,6 +20,14 @@ def _check_word(word: str) -> str:
     return word
 
 
+def _check_version(version: str) -> str:
+    try:
+        Version(version)
+    except InvalidVersion:
+        raise ValueError(f"{version!r} is no version; write it as PyPI does, such as 2.1.5.") from None
+    return version
+
+
 class LintSettings(Settings):
     """Which backends to look at and what to refuse.
 
@@ -31,7 +40,7 @@ class LintSettings(Settings):
 
     backends: tuple[str, ...] | None = None
     fail_on: tuple[Annotated[str, AfterValidator(_check_word)], ...] = ()
-    runtimes: dict[str, str] = Field(default_factory=dict)
+    runtimes: dict[str, Annotated[str, AfterValidator(_check_version)]] = Field(default_factory=dict)
 
     def most_partitions(self) -> int | None:
         """The smallest N of partitions:N, or None."""

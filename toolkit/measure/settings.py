@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from ..errors import InputError
@@ -10,6 +12,8 @@ from .timing import Effort
 
 #: what MLPerf Mobile asks for: at least 1,024 samples and 60 s
 FULL_SAMPLES, FULL_SECONDS = 1024, 60.0
+#: per head: no phone and few hosts have as many cores, and thousands of threads only wait for each other
+MOST_THREADS = 256
 QUICK_SAMPLES, QUICK_SECONDS, QUICK_LIMIT_S = 10, 0.3, 8.0
 
 
@@ -21,7 +25,9 @@ class MeasureSettings(Settings):
         quick: a few runs only: a look, not a result.
     """
 
-    threads: list[int] = Field(default_factory=lambda: [1])
+    threads: Annotated[list[Annotated[int, Field(ge=1, le=MOST_THREADS)]], Field(min_length=1)] = Field(
+        default_factory=lambda: [1]
+    )
     quick: bool = False
 
 

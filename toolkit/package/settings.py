@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..records.settings import Settings, Share
+from ..records.settings import Seed, Settings, Share
 
 
 class PackageSettings(Settings):
@@ -27,6 +27,6 @@ class PackageSettings(Settings):
     goldens: Annotated[int, Field(ge=1)] = 16
     photos: Path | None = None
     data: str | None = None
-    seed: int = 7
+    seed: Seed = 7
     tail_precision: str = "fp32"
     max_tail_drop: Share = 0.005

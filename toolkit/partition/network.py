@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..datasets._photo import MAX_PIXELS
 from ..errors import InputError, MissingExtraError, NetworkError
 from .answers import Answer, answers
 from .building import build
@@ -74,12 +75,18 @@ def parse_shape(text: str) -> ImageShape:
     """Read "3x224x224".
 
     Raises:
-        InputError: not three positive whole numbers.
+        InputError: not three positive whole numbers, or more pixels than a photo may have.
     """
     parts = text.lower().split("x")
-    if len(parts) == 3 and all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) == 3 and all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
         channels, height, width = (int(part) for part in parts)
-        return channels, height, width
+        if height * width > MAX_PIXELS:
+            raise InputError(
+                f"The input shape {text!r} has more than {MAX_PIXELS // 1_000_000} megapixels; "
+                "give channels x height x width of what the network takes, such as 3x224x224."
+            )
+        if channels * height * width > 0:
+            return channels, height, width
     raise InputError(f"The input shape {text!r} does not fit; give channels x height x width, such as 3x224x224.")
 
 

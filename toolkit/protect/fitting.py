@@ -126,6 +126,7 @@ def fit_and_calibrate(
 
     Raises:
         UnknownNameError: an unknown method or option.
+        InputError: an option that does not fit, or a training that ends in NaN.
     """
     if wanted.train != "injector":
         return _with_waist(halves, data, wanted, progress, checkpoint, resume_from)
@@ -157,6 +158,7 @@ def fit_and_calibrate(
         )
     )
     protection.eval().requires_grad_(False)
+    _refuse_nan(wanted, protection, head)
     calibration = None
     if wanted.max_drop is not None and devices.first:
         watched = data.victim_val.first(judged(halves))
@@ -176,6 +178,20 @@ def fit_and_calibrate(
             progress=progress,
         )
     return Fitted(replace(halves, head=head.cpu()), protection.cpu(), calibration)
+
+
+def _refuse_nan(wanted: Fitting, *trained: nn.Module) -> None:
+    """Stop before a strength is searched for noise that is none.
+
+    Raises:
+        InputError: a weight is not a number.
+    """
+    if any(bool(value.isnan().any()) for each in trained for value in each.state_dict().values()):
+        given = "".join(f" --option {name}={value:g}" for name, value in wanted.options.items())
+        raise InputError(
+            f"The training of {wanted.method} left the finite numbers (seed {wanted.seed},{given or ' no option'}); "
+            "lower its learning_rate or scale with --option, or leave the options out."
+        )
 
 
 def judged(halves: Split) -> int:
@@ -221,6 +237,7 @@ def _with_waist(
             progress=progress, checkpoint=checkpoint, resume_from=resume_from,
         )
     )  # fmt: skip
+    _refuse_nan(wanted, protection, trained.waist.encoder, trained.waist.decoder)
     narrow = narrowed(replace(halves, head=trained.head, tail=trained.tail), trained.waist)
     calibration = calibrate_trained(
         protection, narrow, images, truth, before, max_drop=allowed, draws=wanted.draws, seed=wanted.seed

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..records.settings import Settings, Share
+from ..records.settings import Seed, Settings, Share
 
 #: the paper's injector alone; encoder and decoder too; head and tail as well
 Train = Literal["injector", "waist", "all"]
@@ -40,7 +40,7 @@ class ProtectSettings(Settings):
     min_pi: Share | None = None
     epochs: Annotated[int, Field(ge=1)] = 16
     batch_size: Annotated[int, Field(ge=1)] = 64
-    seed: int = 0
+    seed: Seed = 0
     options: dict[str, float] = Field(default_factory=dict)
     anyway: bool = False
     train: Train = "injector"

@@ -26,6 +26,7 @@ class Adversarial(Protection):
 
     trains = "the head, against a decoder; the tail stays frozen"
     trains_head = True
+    shares = ("max_drop",)
     options: ClassVar[dict[str, float]] = {
         "weight": 0.3,
         "max_drop": 0.003,

@@ -10,6 +10,7 @@ uniform masks or Laplace noise are computed from it inside the graph.
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from ..errors import UnknownNameError
+from ..errors import InputError, UnknownNameError
 from ..tasks.base import Task
 from ..tasks.classify import Classify
 from ._devices import ALONE, Devices
@@ -103,8 +104,10 @@ class Protection(nn.Module, ABC):
     trains: ClassVar[str]
     #: True where `fit` changes the head's weights (nopeek, adversarial, cem)
     trains_head: ClassVar[bool] = False
-    #: option name -> default, for `Training.options`
+    #: option name -> default, for `Training.options`; a default that is an int asks for whole numbers from 1
     options: ClassVar[dict[str, float]] = {}
+    #: those of them that lie between 0 and 1
+    shares: ClassVar[tuple[str, ...]] = ()
     #: raised when what `fit` stores or computes changes; bundles of an earlier one are then protected anew
     revision: ClassVar[int] = 1
     strength: Tensor
@@ -135,11 +138,31 @@ class Protection(nn.Module, ABC):
 
         Raises:
             UnknownNameError: an option that this method does not have.
+            InputError: a number that does not fit.
         """
-        for name in options or {}:
+        method = cls.__module__.rpartition(".")[2]
+        for name, value in (options or {}).items():
             if name not in cls.options:
-                raise UnknownNameError(f"option of protection {cls.__module__.rpartition('.')[2]}", name, cls.options)
+                raise UnknownNameError(f"option of protection {method}", name, cls.options)
+            wanted = cls._unfit(name, value)
+            if wanted:
+                raise InputError(
+                    f"The option {name} of protection {method} cannot be {value:g}; give {wanted}, such as "
+                    f"{cls.options[name]:g}."
+                )
         return {**cls.options, **(options or {})}
+
+    @classmethod
+    def _unfit(cls, name: str, value: float) -> str:
+        """What an option must be and is not; empty where it fits."""
+        default = cls.options[name]
+        if isinstance(default, int) and not (math.isfinite(value) and value == int(value) >= 1):
+            return "a whole number of at least 1"
+        if name in cls.shares and not 0 <= value <= 1:
+            return "a number from 0 to 1"
+        if not math.isfinite(value) or value < min(default, 0):
+            return "a finite number" if default < 0 else "a number of at least 0"
+        return ""
 
     def set_strength(self, strength: float) -> None:
         """Set how strong the noise is at run time; methods that derive other buffers from it extend this."""

@@ -26,6 +26,7 @@ class ConditionalEntropy(Protection):
 
     trains = "the head, and measures the noise's scale; the tail stays frozen"
     trains_head = True
+    shares = ("max_drop",)
     options: ClassVar[dict[str, float]] = {"scale": 0.3, "weight": 0.1, "max_drop": 0.003, "learning_rate": 3e-4}
     deviation: Tensor
 

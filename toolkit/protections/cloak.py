@@ -22,6 +22,7 @@ class Cloak(Protection):
     """x + strength * (loc + scale * eps), loc and scale per element, the same for every input."""
 
     trains = "loc and scale per feature; head and tail stay frozen"
+    shares = ("max_drop",)
     options: ClassVar[dict[str, float]] = {
         "initial_scale": 0.1,
         "noise_weight": 0.05,

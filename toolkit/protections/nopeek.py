@@ -22,6 +22,7 @@ class NoPeek(Protection):
 
     trains = "the head; the tail stays frozen"
     trains_head = True
+    shares = ("max_drop",)
     options: ClassVar[dict[str, float]] = {"weight": 0.3, "max_drop": 0.003, "learning_rate": 3e-4}
 
     def eps_shape(self) -> None:

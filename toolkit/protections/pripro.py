@@ -169,6 +169,7 @@ class PriPro(Protection):
 
     trains = "the injector; head and tail stay frozen"
     revision = 3
+    shares = ("transparency", "least_blend")
     options: ClassVar[dict[str, float]] = {
         "grid": 14, "leak_weight": 0.1, "transparency": 0.1, "least_blend": 0.5, "learning_rate": 1e-2,
     }  # fmt: skip

@@ -26,6 +26,7 @@ class Shredder(Protection):
     """x + strength * (one of `count` learned tensors, drawn by eps [B,count,1,1])."""
 
     trains = "the noise tensors; head and tail stay frozen"
+    shares = ("max_drop",)
     options: ClassVar[dict[str, float]] = {
         "count": 16,
         "initial_scale": 0.5,

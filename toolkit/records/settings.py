@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
 
@@ -32,6 +32,10 @@ def read_share(value: Any) -> float:  # noqa: ANN401 (whatever a user typed)
         raise ValueError(f"{text!r} is not a share; give a percentage such as 1%, or a number from 0 to 1.")
     return share
 
+
+#: what torch's and numpy's generators both take
+MOST_SEED = 2**63 - 1
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 
 #: a number from 0 to 1, also written as a percentage
 Share = Annotated[float, BeforeValidator(read_share)]

@@ -100,8 +100,12 @@ def choose_geometry(
         channels = min(channels, max(full * stride**2 // (_NARROWER if not is_large else 2), _FEWEST))
         if max_bytes is not None:
             channels = min(channels, max(round(8 * max_bytes / (_BITS * positions)), _FEWEST))
-    if channels < 1:
-        raise InputError(f"--channels {channels} does not fit; give 1 or more.")
+    most = max(full * stride**2, _FEWEST)
+    if not 1 <= channels <= most:
+        raise InputError(
+            f"--channels {channels} does not fit: one position of this waist stands for {full * stride**2} values, and "
+            f"more are no waist; give 1 to {most}."
+        )
     macs_per_inner = (full * stride * stride + channels) * -(-height // stride) * -(-width // stride)
     inner = min(max(full, 2 * channels), max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
     return Geometry(features, channels, stride, inner)
