@@ -90,8 +90,16 @@ def before(tmp_path_factory) -> dict[str, Path]:
     return states
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "run"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_killed_anywhere(stage, before, tmp_path):
+    _killed_and_finished(stage, before, tmp_path)
+
+
+def test_a_whole_run_killed_anywhere(before, tmp_path):
+    _killed_and_finished("run", before, tmp_path)
+
+
+def _killed_and_finished(stage: str, before: dict[str, Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(before[stage], tmp_path / "measured"))
     whole = finish(stage, folder)
     stages_when_done = set(Bundle.open(folder / "bundle").manifest.stages)
