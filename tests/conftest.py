@@ -34,7 +34,7 @@ THOROUGH = {
     "test_ios_faults.py": "faults planted in the iOS sources; test_ios_check builds and runs them",
     "test_kill.py::test_a_whole_run_killed_anywhere": "each of its stages is killed in the file's other tests",
     "test_latency_measure.py::test_a_hog_is_reported_and_profiles_name_real_kernels": "test_latency_statistics stays",
-    "test_latency_measure.py::test_a_plan_measures_few_cuts_and_prices_all": "test_bad_input and the unit tests plan, too",
+    "test_latency_measure.py::test_a_plan_measures_few_cuts_and_prices_all": "test_bad_input plans, too",
     "test_lint_partitions.py": "delegates counted by lowering; test_lint_rules and test_lint stay",
     "test_network_files.py": "28 kinds of network files; test_weights and test_partition_networks stay",
     "test_no_telemetry.py": "what libraries leave in a home folder",
