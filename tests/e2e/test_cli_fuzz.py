@@ -39,42 +39,67 @@ STATES = (
 )
 ODD = (
     *("", " ", "nothing", "-1", "0", "1e999", "nan", "ünïcode", "../..", "a" * 300, "1%", "101%", "folder:"),
-    *("csv:x.csv:y", "{bundle}", "{photos}", "{file}", "onnx", "tflite,onnx", "onnx,,", "fp32", "int7"),
+    *(
+        "csv:x.csv:y",
+        "inf",
+        "²",
+        "1,,2",
+        ",",
+        "a=nan",
+        "9" * 30,
+        "{bundle}",
+        "{photos}",
+        "{file}",
+        "onnx",
+        "tflite,onnx",
+        "onnx,,",
+        "fp32",
+        "int7",
+    ),
     "http://127.0.0.1:1/",
 )
 #: verb -> its options, each with a value that fits
 OPTIONS = {
-    "cuts": {"--input": "1x28x28", "--weights": "{file}", "--classes": "10"},
+    "cuts": {"--input": "1x28x28", "--classes": "10", "--crossing": "2"},
     "partition": {
         "--cut": "layer1", "--out": "{bundle}", "--input": "1x28x28", "--weights": "{file}", "--labels": "{file}",
-        "--mean": "0.5", "--resize": "pad", "--data": "digits", "--task": "any",
+        "--mean": "0.5", "--resize": "pad", "--data": "digits", "--task": "any", "--std": "0.5", "--shorter-side": "32",
+        "--interpolation": "nearest", "--order": "BGR", "--value-range": "255", "--classes": "10", "--crossing": "2",
     },
     "protect": {
         "--method": "gaussian", "--data": "digits", "--max-accuracy-drop": "1%", "--min-pi": "0.5", "--epochs": "1",
-        "--batch-size": "32", "--option": "strength=2", "--seed": "1", "--train": "waist",
+        "--batch-size": "32", "--option": "scale=2", "--seed": "1", "--train": "waist", "--channels": "4",
+        "--stride": "7", "--max-bytes": "9", "--noise": "fresh", "--device": "cpu", "--precision": "fp32",
     },
     "convert": {"--to": "onnx", "--precision": "int8", "--backend": "cpu", "--wire": "uint8", "--data": "digits"},
     "package": {
         "--name": "t", "--goldens": "{photos}", "--goldens-count": "2", "--tail-precision": "int8",
-        "--max-tail-drop": "1%", "--data": "digits",
+        "--max-tail-drop": "1%", "--data": "digits", "--seed": "1",
     },
-    "lint": {"--backend": "onnx-cpu", "--fail-on": "fallback"},
+    "lint": {"--backend": "onnx-cpu", "--fail-on": "fallback", "--runtime": "onnxruntime=1.20"},
     "serve": {"--port": "0", "--host": "127.0.0.1"},
     "verify": {
         "--tail": "http://127.0.0.1:1/", "--explain": "onnx", "--device-report": "{file}",
-        "--token": "x", "--data": "digits",
+        "--token": "x", "--data": "digits", "--to": "onnx",
     },
     "measure": {
         "--threads": "1", "--target": "onnx", "--samples": "40", "--device": "adb", "--runner": "{file}",
-        "--device-report": "{file}",
+        "--device-report": "{file}", "--seconds": "0.1", "--precision": "fp32",
     },
     "evaluate": {
         "--data": "digits", "--attribute": "slant", "--effort": "quick", "--observations": "2",
-        "--attacker-images": "40", "--seed": "1",
+        "--attacker-images": "40", "--seed": "1", "--attack": "attribute", "--compare": "gaussian", "--wire": "uint8",
     },
-    "plan": {"--bandwidth": "10Mbps", "--rtt": "20ms", "--target": "onnx", "--measured": "3", "--bundle": "{bundle}"},
+    "plan": {
+        "--bandwidth": "10Mbps", "--rtt": "20ms", "--target": "onnx", "--measured": "3", "--bundle": "{bundle}",
+        "--phone-factor": "2", "--server-factor": "2", "--min-pi": "0.5", "--max-drop": "1%", "--compute-watts": "2",
+        "--radio-watts": "1", "--encoding": "fp16", "--threads": "1", "--trace": "{file}", "--photos": "{photos}",
+    },
     "sweep": {"--jobs": "1", "--out": "{photos}"},
-    "bench": {"--data": "digits", "--cut": "layer2", "--out": "{photos}"},
+    "bench": {
+        "--data": "digits", "--cut": "layer2", "--out": "{photos}", "--input": "1x28x28", "--seeds": "0,1",
+        "--method": "gaussian", "--table": "{photos}", "--train": "waist", "--effort": "quick", "--mean": "0.5",
+    },
     "report": {},
     "demo-app": {"--app": "{photos}"},
     "run": {},

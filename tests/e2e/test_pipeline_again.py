@@ -8,10 +8,14 @@ from safetensors.torch import save_file
 
 from toolkit.bundle import Bundle
 from toolkit.convert.heads import convert, plan_heads
+from toolkit.errors import BundleError
 from toolkit.families import digits_resnet
+from toolkit.partition.start import start
 from toolkit.pipeline.build import build
 from toolkit.pipeline.config import read_config
+from toolkit.protect.fuse import protect
 from toolkit.protect.protected import protection_class
+from toolkit.protect.settings import ProtectSettings
 
 pytestmark = pytest.mark.slow
 CONFIG = """
@@ -70,3 +74,28 @@ def test_a_head_that_the_file_names_no_more_is_removed_and_one_by_hand_stays(con
     convert(Bundle.open(tmp_path / "bundle"), plan_heads(["onnx"], ["fp16"]))
     assert built(["fp32"], told) == [("onnx", "fp16"), ("onnx", "fp32")]
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("stage", ["partition", "protect"])
+def test_work_by_hand_is_not_replaced(config, tmp_path, stage):
+    """A run on another cut erased a trained protection, with exit code 0."""
+    root = tmp_path / "bundle"
+    start(config.network, root, fingerprint="a run's" if stage == "protect" else "")
+    protect(Bundle.open(root), ProtectSettings(method="none"))
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    with pytest.raises(BundleError, match="by hand, not by pripro run"):
+        build(config, lambda done, total, text: None)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_what_a_killed_run_left_is_gone_on_with(config, tmp_path, monkeypatch):
+    """It has the run's own fingerprint, so it is nobody's work by hand."""
+
+    def killed(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("toolkit.pipeline.build.protect", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            build(config, lambda done, total, text: None)
+        assert set(Bundle.open(tmp_path / "bundle").manifest.stages) == {"partition"}

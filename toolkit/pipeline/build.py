@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from .. import __version__
 from ..bundle import MANIFEST, Bundle
 from ..convert.heads import as_carried, convert, drop_heads, plan_heads
+from ..errors import BundleError
 from ..evaluate.privacy_meter import pi_meter
 from ..lint.report import lint_bundle
 from ..lint.rules import load_backends
@@ -77,12 +78,17 @@ def run(config: Deploy, progress: Progress, tell: Callable[[str], None] = lambda
 
 
 def build(config: Deploy, progress: Progress, tell: Callable[[str], None] = lambda sentence: None) -> Bundle:
-    """Bring a bundle to what a deploy.toml describes, up to its package, doing only what is not done yet."""
+    """Bring a bundle to what a deploy.toml describes, up to its package, doing only what is not done yet.
+
+    Raises:
+        BundleError: a network cut, or a protection trained, by hand is there.
+    """
     net, root = config.network, config.bundle
     targets, wire = config.convert.targets, config.convert.wire
     wanted = [head for target, kinds in targets.items() for head in plan_heads([target], kinds, wire=wire)]
     stamp = fingerprint(net, content_of(net.weights), content_of(net.labels), __version__)
     bundle = Bundle.open(root) if (root / MANIFEST).is_file() else None
+    _refuse_work_by_hand(bundle)
     if bundle is None or not _done(bundle, "partition", stamp):
         progress(0, 1, f"partition {net.source} at {net.cut}")
         bundle = start(net, root, force=True, fingerprint=stamp)
@@ -113,6 +119,20 @@ def build(config: Deploy, progress: Progress, tell: Callable[[str], None] = lamb
         package(bundle, config.package, fingerprint=stamp)
     progress(1, 1, "package")
     return bundle
+
+
+def _refuse_work_by_hand(bundle: Bundle | None) -> None:
+    """A stage that a verb made has an empty fingerprint; heads, tail and goldens are soon made again, these are not.
+
+    Raises:
+        BundleError: the network was cut, or the protection trained, outside of a run.
+    """
+    for stage, what in (("partition", "was made by hand"), ("protect", "was protected by hand")):
+        if bundle is not None and bundle.manifest.stages.get(stage) == "":
+            raise BundleError(
+                f"{bundle.root} {what}, not by pripro run, which would replace its protection and all that follows; "
+                "go on with the single verbs there, name another bundle in the file, or remove that folder."
+            )
 
 
 def _done(bundle: Bundle, stage: str, stamp: str) -> bool:
