@@ -18,6 +18,9 @@ TIMED = ("test_latency_measure.py", "test_tail_robustness.py", "test_tail_server
 #: write to one build folder: one worker takes both files
 TOGETHER = {"test_ios_faults.py": "test_ios_check.py"}
 
+#: taken last: they want what another file makes first, and would keep a worker waiting for it
+LAST = ("test_android_tail.py", "test_ios_tail.py")
+
 #: run by `make test-all` and CI only, with what each still has in `make test`
 THOROUGH = {
     "test_android_faults.py": "faults planted in the Android modules; test_android_check compiles and runs them",
@@ -88,6 +91,7 @@ def demo_bundle() -> Path:
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one worker, since they share its fixtures, and the timed files in one."""
+    items.sort(key=lambda item: item.path.name in LAST)
     for item in items:
         group = "timed" if item.path.name in TIMED else TOGETHER.get(item.path.name, item.path.name)
         item.add_marker(pytest.mark.xdist_group(group))

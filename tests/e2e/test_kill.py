@@ -6,12 +6,15 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from forked_cli import Forked
+from PIL import Image
 from safetensors.torch import save_file
 
 from toolkit.bundle import Bundle
+from toolkit.datasets.digits import _read
 from toolkit.families import digits_resnet
 
 pytestmark = pytest.mark.slow
@@ -29,7 +32,7 @@ input = "1x28x28"
 cut = "layer2"
 [protect]
 method = "pripro"
-data = "digits"
+data = "folder:photos"
 anyway = true
 epochs = 1
 [convert.targets]
@@ -45,7 +48,7 @@ def command(stage: str, folder: Path) -> list[str]:
     root = str(folder / "bundle")
     arguments = {
         "partition": ["digits_resnet", "--input", "1x28x28", "--cut", "layer2", "-o", root],
-        "protect": [root, "--data", "digits", "--epochs", "1", "--resume", "--anyway"],
+        "protect": [root, "--data", "folder:photos", "--epochs", "1", "--resume", "--anyway"],
         "convert": [root, "--to", "onnx"],
         "package": [root, "--goldens-count", "2"],
         "run": [str(folder / "deploy.toml")],
@@ -74,11 +77,21 @@ def manifest_of(folder: Path) -> str | None:
     return path.read_text()
 
 
+def few_digits(folder: Path) -> None:
+    """Sixty photos of each class: a stage is over in seconds, and as many of its moments are tried."""
+    pixels, labels = _read()
+    for label in range(10):
+        (folder / str(label)).mkdir(parents=True)
+        for number in np.flatnonzero(np.asarray(labels) == label)[:60]:
+            Image.fromarray(pixels[number]).save(folder / str(label) / f"{number}.png")
+
+
 @pytest.fixture(scope="module")
 def before(tmp_path_factory) -> dict[str, Path]:
     """A folder with the bundle as it is just before each stage."""
     folder = tmp_path_factory.mktemp("kill") / "start"
     folder.mkdir()
+    few_digits(folder / "photos")
     torch.manual_seed(0)
     save_file(digits_resnet.build(1, 10).state_dict(), folder / "w.safetensors")
     (folder / "deploy.toml").write_text(CONFIG)
