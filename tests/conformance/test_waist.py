@@ -61,6 +61,12 @@ def fitted(method: str, train: str = "waist", epochs: int = 2, **more: object):
     return fit_and_calibrate(halves(), case().data, wanted, checkpoint=states.append), states
 
 
+@pytest.mark.parametrize("method", ["cloak", "pripro"])
+def test_a_training_that_leaves_the_numbers_is_refused(method):
+    with pytest.raises(InputError, match=f"training of {method} left the finite numbers .*learning_rate=1e[+]30"):
+        fitted(method, "injector", epochs=1, options={"learning_rate": 1e30})
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_stands_behind_the_same_encoder(method):
     before = [value.clone() for value in case().tail.state_dict().values()]
