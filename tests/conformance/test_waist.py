@@ -1,6 +1,7 @@
 """Every method behind a waist: the same encoder, the same budget; and a bundle with one, from training to the tail."""
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -102,6 +103,18 @@ def test_a_linear_start_keeps_most_of_the_accuracy_where_a_random_one_keeps_chan
         kept[start] = (split.tail(decoder.eval()(codes)).argmax(1) == answers).float().mean().item()
     assert kept["linear"] > 0.8
     assert kept["random"] < 0.4
+
+
+def test_a_training_that_ends_below_its_start_is_not_kept(monkeypatch):
+    monkeypatch.setattr("toolkit.protect.waist.training._RATE", 1.0)
+    told: list[str] = []
+    wanted = Fitting("pripro", epochs=1, train="waist", max_drop=0.05, draws=1)
+    found = fit_and_calibrate(halves(), case().data, wanted, tell=told.append)
+    (said,) = (one for one in told if "is kept" in one)
+    ended, began = (float(word) for word in re.findall(r"([\d.]+)%", said))
+    assert began > ended
+    assert found.calibration is not None
+    assert abs(found.calibration.protected - began / 100) < 0.1
 
 
 def test_an_encoder_at_its_linear_start_is_that_linear_map():

@@ -103,6 +103,7 @@ def build(config: Deploy, progress: Progress, tell: Callable[[str], None] = lamb
             resume=True,
             fingerprint=stamp,
             meter=pi_meter,
+            tell=tell,
         )
     progress(1, 1, "protect")
 

@@ -129,7 +129,7 @@ def fit_and_calibrate(
         InputError: an option that does not fit, or a training that ends in NaN.
     """
     if wanted.train != "injector":
-        return _with_waist(halves, data, wanted, progress, checkpoint, resume_from)
+        return _with_waist(halves, data, wanted, progress, checkpoint, resume_from, tell)
     head, tail = copy.deepcopy(halves.head).to(devices.device), copy.deepcopy(halves.tail).to(devices.device)
     options = dict(wanted.options)
     protection = protection_class(wanted.method).build(features_of(halves.cut.shape), options)
@@ -206,6 +206,7 @@ def _with_waist(
     progress: Progress,
     checkpoint: Callable[[dict[str, object]], None],
     resume_from: dict[str, object] | None,
+    tell: Callable[[str], None],
 ) -> Fitted:
     """Train a waist around the method, by distillation; then raise the strength to what the accuracy allows.
 
@@ -234,7 +235,7 @@ def _with_waist(
             images, truth, allowed,
             max_bits=None if wanted.max_bytes is None else 8.0 * wanted.max_bytes,
             epochs=wanted.epochs, batch_size=wanted.batch_size, seed=wanted.seed,
-            progress=progress, checkpoint=checkpoint, resume_from=resume_from,
+            progress=progress, checkpoint=checkpoint, resume_from=resume_from, tell=tell,
         )
     )  # fmt: skip
     _refuse_nan(wanted, protection, trained.waist.encoder, trained.waist.decoder)

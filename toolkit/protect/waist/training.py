@@ -14,7 +14,7 @@ Loss of one batch, all of it in [ours] proportions:
 
 Started at the best linear waist (start.py), without noise; noise, rate and privacy come in between 5 % and 30 % of
 the steps. With `all`, head and tail are fine-tuned from the trained weights; normalisation statistics stay as they
-were exported.
+were exported. Where too few photos make it worse than it began, and than the user allows, the start is kept.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class WaistTraining:
         progress: called with (steps done, steps in all, one line of text).
         checkpoint: called with a resumable state now and then.
         resume_from: the state that `checkpoint` was last given, or None.
+        tell: called with one sentence where the start is kept.
     """
 
     halves: Split
@@ -98,6 +99,7 @@ class WaistTraining:
     progress: Callable[[int, int, str], None] = lambda done, total, text: None
     checkpoint: Callable[[dict[str, object]], None] = lambda state: None
     resume_from: dict[str, object] | None = None
+    tell: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class _Run:
             self.modules |= {"head": head, "tail": tail}
         if self.opponent is not None:
             self.modules["opponent"] = self.opponent
+        self.start = self._weights()
 
     @torch.no_grad()
     def _begin_linear(self, halves: Split) -> None:
@@ -197,6 +200,7 @@ class _Run:
         for parameter in open_:
             parameter.requires_grad_(False)
         wanted.protection.set_strength(1.0)
+        self._keep_the_better()
         for module in self.modules.values():
             module.eval().requires_grad_(False)
         waist = Waist(wanted.geometry, self.encoder.folded().requires_grad_(False), self.decoder)
@@ -264,6 +268,34 @@ class _Run:
         opponent.requires_grad_(False)
         return (functional.mse_loss(opponent(codes), images) / spread).clamp(max=1.0)
 
+    def _keep_the_better(self) -> None:
+        """Go back to the linear start, with noise, where training has lost more than is allowed and than that loses."""
+        ended, before = self._accuracy(), self.before.mean().item()
+        if ended >= before - self.wanted.max_drop:
+            return
+        trained = self._weights()
+        self._take(self.start)
+        began = self._accuracy()
+        if began <= ended:
+            self._take(trained)
+            return
+        self.wanted.tell(
+            f"Training on {len(self.wanted.photos)} photos ended at an accuracy of {ended:.1%}; the linear waist it "
+            f"began with has {began:.1%} and is kept. More photos would train it."
+        )
+
+    def _weights(self) -> dict[str, dict[str, Tensor]]:
+        return {name: copy.deepcopy(module.state_dict()) for name, module in self.modules.items()}
+
+    def _take(self, weights: dict[str, dict[str, Tensor]]) -> None:
+        for name, module in self.modules.items():
+            module.load_state_dict(weights[name])
+        self.wanted.protection.set_strength(1.0)
+
+    def _accuracy(self) -> float:
+        parts = torch.arange(len(self.before)).split(self.wanted.batch_size)
+        return torch.cat([self._right(part) for part in parts]).float().mean().item()
+
     @torch.no_grad()
     def _right(self, index: Tensor) -> Tensor:
         protection = self.wanted.protection
@@ -285,7 +317,7 @@ class _Run:
     def _state(self, step: int) -> dict[str, object]:
         return {
             "step": step,
-            "modules": {name: copy.deepcopy(module.state_dict()) for name, module in self.modules.items()},
+            "modules": self._weights(),
             "optimisers": {name: copy.deepcopy(each.state_dict()) for name, each in self.optimisers.items()},
             "generator": self.generator.get_state(),
         }
