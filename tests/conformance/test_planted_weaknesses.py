@@ -61,6 +61,14 @@ class Clock(Fresh):
         return eps[:, None].expand(-1, looks, *shape), eps
 
 
+class Balanced(Fresh):
+    """Noise that sums to zero over the looks at a photo, as if somebody had meant to keep the mean right."""
+
+    def draw(self, photos, looks, shape, generator):
+        eps, guess = super().draw(photos, looks, shape, generator)
+        return eps - eps.mean(1, keepdim=True) if looks > 1 else eps, guess
+
+
 def _in_the_block() -> Task:
     """Whether there is much ink where the block is: half of the photos have it."""
     one = case().setting
@@ -131,6 +139,18 @@ def test_noise_that_the_time_of_day_seeds():
 
 
 def test_strong_at_one_look_and_void_at_ten():
+    one = case()
+    victim = Victim(one.head, one.tail, Buried(leaks=False), noise=Balanced())
+    assert _headline(victim, ("residual_decoder",)).pi > 0.85
+    every = _headline(victim, ("residual_decoder", "averaging"), looks=10)
+    assert every.attack == "averaging"
+    assert every.pi < 0.25
+    attribute = _headline(victim, ("attribute", "averaging"), task=slant(), looks=10)
+    assert attribute.attack == "averaging"
+    assert attribute.pi < 0.25
+
+
+def test_features_that_are_dropped_anew_come_back_over_the_looks():
     one = case()
     protection = plugins.load(protections, "protection", "dropout", Protection).build(FEATURES)
     protection.eval().set_strength(6.0)

@@ -49,7 +49,7 @@ def test_a_foreign_method_is_entered_and_never_computed_again(tmp_path):
     cells = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "cells").glob("*.json")}
     assert len(cells) == 2
     told = [json.loads(path.read_text()) for path in cells]
-    assert {cell["cell"]["protocol"] for cell in told} == {1}
+    assert {cell["cell"]["protocol"] for cell in told} == {2}
     assert all(cell["tools"]["torch"] and cell["cell"]["weights_sha256"] for cell in told)
     assert sorted(len(cell["cell"]["method_sha256"]) for cell in told) == [0, 64]
     assert json.loads(_run(tmp_path, *entry))["rows"] == rows

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -34,11 +35,21 @@ class Standardise(nn.Module):
 
     def __init__(self, features: Tensor) -> None:
         super().__init__()
-        self.register_buffer("mean", features.mean(0, keepdim=True))
+        mean, deviation = self._measured(features)
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+
+    def measure(self, features: Tensor) -> None:
+        """Measure once more, by features [B,C,h,w] of another kind: looks that were averaged have less noise."""
+        mean, deviation = self._measured(features)
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation)
+
+    def _measured(self, features: Tensor) -> tuple[Tensor, Tensor]:
         spread = features.var(0, keepdim=True, unbiased=False)
         overall = spread.mean((2, 3), keepdim=True).sqrt()
         # the floor is for features that happened to be constant when they were measured
-        self.register_buffer("deviation", spread.sqrt() + _QUIET * overall + _QUIET**2 * overall.mean() + 1e-8)
+        return features.mean(0, keepdim=True), spread.sqrt() + _QUIET * overall + _QUIET**2 * overall.mean() + 1e-8
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [B,C,h,w] -> [B,C,h,w]."""
@@ -199,6 +210,13 @@ class Decoder(nn.Module):
     def look_at_all(self) -> Decoder:
         """Read [B,n,C,h,w] from now on."""
         self.entrance.per_look = self.skips.per_look = True
+        return self
+
+    def measure(self, examples: Sequence[Tensor]) -> Decoder:
+        """Standardise by these from now on: a batch of each crossing tensor [B,C,h,w]."""
+        early = [examples[index] for index in self.early]
+        for lift, one in zip([*self.entrance.lifts, *self.skips.lifts], [*examples, *early], strict=True):
+            cast(Lift, lift).standardise.measure(one)
         return self
 
     def forward(self, *seen: Tensor) -> Tensor:

@@ -39,8 +39,8 @@ class Averaging(Attack):
         def arguments(index: Tensor) -> tuple[Tensor, ...]:
             return averaged(knowledge.observe(index))
 
+        shapes = examples(knowledge, arguments)
         if knowledge.attribute is not None:
-            shapes = examples(knowledge, arguments)
             self._network = fit_classifier(
                 knowledge,
                 lambda: SmallClassifier(shapes, knowledge.classes, knowledge.budget.width // 2),
@@ -50,9 +50,10 @@ class Averaging(Attack):
             return
         self._network = shared_decoder(knowledge)
         if _differ(knowledge.observe(torch.arange(min(_TRIED, len(knowledge.images))))):
+            # the mean of many looks may lie far below the noise of one, by which the decoder standardises
             self._network = fit(
                 knowledge,
-                lambda: shared_decoder(knowledge),
+                lambda: shared_decoder(knowledge).measure(shapes),
                 PictureLoss(knowledge),
                 text="decoder, averaged looks",
                 arguments=arguments,

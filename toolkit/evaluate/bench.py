@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .sweep import SweepConfig
 
 #: raised whenever a figure could come out otherwise: attackers, judge, budgets, measures
-PROTOCOL = 1
+PROTOCOL = 2
 #: the user's accuracy that every method is brought to on the validation photos: PA of at least 0.99
 MAX_ACCURACY_DROP = 0.01
 LOOKS = 10

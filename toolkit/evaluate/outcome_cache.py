@@ -21,7 +21,7 @@ from ..bundle import write_atomically
 from .outcome import Outcome
 
 #: raise it when the same description no longer gives the same figures
-_VERSION = 3
+_VERSION = 4
 _TENSORS = ("success", "right", "ssim", "psnr", "mse", "distance", "identified", "pictures")
 
 
