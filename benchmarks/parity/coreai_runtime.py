@@ -35,7 +35,11 @@ from toolkit.verify.explain import explain_head  # noqa: E402
 from toolkit.verify.numeric import numeric_rows  # noqa: E402
 from toolkit.verify.rows import Subject  # noqa: E402
 
-HEADS = (("resnet18", "layer2"), ("mobilenet_v3_small", "features.4"))
+HEADS = (
+    ("resnet18", "layer2"),
+    ("mobilenet_v3_small", "features.4"),
+    ("vit_b_16", "encoder.layers.encoder_layer_0"),
+)
 LEAST = 80.0
 
 

@@ -147,9 +147,12 @@ def planted(plant: Plant, operators: tuple[str, ...], draw: float, told: list[Pl
 
     def wrong(*arguments: object, **options: object) -> ExportedProgram:
         program = right(*arguments, **options)
+        if len(program.graph_signature.user_outputs) > 1:  # made of a graph that has the fault: results handed out
+            return program
         nodes = candidates(program, operators)
         node = nodes[int(draw * len(nodes))]
-        place = (node.name, eager_names._operator(node), eager_names._modules(program)[node.name])
+        module = eager_names._modules(program)[node.name].removeprefix("head.")  # TFLite's head stands inside another
+        place = (node.name, eager_names._operator(node), module)
         with torch.no_grad():
             plant(program, node)
         program.graph_module.recompile()

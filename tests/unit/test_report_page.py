@@ -11,6 +11,7 @@ from toolkit.bundle import Bundle, parse_manifest
 from toolkit.page import page, plan
 from toolkit.plan.network import Link
 from toolkit.plan.options import Choice, price
+from toolkit.records.lint import LintReport
 
 CONTRACT = Path(__file__).parents[1] / "contract"
 VOID = {"meta", "br", "img", "line", "rect", "circle", "polyline"}
@@ -145,3 +146,35 @@ def test_cuts_that_coincide_share_a_label_and_keep_their_tooltips() -> None:
     drawn = plan.pareto([row.model_dump(mode="json") for row in price(choices, Link(20, 40), None, None)])
     assert "features.0 … features.4 (5)" in drawn
     assert all(f"<title>features.{i}: " in drawn for i in range(5))
+
+
+def lint_report(bundle: Bundle, **changes: object) -> dict:
+    finding = {
+        "rule": "rank-3-product", "consequence": "known-wrong", "operator": "BATCH_MATMUL", "count": 2, "places": ["7"],
+        "shapes": "float32[1,4,4]", "sentence": "Products of rank 3 are <wrong> there.",
+        "source": "https://github.com/google-ai-edge/LiteRT/issues/8619",
+    }  # fmt: skip
+    row = {
+        "target": "tflite", "precision": "fp32", "head_backend": "cpu", "backend": "tflite-gpu", "title": "LiteRT GPU",
+        "runtime": "", "how": "rules", "ops_total": 63, "ops_taken": 61, "partitions": 2, "findings": [finding],
+        "note": "",
+    }  # fmt: skip
+    unread = row | {"title": "QNN", "how": "not run", "ops_total": None, "ops_taken": None, "partitions": None}
+    report = LintReport.model_validate({
+        "schema_version": 1, "created_utc": "2026-11-27T00:00:00Z", "bundle_id": bundle.manifest.bundle_id,
+        "tools": {}, "rows": [row, unread | {"findings": [], "note": "no compiler here"}], "fail_on": [], "refused": [],
+        **changes,
+    })  # fmt: skip
+    return report.model_dump()
+
+
+def test_lint_is_drawn_with_its_rules_and_their_sources(bundle: Bundle) -> None:
+    refused = lint_report(bundle, fail_on=["known-wrong"], refused=["tflite fp32 on LiteRT GPU: known-wrong"])
+    (bundle.root / "reports" / "lint-1.json").write_text(json.dumps(refused))
+    text = check(page.render(bundle))
+    for shown in ("61 of 63", "known-wrong: BATCH_MATMUL x 2", "are &lt;wrong&gt; there", "LiteRT/issues/8619",
+                  "no compiler here", "Refused: 1 of 2 rows."):  # fmt: skip
+        assert shown in text
+    assert "None" not in text
+    (bundle.root / "reports" / "lint-1.json").write_text(json.dumps(lint_report(bundle)))
+    assert "Refused" not in check(page.render(bundle))

@@ -17,7 +17,7 @@ from typing import Any
 from ..bundle import Bundle, now_utc, write_atomically
 
 #: order on the page; other kinds follow in the order of their names
-ORDER = ("parity", "device-parity", "privacy", "latency", "plan")
+ORDER = ("parity", "device-parity", "privacy", "latency", "lint", "plan")
 
 
 def render(bundle: Bundle) -> Path:
