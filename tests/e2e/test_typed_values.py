@@ -123,6 +123,23 @@ def test_with_a_bundle(capfd, bundle, verb, words, says):
     assert content(bundle) == before
 
 
+@pytest.mark.parametrize(
+    ("verb", "words", "says"),
+    [
+        ("verify", ["--explain", "onnx", "--tail", "http://127.0.0.1:1"], "--explain has no use for --tail"),
+        ("verify", ["--explain", "onnx", "--arm64", "--to", "onnx"], "--to and --arm64"),
+        ("verify", ["--device-report", "x.json", "--tflite-compat", "2.14"], "--tflite-compat"),
+        ("measure", ["--runner", "benchmark_model"], "--runner is for a phone"),
+        ("measure", ["--device", "adb", "--unprotected", "--profile"], "--unprotected and --profile"),
+        ("measure", ["--device-report", "x.json", "--device", "adb"], "--device-report has no use for --device"),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(capfd, bundle, verb, words, says):
+    code, _, told = pripro(capfd, verb, bundle, *words)
+    assert code == 2
+    refused(told, says)
+
+
 def test_what_is_named_twice_is_done_once(capfd, bundle):
     code, told, _ = pripro(capfd, "convert", bundle, "--to", "onnx,onnx", "--precision", "fp32, fp32", "--json")
     assert code == 0

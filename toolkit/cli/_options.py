@@ -90,6 +90,19 @@ def pairs(given: list[str] | None, option: str, form: str, example: str) -> dict
     return found
 
 
+def refuse_beside(option: str, **others: object) -> None:
+    """Refuse other options that a command would pass over because of this one; their names are the parameters'.
+
+    Raises:
+        InputError: one of them was given.
+    """
+    from ..errors import InputError
+
+    given = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
+    if given:
+        raise InputError(f"{option} has no use for {' and '.join(given)}; leave one or the other out.")
+
+
 def one_of(kind: str, text: str, known: object) -> str:
     """Check that a text is one of a Literal's.
 

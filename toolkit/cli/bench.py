@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import typer
 
 from ._console import next_command, say, show_json, show_table
-from ._options import JsonOption, names, numbers, one_of, whole_numbers
+from ._options import JsonOption, names, numbers, one_of, refuse_beside, whole_numbers
 from ._progress import share_bar
 
 
@@ -58,6 +58,7 @@ def command(
     from ..records.settings import MOST_SEED
 
     if table:
+        refuse_beside("--table", cut=cut, weights=weights, input=image, plugin=plugin, attribute=attribute)
         _show(bench.table(bench.read_results(table)), as_json=as_json)
         return
     if network is None or not cut or not image:

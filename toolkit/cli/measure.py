@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._console import next_command, say, show_text
-from ._options import BundleArgument, JsonOption, whole_numbers
+from ._options import BundleArgument, JsonOption, refuse_beside, whole_numbers
 from ._reports import will_keep
 
 if TYPE_CHECKING:
@@ -44,9 +44,19 @@ def command(
 ) -> None:
     """Time the heads: load, first run and steady state apart, p50 / p90 / p99, interleaved so that drift cancels."""
     from ..bundle import Bundle
+    from ..errors import InputError
     from ..measure.settings import QUICK_SAMPLES, effort_of
     from ._latency_table import print_report
 
+    if device_report is not None:
+        refuse_beside(
+            "--device-report", device=device, runner=runner, target=target, precision=precision,
+            unprotected=unprotected, profile=profile, quick=quick, full=full,
+        )  # fmt: skip
+    elif device is not None:
+        refuse_beside("--device", unprotected=unprotected, profile=profile, full=full)
+    elif runner is not None:
+        raise InputError("--runner is for a phone; give --device adb with it, or leave it out.")
     opened = Bundle.open(bundle)
     kept = will_keep(opened)
     if device_report is not None:

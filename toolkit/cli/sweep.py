@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ._console import next_command, say, show_json, show_table
-from ._options import JsonOption
+from ._options import JsonOption, refuse_beside
 from ._progress import share_bar
 
 
@@ -29,6 +29,8 @@ def command(
     """Run a sweep; a finished cell is a file and is never computed again."""
     from ..evaluate.sweep import as_rows, finished, list_cells, read_config, run_sweep
 
+    if only_finished:
+        refuse_beside("--only-finished", ray=ray)
     wanted = read_config(config)
     if only_finished:
         results = finished(wanted, out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._console import next_command, say, show_json
-from ._options import BundleArgument, DataOption, JsonOption, names
+from ._options import BundleArgument, DataOption, JsonOption, names, refuse_beside
 from ._parity_table import show, show_explanation
 from ._progress import share_bar
 from ._reports import will_keep
@@ -41,6 +41,12 @@ def command(
     from ..bundle import Bundle
     from ..verify.report import verify_bundle
 
+    if explain is not None:
+        refuse_beside(
+            "--explain", tail=tail, to=to, device_report=device_report, arm64=arm64, tflite_compat=tflite_compat
+        )
+    if device_report is not None:
+        refuse_beside("--device-report", tail=tail, to=to, arm64=arm64, tflite_compat=tflite_compat)
     opened = Bundle.open(bundle)
     if explain is not None:
         _explain(opened, explain, as_json)
