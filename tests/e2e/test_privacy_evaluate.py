@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,8 +19,13 @@ from PIL import Image
 from require import require_tool
 from safetensors.torch import save_file
 
+from toolkit.attacks.base import Budget
+from toolkit.bundle import Bundle
 from toolkit.datasets.digits import _read
+from toolkit.evaluate.report import evaluate
+from toolkit.evaluate.settings import EFFORTS, EvaluateSettings
 from toolkit.families import cifar_alexnet
+from toolkit.page.page import render
 from toolkit.records import schemas
 
 pytestmark = pytest.mark.slow
@@ -190,6 +196,26 @@ def test_the_report_is_what_its_schema_says(whole):
     for measure in measures:
         low, high = measure["interval"]
         assert low <= measure["attacker"] <= high
+
+
+def test_the_learning_curve_has_an_interval_at_each_point(demo_bundle, tmp_path, monkeypatch):
+    shutil.copytree(demo_bundle, tmp_path / "bundle")
+    small = replace(EFFORTS["standard"], budget=Budget(steps=12, rounds=1, rates=(3e-3,), width=16))
+    monkeypatch.setitem(EFFORTS, "standard", small)
+    chosen = EvaluateSettings(attacks=("attribute",), attributes=("label",), attacker_images=80, test_images=80)
+    opened = Bundle.open(tmp_path / "bundle")
+    report = evaluate(opened, chosen)
+    assert [point.photos for point in report.learning] == [20, 40, 80]
+    for point in report.learning:
+        assert point.interval[0] <= point.attacker <= point.interval[1]
+        assert point.pi_interval[0] <= point.pi <= point.pi_interval[1]
+    assert report.learning[-1].pi == report.headline.pi
+    assert report.learning[-1].pi_interval == report.headline.interval
+    assert report.judge_interval[0] <= report.judge_accuracy <= report.judge_interval[1]
+    assert all(row.accuracy_interval[0] <= row.accuracy <= row.accuracy_interval[1] for row in report.rows)
+    opened.add_report(report)
+    low, high = report.learning[0].pi_interval
+    assert f"{low:.2f} to {high:.2f}" in render(opened).read_text()
 
 
 def test_the_page_opens_in_a_browser(whole, tmp_path):

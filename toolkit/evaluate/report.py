@@ -16,7 +16,7 @@ from ..records.tools import tool_versions
 from .attacking import Setting, from_answer_alone, linked_by_answer_alone, without_looking
 from .curves import curves
 from .estimate import estimate
-from .metrics.pi import pi
+from .metrics.interval import share_interval
 from .outcome import Outcome
 from .pictures import heat_maps, picture_grid
 from .running import (
@@ -32,7 +32,7 @@ from .running import (
     user_side,
     work_of,
 )
-from .scoring import headline, score, strongest
+from .scoring import headline, measures_of, score, strongest
 from .settings import EvaluateSettings
 from .sizes import message_size
 from .tasks import LINKING, Task, answer_alone
@@ -82,7 +82,7 @@ def evaluate(
                 rows.append(_row(run, victim, user, name, task, looks, before[_key(task)], after, floors[_key(task)]))
                 if after.pictures is not None and after.images == len(run.setting.test):
                     shown[name if looks == 1 else f"{name}, {looks} messages"] = after
-    found = headline(rows)
+    found, recognised = headline(rows), _judged(run.setting)
     report = PrivacyReport(
         bundle_id=bundle.manifest.bundle_id,
         created_utc=now_utc(),
@@ -95,7 +95,8 @@ def evaluate(
         test_images=len(run.setting.test),
         wire=settings.wire,
         noise=noise_of(bundle),
-        judge_accuracy=_judged(run.setting),
+        judge_accuracy=recognised.mean().item(),
+        judge_interval=share_interval(recognised),
         message=message_size(run.setting.photos, user.message_bytes),
         headline=found,
         rows=rows,
@@ -174,23 +175,18 @@ def _learning(run: Run, victim: Victim, found: Headline | None, before: dict[str
     points = []
     for photos in (*(round(share * len(run.setting.attacker)) for share in _PARTS), None):
         after = run.attack(victim, method_of(run.bundle), found.attack, task, found.observations, photos)
-        attacker, strongest_before, chance = _counted(found.measure, before[_key(task)], after)
+        found_measures = measures_of(before[_key(task)], after, None)
+        measure = next(one for one in found_measures if one.name == found.measure)
         points.append(
             LearningPoint(
                 photos=photos or len(run.setting.attacker),
-                pi=pi(strongest_before, attacker, chance),
-                attacker=attacker,
+                pi=measure.pi,
+                pi_interval=measure.pi_interval,
+                attacker=measure.attacker,
+                interval=measure.interval,
             )
         )
     return points
-
-
-def _counted(measure: str, before: Outcome, after: Outcome) -> tuple[float, float, float]:
-    """An outcome by one measure's name: (attacker, unprotected, chance)."""
-    for place, among in enumerate(after.crowds):
-        if measure == f"re-identified of {among}" and after.identified is not None and before.identified is not None:
-            return after.identified[:, place].mean().item(), before.identified[:, place].mean().item(), 1.0 / among
-    return after.accuracy, before.accuracy, after.chance
 
 
 def _work(run: Run) -> float:
@@ -209,8 +205,9 @@ def _mean(values: Tensor | None) -> float:
     return 0.0 if values is None else values.mean().item()
 
 
-def _judged(setting: Setting) -> float:
-    return right(setting.judge.probabilities(setting.photos), setting.labels).mean().item()
+def _judged(setting: Setting) -> Tensor:
+    """[N] 1 where the judge recognises the real photo."""
+    return right(setting.judge.probabilities(setting.photos), setting.labels).float()
 
 
 def newest_report(bundle: Bundle) -> Path | None:

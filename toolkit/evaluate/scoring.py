@@ -42,6 +42,7 @@ def score(
         observations=observations,
         pa=user.pa,
         accuracy=user.protected,
+        accuracy_interval=share_interval(user.per_input),
         accuracy_unprotected=user.unprotected,
         inputs_mostly_wrong=(user.per_input < 0.5).float().mean().item(),
         measures=measures,

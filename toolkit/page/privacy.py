@@ -43,7 +43,8 @@ def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
         f"<p class=note>{escape(report['created_utc'])}; effort {escape(report['effort'])}; data "
         f"{escape(report['data'])}; {report['attacker_images']} "
         f"attacker and {report['test_images']} test images, apart from the victim's; seed {report['seed']}; the judge, "
-        f"the user's own network before protection, recognises {report['judge_accuracy']:.1%} of the real test images; "
+        f"the user's own network before protection, recognises {report['judge_accuracy']:.1%} of the real test images "
+        f"(95 %: {privacy_screen.between(report.get('judge_interval'))}); "
         f"on the wire: {escape(report['wire'])}; noise: {escape(report['noise'])}; took {report['seconds']:.0f} s, "
         f"estimated {report['estimated_seconds']:.0f} s.</p>"
     )
@@ -78,9 +79,17 @@ def _learning(report: dict[str, Any]) -> str:
     points = report["learning"]
     if not points:
         return "<p class=note>This effort does not try the strongest attacker with fewer photos.</p>"
-    cells = [[str(point["photos"]), _share(point["attacker"]), _share(point["pi"])] for point in points]
+    between = privacy_screen.between
+    cells = [
+        [
+            str(point["photos"]), _share(point["attacker"]), between(point.get("interval")), _share(point["pi"]),
+            between(point.get("pi_interval")),
+        ]
+        for point in points
+    ]  # fmt: skip
+    columns = ["photos", "attacker", "95 %", "PI", "95 %"]
     return (
-        f"<h3>The strongest attacker with fewer photos</h3>{table(['photos', 'attacker', 'PI'], cells, 0)}"
+        f"<h3>The strongest attacker with fewer photos</h3>{table(columns, cells, 0)}"
         "<p class=note>Where PI still falls with the number of photos, an attacker with more would do better.</p>"
     )
 

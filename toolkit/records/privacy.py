@@ -65,6 +65,8 @@ class PrivacyRow(Record):
     observations: int
     pa: float
     accuracy: float
+    #: of the protected accuracy; null in reports of before 2026-11-27
+    accuracy_interval: Interval | None = None
     accuracy_unprotected: float
     #: share of test inputs that the tail gets right in less than half of the draws
     inputs_mostly_wrong: float
@@ -110,6 +112,9 @@ class LearningPoint(Record):
     photos: int
     pi: float | None
     attacker: float
+    #: null in reports of before 2026-11-27, and where the figure itself is
+    pi_interval: Interval | None = None
+    interval: Interval | None = None
 
 
 class Floor(Record):
@@ -183,6 +188,8 @@ class PrivacyReport(Report):
     noise: Literal["fresh", "memoised"] = "fresh"
     #: the user's unprotected network on the real test photos
     judge_accuracy: float
+    #: null in reports of before 2026-11-27
+    judge_interval: Interval | None = None
     message: MessageSize
     headline: Headline | None
     rows: list[PrivacyRow]
