@@ -76,7 +76,10 @@ class Cell:
         self.head.load_state_dict(weights["head"])
         self.tail.load_state_dict(weights["tail"])
         self.waist = Waist(self.settings["method"], tuple(self.settings["features"]), self.settings).eval()
-        self.waist.load_state_dict(weights["waist"])
+        known = weights["waist"]
+        if "noise.blend" in known:  # cells trained before the block kept this; it only matters when strength changes
+            known.setdefault("noise.most", torch.tensor(1.0))
+        self.waist.load_state_dict(known)
         self.waist.eval()
 
     @torch.no_grad()
