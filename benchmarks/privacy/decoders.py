@@ -52,21 +52,22 @@ def cell(
     setting = Setting(
         attacker=mine, test=from_unit(photos, HOW), photos=photos, labels=test.labels[: arguments.test],
         judge=judge_of(head, tail, HOW), preprocess=HOW, seed=0,
-        budget=Budget(steps=arguments.steps, rounds=arguments.rounds, rates=(1e-3, 3e-3)),
+        budget=Budget(steps=arguments.steps, rounds=arguments.rounds, rates=tuple(arguments.rates)),
     )  # fmt: skip
     with torch.no_grad():
         shape = tuple(head(setting.test[:1]).shape[1:])
     found: dict = {"network": arguments.network, "cut": cut, "features": shape}
-    found["settings"] = {key: getattr(arguments, key) for key in ("attacker", "test", "steps", "rounds")}
+    found["settings"] = {key: getattr(arguments, key) for key in ("attacker", "test", "steps", "rounds", "rates")}
     everything = test.photos.float() / 255
     for called, judge in (("judge", setting.judge), ("second_judge", second)):
         found[f"{called}_on_real_photos"] = hits(judge, everything, test.labels).mean().item()
     found["mean photo"] = judged(without_looking(setting))
-    tried = (
+    tried: list[tuple[str, str, dict]] = [
         ("inverse_network", "inverse_network", {"attacker": mine[:1000], "budget": BEFORE}),
         ("residual_decoder", "residual_decoder", {}),
-        ("inverse_network, as long", "inverse_network", {}),
-    )
+    ]
+    if arguments.as_long:
+        tried.append(("inverse_network, as long", "inverse_network", {}))
     for called, name, changes in tried:
         started, wall = time.process_time(), time.monotonic()
         victim = Victim(head, tail, NoProtection(shape))
@@ -103,7 +104,9 @@ def main() -> None:
     parser.add_argument("--attacker", type=int, default=15000)
     parser.add_argument("--test", type=int, default=1000)
     parser.add_argument("--steps", type=int, default=800)
-    parser.add_argument("--rounds", type=int, default=2, help="default: as --effort standard")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 3e-3])
+    parser.add_argument("--no-as-long", dest="as_long", action="store_false", help="leave the third attacker out")
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.photos))
     import data

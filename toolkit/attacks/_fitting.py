@@ -26,7 +26,8 @@ _GAIN = 0.01
 #: does not move yet is no reason to stop
 _WORSE = 0.03
 _PATIENCE = 3
-_LOOKS_PER_ROUND = 6
+#: at the validation loss
+LOOKS_PER_ROUND = 6
 #: share of the first round that each learning rate is tried for
 _TRIAL = 0.125
 
@@ -130,11 +131,16 @@ def applied(network: nn.Module, inputs: tuple[Tensor, ...], device: torch.device
     return torch.cat([network(*(one.to(device) for one in part)).cpu() for part in parts])
 
 
+def held_out(count: int) -> int:
+    """How many of an attacker's photos it is validated on."""
+    return min(max(round(_HELD_OUT * count), 1), _HELD_OUT_MOST)
+
+
 def split_of(knowledge: Knowledge) -> tuple[Tensor, Tensor]:
     """Indices of the photos to learn from and of those to be validated on; disjoint."""
     count = len(knowledge.images)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(knowledge.seed + 17))
-    held = min(max(round(_HELD_OUT * count), 1), _HELD_OUT_MOST)
+    held = held_out(count)
     return order[held:], order[:held]
 
 
@@ -149,7 +155,7 @@ def _fit(
 ) -> Network:
     budget = knowledge.budget
     learn, held = split_of(knowledge)
-    steps = max(round(budget.steps * share), 2 * _LOOKS_PER_ROUND)
+    steps = max(round(budget.steps * share), 2 * LOOKS_PER_ROUND)
     rates = budget.rates if search else (min(budget.rates),)
     held_arguments = tuple(
         torch.cat(parts) for parts in zip(*(arguments(rows) for rows in held.split(budget.batch)), strict=True)
@@ -210,5 +216,5 @@ def _falling(warm: int, length: int) -> Callable[[int], float]:
 
 def _parts(length: int) -> list[int]:
     """Divide a round into pieces between two looks at the validation loss."""
-    edges = [round(length * number / _LOOKS_PER_ROUND) for number in range(_LOOKS_PER_ROUND + 1)]
+    edges = [round(length * number / LOOKS_PER_ROUND) for number in range(LOOKS_PER_ROUND + 1)]
     return [after - before for before, after in itertools.pairwise(edges)]
