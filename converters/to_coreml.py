@@ -115,7 +115,7 @@ class ToCoreml(Converter):
 
         program = load_program(entry)
         return [
-            Traced(program.kind_of(name), (), {name.removesuffix("_cast_fp16"): value})
+            Traced(program.kind_of(name), tuple(map(_plain, program.inputs_of(name))), {_plain(name): value})
             for name, value in program.trace(inputs).items()
         ]
 
@@ -129,6 +129,11 @@ class ToCoreml(Converter):
     def stand_in(self, entry: Path) -> Runner | None:
         """Open on the reference evaluator, wherever this runs."""
         return ReferenceRunner(entry)
+
+
+def _plain(name: str) -> str:
+    """A tensor's name in the exported graph; an input's casts carry the input's own."""
+    return name.removesuffix("_cast_fp16").removesuffix("_to_fp16")
 
 
 def _float_codes(head: HeadProgram) -> HeadProgram:

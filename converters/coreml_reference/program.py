@@ -122,6 +122,11 @@ class Program:
         """Return the type of the operator that makes a tensor of `trace`, or ``input``."""
         return next((operation.kind for operation in self._body if name in operation.outputs), "input")
 
+    def inputs_of(self, name: str) -> tuple[str, ...]:
+        """Return the names of the tensors that the operator of a tensor of `trace` reads, constants left out."""
+        made = next((operation for operation in self._body if name in operation.outputs), None)
+        return () if made is None else tuple(_names(list(made.inputs.values())))
+
     def _steps(self, known: dict[str, Value]) -> Iterator[dict[str, Value]]:
         for operation in self._body:
             with torch.inference_mode():

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .compare import sqnr_db
 from .eager import EagerLayer, Pair, as_eager, fused, pairs_by_name, recognise
+from .standing import INPUTS, reads, source, standing_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -41,9 +43,44 @@ def pairs(
         return [Pair([eager[last]], as_eager(answer, eager[last]))]
     if not named:
         return _by_value(trace, eager, threshold)
-    results = ((name, value) for step in trace for name, value in step.outputs.items() if value is not None)
-    found = {last if name == _OUTPUT else name: value for name, value in results}
-    return pairs_by_name({name: value for name, value in found.items() if name in eager}, eager, threshold)
+    return pairs_by_name(_by_place(trace, eager, threshold), eager, threshold)
+
+
+def _by_place(trace: Sequence[Traced], eager: Mapping[str, EagerLayer], threshold: float) -> dict[str, Array]:
+    """Results under the names of eager torch's layers: by value, then by what they are made from, then by name."""
+    made = {name for step in trace for name in step.outputs}
+    stands = {name: name for name in INPUTS}
+    found: dict[str, Array] = {}
+    last = list(eager)[-1]
+    for step in trace:
+        before = [name for name in step.inputs if name in made or name in INPUTS]
+        read = {source(stands[name], eager) for name in before if name in stands}
+        settled = all(name in stands for name in before)
+        for name, value in step.outputs.items():
+            own = eager.get(last if name == _OUTPUT else name)
+            own = own if value is not None and own is not None and own.value.size == value.size else None
+            if value is None:
+                continue
+            if own is not None and sqnr_db(own.value, value.reshape(own.value.shape)) >= threshold:
+                place = own.name
+            elif (equal := recognise(value, eager, threshold)) is not None:
+                place = equal
+            elif own is not None and (not settled or _together([*fused(eager, found, own), own], eager) == read):
+                place = own.name
+            else:
+                guess = standing_for(read, value.size, step.kind, eager, found) if settled else None
+                if guess is None and own is None:
+                    continue
+                place = (guess or own).name  # type: ignore[union-attr]
+            stands[name] = place
+            found.setdefault(place, value)
+    return found
+
+
+def _together(chain: Sequence[EagerLayer], eager: Mapping[str, EagerLayer]) -> set[str]:
+    """What operators that are computed as one read from elsewhere."""
+    own = {source(layer.name, eager) for layer in chain}
+    return {name for layer in chain for name in reads(layer, eager)} - own
 
 
 def _by_value(trace: Sequence[Traced], eager: Mapping[str, EagerLayer], threshold: float) -> list[Pair]:
@@ -59,25 +96,75 @@ def _by_value(trace: Sequence[Traced], eager: Mapping[str, EagerLayer], threshol
         if name in known:
             layer = eager[known[name]]
             found.setdefault(layer.name, Pair([layer], as_eager(values[name], layer)))
-        elif name in values and _is_broken(step, trace[position + 1 :], known, values):
-            guess = _guess(step, values[name], eager, set(known.values()))
-            if guess is not None:
-                return [*found.values(), Pair([guess], as_eager(values[name], guess))]
+        elif name in values:
+            read = _read(name, trace[: position + 1], known, eager)
+            exact = standing_for(read, values[name].size, step.kind, eager, set(known.values()))
+            if _is_broken(step, trace[position + 1 :], known, values, exact, eager):
+                guess = exact or _guess(step, values[name], eager, set(known.values()))
+                if guess is not None:
+                    chain = _with_fused(guess, values[name], eager)
+                    return [*found.values(), Pair(chain, as_eager(values[name], chain[-1]))]
     return list(found.values())
 
 
-def _is_broken(step: Traced, later: Sequence[Traced], known: Mapping[str, str], values: Mapping[str, Array]) -> bool:
-    """Whether nothing that is computed from this result is one of eager torch's.
+def _read(name: str, trace: Sequence[Traced], known: Mapping[str, str], eager: Mapping[str, EagerLayer]) -> set[str]:
+    """Layers and inputs of the head that a result is made from, through results that are none of eager torch's."""
+    made_by = {output: step for step in trace for output in step.outputs}
+    found, queue, seen = set[str](), [name], {name}
+    while queue:
+        for each in made_by[queue.pop()].inputs:
+            if each in known or each in INPUTS:
+                found.add(source(known.get(each, each), eager))
+            elif each in made_by and each not in seen:
+                seen.add(each)
+                queue.append(each)
+    return found
+
+
+def _with_fused(guess: EagerLayer, value: Array, eager: Mapping[str, EagerLayer]) -> list[EagerLayer]:
+    """A layer and those behind it that the same operator computes: a norm, and a ReLU where nothing is negative."""
+    chain = [guess]
+    while guess.operator.startswith(("conv", "linear", "batch_norm")):
+        behind = [layer for layer in eager.values() if chain[-1].name in layer.inputs]
+        if len(behind) != 1 or not (
+            behind[0].operator == "batch_norm" or (behind[0].operator == "relu" and float(value.min()) >= 0)
+        ):
+            break
+        chain.append(behind[0])
+        if behind[0].operator == "relu":
+            break
+    return chain
+
+
+def _behind(layer: EagerLayer, eager: Mapping[str, EagerLayer]) -> set[str]:
+    """Names of everything that is computed from a layer; eager torch's order is one of computation."""
+    found = {layer.name}
+    for name, each in eager.items():
+        if found.intersection(each.inputs):
+            found.add(name)
+    return found
+
+
+def _is_broken(
+    step: Traced,
+    later: Sequence[Traced],
+    known: Mapping[str, str],
+    values: Mapping[str, Array],
+    layer: EagerLayer | None,
+    eager: Mapping[str, EagerLayer],
+) -> bool:
+    """Whether nothing that is computed from this result is one of eager torch's, of those behind its `layer` if known.
 
     Smaller results prove nothing: a mean is the same whatever the order of what it was taken over.
     """
+    proving = set(eager) if layer is None else _behind(layer, eager)
     if step.moves:
         return False
     size = values[next(iter(step.outputs))].size
     reached = set(step.outputs)
     for each in later:
         if reached.intersection(each.inputs):
-            if any(name in known and values[name].size >= size for name in each.outputs):
+            if any(known.get(name) in proving and values[name].size >= size for name in each.outputs):
                 return False
             reached.update(each.outputs)
     return True
