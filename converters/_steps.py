@@ -19,7 +19,7 @@ _CLAMPS = ("relu", "relu6", "hardtanh", "clamp")
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d", "convolution")
 
 
-def with_steps(program: ExportedProgram) -> tuple[GraphModule, list[str], list[str]]:
+def with_steps(program: ExportedProgram) -> tuple[GraphModule, list[str], dict[str, tuple[str, ...]]]:
     """Let a head hand out its operators' results.
 
     Operators that the backend computes together are handed out as one, under the last one's name; int8 codes are
@@ -29,19 +29,20 @@ def with_steps(program: ExportedProgram) -> tuple[GraphModule, list[str], list[s
         program: the head, with int8's codes in it where it is quantised.
 
     Returns:
-        (image[, eps]) -> (smashed, *flattened results); the results' names; all operators' names, in order.
+        (image[, eps]) -> (smashed, *flattened results); the results' names; all operators' names, in order,
+        with the names of what each reads.
     """
     whole = program.run_decompositions({}).module(check_guards=False)
     graph = Graph()
     copies: dict[Node, Node] = {}
     steps: dict[str, Node] = {}
-    names: list[str] = []
+    names: dict[str, tuple[str, ...]] = {}
     for node in whole.graph.nodes:
         if node.op == "output":
             continue
         copies[node] = graph.node_copy(node, lambda old: copies[old])
         if node.op == "call_function" and not _recodes(node):
-            names.append(node.name)
+            names[node.name] = tuple(source.name for source in node.all_input_nodes)
             if _is_float(node) and not _hidden(node):
                 steps[node.name] = node
     (smashed,) = whole.graph.output_node().all_input_nodes

@@ -116,12 +116,13 @@ class Steps:
         smashed: its answer [1,c,h,w].
         results: an operator's name in the exported head -> its result, flattened; what is computed together stands
             under the last operator's name.
-        operators: names of all operators of the file, those computed together included, in their order.
+        operators: names of all operators of the file, those computed together included, in their order; of each, what
+            it reads.
     """
 
     smashed: Array
     results: Mapping[str, Array]
-    operators: Sequence[str]
+    operators: Mapping[str, Sequence[str]]
 
 
 class Runner(ABC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from converters.base import Traced
+from converters.base import Steps, Traced
 from toolkit.verify import traced
 from toolkit.verify.eager import EagerLayer, Pair
 from toolkit.verify.standing import reads, source, standing_for
@@ -77,3 +77,16 @@ def test_an_operator_whose_name_is_not_known_is_found_where_results_have_numbers
         Traced("SUB", ("9", "image"), {"smashed": both - image}, "sub"),
     ]
     assert departing(steps, named=False)[0].chain[-1].name == "relu"
+
+
+def test_a_head_that_hands_out_its_results_under_another_operators_name_is_read_likewise() -> None:
+    eager = head()
+    image = (eager["add"].value - eager["sub"].value).astype(np.float32)
+    leaky = np.where(image > 0, image, 0.3 * image).astype(np.float32)
+    both = leaky + eager["abs_1"].value
+    results = {"leaky_relu": leaky, "abs_1": eager["abs_1"].value, "add": both, "sub": both - image}
+    reading = {"leaky_relu": ("image",), "abs_1": ("image",), "add": ("leaky_relu", "abs_1"), "sub": ("add", "image")}
+    flat = {name: value.reshape(-1) for name, value in results.items()}
+    found = traced.of_steps(Steps(both - image, flat, reading), eager, 60.0)
+    first = next(pair for pair in found if abs(pair.got - pair.chain[-1].value).max() > 0.1)
+    assert [each.name for each in first.chain] == ["relu"]

@@ -149,7 +149,7 @@ def explain_head(
     eager = eager_layers(target, program, feed)
     steps = made_by.steps(program, feed, precision=precision, backend=backend)
     if steps is not None:
-        pairs = traced.of_steps(steps, eager)
+        pairs = traced.of_steps(steps, eager, threshold)
     else:
         trace = made_by.trace(entry, feed)
         pairs = traced.pairs(trace, made_by.keeps_names, answers[row : row + 1], eager, threshold)
