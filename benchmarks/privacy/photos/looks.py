@@ -1,4 +1,4 @@
-"""Ten and a hundred looks at the same photo, and ten versions of it, behind a waist: does more of it say more?
+"""Ten looks at the same photo, and ten versions of it, behind a waist: does more of it say more?
 
     python benchmarks/privacy/photos/looks.py CELL      # after protect.py CELL
 
@@ -71,7 +71,7 @@ def main() -> None:
     test = data.Part(part.photos[: attack.TESTED], part.labels[: attack.TESTED])
     judge = attack.Judge(cell.network)
     features = judge.of_all(data.normalise(data.unit(test.photos)))
-    for kind, looks in (("one look", 1), ("fresh noise", 10), ("near-duplicates", VERSIONS), ("fresh noise", 100)):
+    for kind, looks in (("one look", 1), ("fresh noise", VERSIONS), ("near-duplicates", VERSIONS)):
         begun, generator = time.time(), torch.Generator().manual_seed(100)
         attacker = Averager(cell, kind, looks, generator)
         sent = averages(cell, test, kind, looks, generator)[:, 0]
