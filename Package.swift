@@ -12,6 +12,7 @@ let package = Package(
     products: [
         .library(name: "SplitKit", targets: ["SplitKit"]),
         .library(name: "SplitKitCoreML", targets: ["SplitKitCoreML"]),
+        .library(name: "SplitKitCoreAI", targets: ["SplitKitCoreAI"]),
         .library(name: "SplitKitExecuTorch", targets: ["SplitKitExecuTorch"]),
         .executable(name: "splitkit-parity", targets: ["splitkit-parity"]),
         .executable(name: "splitkit-noise", targets: ["splitkit-noise"]),
@@ -24,6 +25,8 @@ let package = Package(
     targets: [
         .target(name: "SplitKit", path: "\(kit)/Sources/SplitKit"),
         .target(name: "SplitKitCoreML", dependencies: ["SplitKit"], path: "\(kit)/Sources/SplitKitCoreML"),
+        // empty where the SDK has no Core AI, which came with iOS 27
+        .target(name: "SplitKitCoreAI", dependencies: ["SplitKit"], path: "\(kit)/Sources/SplitKitCoreAI"),
         .target(
             name: "SplitKitExecuTorch",
             dependencies: [

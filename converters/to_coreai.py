@@ -78,6 +78,7 @@ class ToCoreai(Converter):
     backends = ("aimodel",)
     packages: ClassVar = {"torch": "torch", "coreai": "coreai-core", "coreai_torch": "coreai-torch"}
     runtime = "coreai-core"
+    apps: ClassVar = {"ios": ("aimodel",)}
 
     def convert(self, head: HeadProgram, out: Path, *, precision: str, backend: str) -> Conversion:
         """Write head.aimodel into `out`; see the base class."""

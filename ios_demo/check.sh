@@ -3,7 +3,7 @@
 #
 #   OUT   a folder that keeps the stub modules; a temporary one otherwise
 #
-# Every Swift file is parsed; SplitKit (its Apple branches), SplitKitCoreML, SplitKitExecuTorch, splitkit-parity, the app and the sample are type-checked
+# Every Swift file is parsed; SplitKit (its Apple branches), SplitKitCoreML, SplitKitCoreAI, SplitKitExecuTorch, splitkit-parity, the app and the sample are type-checked
 # against checks/stubs, hand-made modules of the signatures used; the project file, its plists and the scheme are linted.
 # Needs Swift 6 (PRIPRO_SWIFT names the folder of its programs if they are not on PATH) and Python 3.
 set -euo pipefail
@@ -25,7 +25,7 @@ emit() { # MODULE FILES...: type-checks and keeps the module's interface
 }
 
 echo "== stubs"
-for module in ObjectiveC CoreGraphics CryptoKit Security UIKit SwiftUI PhotosUI CoreML ExecuTorch CoreVideo AVFoundation Darwin; do
+for module in ObjectiveC CoreGraphics CryptoKit Security UIKit SwiftUI PhotosUI CoreML CoreAI ExecuTorch CoreVideo AVFoundation Darwin; do
   file=$here/checks/stubs/$module.swift
   if [ ! "$out/$module.swiftmodule" -nt "$file" ]; then emit "$module" "$file"; fi
 done
@@ -33,6 +33,7 @@ done
 echo "== type-check"
 emit SplitKit $(find "$here/SplitKit/Sources/SplitKit" -name '*.swift' | sort)
 emit SplitKitCoreML $(find "$here/SplitKit/Sources/SplitKitCoreML" -name '*.swift' | sort)
+emit SplitKitCoreAI $(find "$here/SplitKit/Sources/SplitKitCoreAI" -name '*.swift' | sort)
 emit SplitKitExecuTorch $(find "$here/SplitKit/Sources/SplitKitExecuTorch" -name '*.swift' | sort)
 swiftc "${flags[@]}" -typecheck $(find "$here/SplitKit/Sources/splitkit-parity" -name '*.swift' | sort)
 swiftc "${flags[@]}" -typecheck -parse-as-library -module-name SplitDemo $(find "$app" "$here/SplitKit/Sources/SplitKitExecuTorch" -name '*.swift' | sort)

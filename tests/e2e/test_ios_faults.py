@@ -17,6 +17,8 @@ STUBS = ROOT / "build" / "ios-check"
         ("App/SplitDemo/Parity/ParityView.swift", "withTail: withTail", "withTail: rows"),
         # a method that Core ML does not have
         ("SplitKit/Sources/SplitKitCoreML/CoreMLHead.swift", "model.prediction(from: inputs)", "model.predict(inputs)"),
+        # an argument's name that Core AI does not have
+        ("SplitKit/Sources/SplitKitCoreAI/CoreAIHead.swift", "loadFunction(named:", "loadFunction(called:"),
         # not Swift at all
         ("SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift", "final class Exec", "final klass Exec"),
         # the load mode that the loader had before it had one

@@ -1,6 +1,7 @@
 import Foundation
 import Observation
 import SplitKit
+import SplitKitCoreAI
 import SplitKitCoreML
 
 /// What the screens share: the bundle, the chosen head, where the tail is.
@@ -40,7 +41,9 @@ final class Session {
     /// Heads of the bundle that this app has a runtime and the files for.
     var heads: [Manifest.Head] {
         guard let bundle = try? bundle.get() else { return [] }
-        return bundle.manifest.heads.filter { ["coreml", "executorch"].contains($0.target) && bundle.isPresent($0) }
+        return bundle.manifest.heads.filter { head in
+            bundle.isPresent(head) && Self.runtimes(units).contains { $0.accepts(head) }
+        }
     }
 
     /// Encodings that the tail takes.
@@ -87,8 +90,17 @@ final class Session {
                 token: token.isEmpty ? nil : token, cleartextHosts: Self.cleartextHosts, authority: Self.authority()))
         return try await clients.value(for: choice) {
             try SplitClient(
-                bundle: bundle, tail: choice.address, runtimes: [.coreML(choice.units), .executorch], options: options)
+                bundle: bundle, tail: choice.address, runtimes: Self.runtimes(choice.units), options: options)
         }
+    }
+
+    /// Every runtime that this app was built with and this system has.
+    private nonisolated static func runtimes(_ units: ComputeUnits) -> [HeadRuntime] {
+        var all: [HeadRuntime] = [.coreML(units), .executorch]
+        #if canImport(CoreAI)
+            if #available(iOS 27.0, macOS 27.0, macCatalyst 27.0, *) { all.append(.coreAI) }
+        #endif
+        return all
     }
 
     /// Private hosts that may be reached over http, as Info.plist lists them.
