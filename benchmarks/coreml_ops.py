@@ -2,8 +2,9 @@
 
     python benchmarks/coreml_ops.py [--pixels 224] [--write benchmarks/results/coreml_ops.md]
 
-Seven families, an early and a middle cut each, every precision, through the project's own converter. Exit status 1 if
-any operator is missing.
+Families of torchvision and timm, an early and a middle cut each, through the project's own converter: seven in every
+precision, the others in half precision, whose operators are those of the others but for compressed weights. Exit status
+1 if any operator is missing. A network that this project refuses is a row with its sentence.
 """
 
 from __future__ import annotations
@@ -21,13 +22,24 @@ from converters.base import HeadProgram
 from converters.coreml_reference import package
 from converters.coreml_reference.ops import FUNCTIONS
 from converters.to_coreml import ToCoreml
+from toolkit.errors import PriproError
 from toolkit.partition.cuts import Cut, list_cuts
 from toolkit.partition.network import load_network
 from toolkit.partition.split import split
+from toolkit.protect.protected import features_of
 from toolkit.protections.pripro import PriPro
 from toolkit.records.tools import tool_versions
 
 FAMILIES = ("alexnet", "vgg11_bn", "vgg16", "resnet18", "resnet50", "mobilenet_v3_small", "efficientnet_b0")
+IN_HALF = (
+    "squeezenet1_1", "shufflenet_v2_x0_5", "mobilenet_v2", "densenet121", "googlenet", "mnasnet0_5", "regnet_y_400mf",
+    "efficientnet_v2_s", "convnext_tiny", "swin_t", "swin_v2_t", "vit_b_16", "maxvit_t",
+    "timm.models.deit:deit_tiny_patch16_224", "timm.models.mlp_mixer:mixer_s16_224",
+    "timm.models.mobilevit:mobilevit_xxs", "timm.models.mobilevit:mobilevitv2_050",
+    "timm.models.edgenext:edgenext_xx_small", "timm.models.convnext:convnextv2_atto", "timm.models.levit:levit_128s",
+    "timm.models.efficientformer:efficientformer_l1", "timm.models.ghostnet:ghostnet_050",
+    "timm.models.repvgg:repvgg_a0", "timm.models.fastvit:fastvit_t8", "timm.models.poolformer:poolformer_s12",
+)  # fmt: skip
 
 
 def operators(mlpackage: Path) -> Counter[str]:
@@ -38,11 +50,11 @@ def operators(mlpackage: Path) -> Counter[str]:
 
 
 def early_and_middle(cuts: list[Cut]) -> dict[str, Cut]:
-    """The cut points after about 1/10 and about 4/10 of the network's arithmetic, where features have a height."""
-    spatial = [cut for cut in cuts if len(cut.shape) == 3]
+    """The cut points after about 1/10 and about 4/10 of the network's arithmetic, where features have positions."""
+    placed = [cut for cut in cuts if len(cut.shape) == 3]
     total = cuts[0].head_macs + cuts[0].tail_macs
     return {
-        name: min(spatial, key=lambda cut: abs(cut.head_macs / total - share))
+        name: min(placed, key=lambda cut: abs(cut.head_macs / total - share))
         for name, share in (("early", 0.1), ("middle", 0.4))
     }
 
@@ -52,17 +64,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pixels", type=int, default=224)
     parser.add_argument("--write", type=Path)
+    parser.add_argument("families", nargs="*", help="only these")
     options = parser.parse_args()
     torch.manual_seed(0)
     rows, used = [], Counter()
-    for family in FAMILIES:
-        network = load_network(family, (3, options.pixels, options.pixels))
-        for where, cut in early_and_middle(list_cuts(network)).items():
-            body = split(network, cut.name, check=False).head
-            block = PriPro(cut.shape).eval()
+    for family in options.families or (*FAMILIES, *IN_HALF):
+        try:
+            network = load_network(family, (3, options.pixels, options.pixels))
+            cuts = early_and_middle(list_cuts(network))
+        except PriproError as error:
+            rows.append(f"| {family} | | | | not cut: {error} |")
+            print(rows[-1], file=sys.stderr, flush=True)
+            continue
+        for where, cut in cuts.items():
+            halves = split(network, cut.name, check=False)
+            features = features_of(halves.cut.shape)
+            block = PriPro(features).eval()
             image = torch.rand(1, *network.image)
-            head = HeadProgram(body, block, image, torch.randn(1, *cut.shape))
-            for precision in ToCoreml.precisions:
+            head = HeadProgram(halves.head, block, image, torch.randn(1, *features))
+            for precision in ToCoreml.precisions if family in FAMILIES else ("fp16",):
                 with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
                     warnings.simplefilter("ignore", ResourceWarning)  # coremltools never closes its own folder
                     made = ToCoreml().convert(head, Path(folder), precision=precision, backend=ToCoreml.backends[0])
@@ -74,7 +94,7 @@ def main() -> int:
                 )
                 print(rows[-1], file=sys.stderr, flush=True)
     lacking = sorted(set(used) - set(FUNCTIONS) - {"const"})
-    tools = tool_versions("coremltools", "torch", "torchvision")
+    tools = tool_versions("coremltools", "torch", "torchvision", "timm")
     versions = ", ".join(f"{name} {version}" for name, version in tools.items())
     text = "\n".join([
         f"# Core ML operators of protected heads, {options.pixels} px", "",

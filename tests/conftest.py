@@ -99,3 +99,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         test = f"{name}::{getattr(item, 'originalname', item.name)}"
         if THOROUGH.keys() & {name, f"{item.path.parent.name}/{name}", test}:
             item.add_marker(pytest.mark.thorough)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where groups are lost: files spread over workers make their fixtures twice and wait for each other."""
+    grouped = hasattr(session.config, "workerinput") and session.config.getoption("loadgroup", default=False)
+    if grouped and not all("@" in item.nodeid for item in session.items):
+        raise pytest.UsageError(
+            "pytest-xdist does not see the groups of conftest.py; pyproject.toml says which pytest it knows"
+        )

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 PRIPRO = (sys.executable, "-m", "toolkit.cli.main")
 SMALL = (*("--effort", "quick", "--attacker-images", "60", "--test-images", "60", "--observations", "3", "--json"),)
 #: without averaging, which trains on every look anew and takes three times as long as these
-ATTACKS = (*("--attack", "residual_decoder", "--attack", "attribute", "--attack", "message_length"),)
+ATTACKS = ("--attack", "residual_decoder,attribute,message_length")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 

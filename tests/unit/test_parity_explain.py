@@ -12,10 +12,11 @@ RNG = np.random.default_rng(0)
 
 
 def pair(name: str, before: tuple[str, ...], error: float, size: float = 1.0, operator: str = "conv2d") -> Pair:
-    """A result of that root mean square, with an error of that share of it."""
+    """A result of about that root mean square, with an error of exactly that share of it, whatever was drawn."""
     right = size * RNG.standard_normal((1, 4, 16, 16)).astype(np.float32)
-    got = right + size * error * RNG.standard_normal(right.shape).astype(np.float32)
-    return Pair([EagerLayer(name, operator, f"backbone.{name}", before, right)], got)
+    noise = RNG.standard_normal(right.shape)
+    noise *= error * np.sqrt(np.square(right).mean() / np.square(noise).mean())
+    return Pair([EagerLayer(name, operator, f"backbone.{name}", before, right)], (right + noise).astype(np.float32))
 
 
 def sentence(*errors: float) -> str:

@@ -22,7 +22,12 @@ def command(
     bundle: BundleArgument,
     data: Annotated[str | None, typer.Option(help="Data set; default: the one it was protected with.")] = None,
     effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
-    attack: Annotated[str, typer.Option(help="Attacks, by name; default: what the effort says.")] = "",
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Attacks, by name; comma-separated or repeated; default: what the effort says.", show_default=False
+        ),
+    ] = None,
     attribute: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,7 +57,7 @@ def command(
         EvaluateSettings,
         data=data,
         effort=effort,
-        attacks=tuple(names(attack, "--attack")) if attack else (),
+        attacks=tuple(names(",".join(attack), "--attack")) if attack is not None else (),
         observations=tuple(sorted(whole_numbers(observations, "--observations", 1, _MOST_LOOKS))),
         attributes=tuple(dict.fromkeys(attribute or ())),
         compare=tuple(names(compare, "--compare")) if compare else (),
