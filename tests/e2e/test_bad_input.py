@@ -219,13 +219,22 @@ REPORTING = [
     (["verify"], "passed"),
     (["measure", "--quick"], "rows"),
     (["evaluate", "--effort", "quick", "--attack", "attribute", "--attacker-images", "40"], "headline"),
-    (["plan", "--measured", "3", "--encoding", "uint8", "--protection", "gaussian"], "recommendations"),
 ]
+PLAN = ["plan", "--measured", "3", "--encoding", "uint8", "--protection", "gaussian"]
 
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
 @pytest.mark.parametrize(("arguments", "key"), REPORTING, ids=[words[0] for words, _ in REPORTING])
 def test_a_report_of_a_read_only_bundle_is_shown(capfd, tmp_path, finished, arguments, key, as_json):
+    _shown_and_not_kept(capfd, tmp_path, finished, arguments, key, as_json)
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
+def test_a_plan_on_a_read_only_bundle_is_shown(capfd, tmp_path, finished, as_json):
+    _shown_and_not_kept(capfd, tmp_path, finished, PLAN, "recommendations", as_json)
+
+
+def _shown_and_not_kept(capfd, tmp_path, finished, arguments, key, as_json):
     place = tmp_path / "fixed"
     with mounted(place, "size=64m"):
         root = Path(shutil.copytree(finished, place / "bundle"))
