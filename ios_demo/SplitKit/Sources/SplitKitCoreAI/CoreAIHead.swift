@@ -87,15 +87,8 @@
                 throw BundleError("Core AI interleaved the output \(name), which this app does not read; choose a Core ML head.")
             }
             return view.withUnsafePointer { memory, sizes, steps in
-                let count = sizes.indices.reduce(1) { $0 * sizes[$1] }
-                return (0..<count).map { flat in
-                    var (rest, place) = (flat, 0)
-                    for axis in sizes.indices.reversed() {
-                        place += rest % sizes[axis] * steps[axis]
-                        rest /= sizes[axis]
-                    }
-                    return memory[place]
-                }
+                let axes = Array(sizes.indices)
+                return rowMajor(sizes: axes.map { sizes[$0] }, steps: axes.map { steps[$0] }) { memory[$0] }
             }
         }
     }

@@ -173,14 +173,7 @@
                     return size == 1 || step == dense
                 }
                 if isDense { return Array(memory.prefix(count)) }
-                return (0..<count).map { flat in
-                    var (rest, place) = (flat, 0)
-                    for axis in sizes.indices.reversed() {
-                        place += rest % sizes[axis] * steps[axis]
-                        rest /= sizes[axis]
-                    }
-                    return memory[place]
-                }
+                return rowMajor(sizes: sizes, steps: steps) { memory[$0] }
             }
         }
     }
