@@ -38,6 +38,31 @@ def lowered_operators(graph_module: Any) -> list[Operator]:  # noqa: ANN401 - ex
     return _walk(graph_module, None)
 
 
+def traced_operators(graph_module: Any) -> list[Operator]:  # noqa: ANN401 - executorch ships no types
+    """Operators of a graph that a partitioner has looked at, with the tag of the part that it put each into.
+
+    What nothing reads, such as the count of a norm's batches, is no work.
+    """
+    return [
+        Operator(
+            _operator_name(node),
+            node.name,
+            tuple(_traced(each) for each in node.all_input_nodes),
+            _results(node),
+            partition=node.meta.get("delegation_tag"),
+        )
+        for node in graph_module.graph.nodes
+        if node.op == "call_function" and "getitem" not in str(node.target) and node.users
+    ]
+
+
+def _results(node: Any) -> tuple[Value, ...]:  # noqa: ANN401 - torch.fx
+    value = node.meta.get("val")
+    if not isinstance(value, tuple | list):
+        return (_traced(node),)
+    return tuple(_of(one, node.name, constant=False) for one in value)
+
+
 def _operator_name(node: Any) -> str:  # noqa: ANN401 - torch.fx
     """What a node of a lowered graph computes, such as ``aten::add.out``."""
     name = getattr(node.target, "name", None)
@@ -63,9 +88,13 @@ def _traced(node: Any) -> Value:  # noqa: ANN401 - torch.fx
     if isinstance(value, tuple | list):
         value = value[0] if value else None
     constant = node.op == "placeholder" and str(node.target).startswith(("p_", "b_", "c_"))
+    return _of(value, node.name, constant)
+
+
+def _of(value: Any, name: str, constant: bool) -> Value:  # noqa: ANN401 - a tensor without content
     if not hasattr(value, "shape"):
-        return Value(node.name, "", None, constant)
-    return Value(node.name, str(value.dtype).removeprefix("torch."), tuple(int(n) for n in value.shape), constant)
+        return Value(name, "", None, constant)
+    return Value(name, str(value.dtype).removeprefix("torch."), tuple(int(n) for n in value.shape), constant)
 
 
 def _stored(value: Any, name: str) -> Value | None:  # noqa: ANN401 - executorch ships no types

@@ -12,12 +12,23 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._heads import SMASHED, check_choice, check_feed, converting, describe, exported, input_names, running, versions
+from ._heads import (
+    SMASHED,
+    check_choice,
+    check_feed,
+    converting,
+    describe,
+    exported,
+    input_names,
+    reading,
+    running,
+    versions,
+)
 from ._quiet import quiet
-from .base import Conversion, Converter, ConverterError, HeadProgram, Runner, Steps
+from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch.export import ExportedProgram
 
@@ -97,6 +108,14 @@ class ToCoreai(Converter):
     def load(self, entry: Path, *, threads: int = 1) -> CoreaiRunner:
         """Open a converted file; see the base class."""
         return CoreaiRunner(entry)
+
+    def operators(self, entry: Path) -> Sequence[Operator]:
+        """List the saved program's operators; see the base class."""
+        from ._coreai_operators import operators
+
+        _check_whole(entry)  # a program that the package cannot read ends the process, too
+        with reading("Core AI", entry), quiet():
+            return operators(entry, _FUNCTION)
 
     def steps(self, head: HeadProgram, inputs: Mapping[str, Array], *, precision: str, backend: str) -> Steps:
         """Convert once more with every result handed out; see the base class."""

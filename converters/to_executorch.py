@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -173,6 +174,8 @@ class ToExecutorch(Converter):
 
     def partitioned(self, head: HeadProgram, *, precision: str, backend: str) -> Sequence[Operator]:
         """Lower the head once more; see the base class."""
+        if backend == "coreai":  # no backend of convert's: its files open on Apple's systems of 2026 only
+            return _coreai_parts(head, precision)
         with converting("ExecuTorch", precision):
             return lowered_operators(lower(head, precision, backend).exported_program().graph_module)
 
@@ -253,6 +256,22 @@ def _quantised(head: HeadProgram) -> nn.Module:
             observed(image)
         quantised: nn.Module = convert_pt2e(observed)
     return quantised
+
+
+def _coreai_parts(head: HeadProgram, precision: str) -> Sequence[Operator]:
+    """Divide a head as ExecuTorch's Core AI delegate would.
+
+    Raises:
+        ConverterError: coreai-torch, which says what can be lowered, is not installed, or the head is int8.
+    """
+    from ._coreai_operators import divided
+
+    if importlib.util.find_spec("coreai_torch") is None:
+        raise ConverterError("coreai-torch decides what the Core AI delegate takes; install 'pripro-toolkit[coreai]'.")
+    if precision == "int8":
+        raise ConverterError("codes made for XNNPACK are not Core AI's, which quantises with a package of its own.")
+    with converting("ExecuTorch for Core AI", precision):
+        return divided(exported(head, "coreai"))
 
 
 def _partitioners(backend: str) -> list[Any]:

@@ -75,5 +75,28 @@ def matmul_options(*, adj_x: bool = False, adj_y: bool = False) -> object:
 
 def operators(path: Path) -> list[Operator]:
     """As the target's converter reads them."""
-    target = {".onnx": "onnx", ".tflite": "tflite", ".mlpackage": "coreml"}[path.suffix]
+    target = {".onnx": "onnx", ".tflite": "tflite", ".mlpackage": "coreml", ".aimodel": "coreai"}[path.suffix]
     return list(converter(target).operators(path))
+
+
+def aimodel(module: object, example: object, folder: Path) -> Path:
+    """A torch module as a saved Core AI program, in the precision that its example has."""
+    import torch
+
+    from converters._quiet import quiet
+    from converters.to_coreai import _write
+
+    with quiet():
+        _write(torch.export.export(module, (example,)), ["image"], ["smashed"], folder / "probe.aimodel")
+    return folder / "probe.aimodel"
+
+
+def for_delegate(module: object, example: object) -> list[Operator]:
+    """A torch module as ExecuTorch's Core AI delegate would divide it."""
+    import torch
+
+    from converters._coreai_operators import divided
+    from converters._quiet import quiet
+
+    with quiet():
+        return divided(torch.export.export(module, (example,)))

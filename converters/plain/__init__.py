@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import arithmetic, attention, norm, pool, product, resize, scatter
+from . import arithmetic, attention, lowered, norm, pool, product, resize, scatter
 from ._fold import fold
 from ._replace import functional, replace
 from ._table import TABLE
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plain"]
 
-_FILES = (arithmetic, attention, norm, pool, product, resize, scatter)
+_FILES = (arithmetic, attention, lowered, norm, pool, product, resize, scatter)
 
 
 def plain(module: nn.Module, example: tuple[Tensor, ...] | Mapping[str, Tensor], target: str) -> ExportedProgram:

@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from converter_cases import digits, eager, feed, small_head, sqnr_db
 from require import require_package
+from torch.nn import functional
 
 from converters.base import ConverterError, HeadProgram
 from converters.to_coreai import CoreaiRunner, ToCoreai
@@ -71,6 +73,36 @@ def test_a_planted_fault_is_found(tmp_path: Path):
     assert sqnr_db(rows.smashed, rows.replay(CoreaiRunner(entry).run)) < 30
     found = explain_head(small_head(), "coreai", "fp32", "aimodel", entry, rows)
     assert "convert it again" in found.first
+
+
+class Apply(torch.nn.Module):
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.function(image)
+
+
+WITHOUT_LOWERING = {
+    "variance": lambda x: x.var(),
+    "variance, biased": lambda x: x.var((2, 3), unbiased=False, keepdim=True),
+    "deviation of two left out": lambda x: x.std((1, 3), correction=2),
+    "elu": lambda x: functional.elu(x, 0.7),
+    "elu of large values": lambda x: functional.elu(100 * x),
+    "selu": functional.selu,
+    "argmin": lambda x: x * x.argmin(1, keepdim=True),
+    "argmin of all": lambda x: x + x.argmin(),
+    "not a number": lambda x: torch.where((x.clamp(min=0) * float("inf")).isnan(), -2.0, x),
+}
+
+
+@pytest.mark.parametrize("function", WITHOUT_LOWERING.values(), ids=list(WITHOUT_LOWERING))
+def test_what_apples_converter_has_no_lowering_for_is_written_with_others(function, tmp_path: Path):
+    image = torch.randn(1, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+    head = HeadProgram(Apply(function).eval(), None, image)
+    got = CoreaiRunner(converted(head, tmp_path)).run({"image": image.numpy()})
+    assert np.allclose(got, function(image).numpy(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["main.mlirb", "main.hash", "metadata.json"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from converter_cases import cases, eager, feed, sqnr_db
 from plain_cases import Network, networks
+from require import require_package
 
 from converters._quiet import quiet
 from converters.base import ConverterError
@@ -27,6 +28,7 @@ MENDED = [
     ("where", "tflite", "int8"),
     ("local response norm", "tflite", "int8"),
     ("average pool, ceil, padding left out", "tflite", "int8"),
+    *[(name, "coreai", "fp32") for name in ("standard deviation", "prelu, elu, selu, celu")],
 ]
 #: targets without complex numbers
 NO_SPECTRUM = ("executorch", "coreml")
@@ -65,6 +67,8 @@ def test_a_graph_without_anything_to_replace_stays_as_it_was():
 @pytest.mark.parametrize(("name", "target", "precision"), MENDED)
 def test_what_a_converter_got_wrong_or_refused_is_right(name: str, target: str, precision: str, tmp_path):
     made_by, head = converter(target), Network(name).head()
+    for package in made_by.packages:
+        require_package(package, made_by.extra)
     made = made_by.convert(head, tmp_path, precision=precision, backend=made_by.backends[0])
     wanted, found = eager(head, feed(head)), made_by.load(tmp_path / made.entry).run(feed(head))
     assert found.shape == wanted.shape

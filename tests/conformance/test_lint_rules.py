@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lint_graphs import matmul_options, onnx_file, operators, tflite_file
+from lint_graphs import aimodel, for_delegate, matmul_options, onnx_file, operators, tflite_file
+from require import require_package
 
+from converters.base import Operator
 from toolkit.errors import InputError, UnknownNameError
 from toolkit.lint.report import examine
 from toolkit.lint.rules import Backend, load_backends
@@ -56,8 +58,32 @@ def text(body: str, **graph: str) -> Callable[[Path], Path]:
     return lambda folder: onnx_file(body, folder, **graph)
 
 
+def core_ai(build: str, *shape: int, half: bool = False) -> Callable[[Path], Path]:
+    """A module of torch's as Apple's converter writes it."""
+    return lambda folder: aimodel(*torch_module(build, *shape, half=half), folder)
+
+
+def divided(build: str, *shape: int) -> Callable[[Path], list[Operator]]:
+    """A module of torch's as ExecuTorch's Core AI delegate takes it."""
+    return lambda _: for_delegate(*torch_module(build, *shape))
+
+
+def torch_module(build: str, *shape: int, half: bool = False) -> tuple[object, object]:
+    """A module around an expression of x, or one of torch.nn's; torch's import takes seconds, so only where needed."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    class Apply(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return eval(build, {"x": x, "F": F, "torch": torch})
+
+    module = eval(build, {"nn": nn}) if build.startswith("nn.") else Apply()
+    return (module.eval().half() if half else module.eval()), torch.rand(shape, dtype=torch.half if half else None)
+
+
 CONV_3D = text("w = Constant<value = float[1,1,1,1,1] {1}>() y = Conv(x, w)", inputs="float[1,1,2,2,2] x")
-PROBES: dict[str, Callable[[Path], Path]] = {
+PROBES: dict[str, Callable[[Path], Path | list[Operator]]] = {
     "tflite-gpu/rank-3-product": product(3),
     "tflite-gpu/transposed-product": product(4, adj_y=True),
     "tflite-gpu/masked-attention": masked,
@@ -106,11 +132,24 @@ PROBES: dict[str, Callable[[Path], Path]] = {
         inputs="float[1,1,8,8] x",
     ),
     "onnx-web/softmax-axis": text("y = Softmax<axis = 1>(x)"),
+    "coreai-ane/float32": core_ai("x.relu()", 1, 4),
+    "coreai-ane/rank-6": core_ai("x.view(1, 2, 2, 2, 2, 2).permute(0, 2, 1, 4, 3, 5).exp()", 1, 32, half=True),
+    "coreai-ane/table-look-up": core_ai("F.embedding(x.argmax(1, keepdim=True), torch.ones(5, 3))", 1, 4),
+    "coreai-ane/silu": core_ai("F.silu(x)", 1, 4, half=True),
+    "coreai-ane/linear": core_ai("nn.Linear(4, 3)", 1, 4, half=True),
+    "coreai-ane/attention-of-several-heads": core_ai("F.scaled_dot_product_attention(x, x, x)", 1, 2, 4, 4, half=True),
+    "coreai-ane/convolution-stride": core_ai("nn.Conv2d(2, 2, 5, 5)", 1, 2, 10, 10, half=True),
+    "coreai-ane/dilation": core_ai("nn.Conv2d(2, 2, 3, dilation=5)", 1, 2, 16, 16, half=True),
+    "coreai-ane/pooling-stride": core_ai("nn.MaxPool2d(3, 3)", 1, 2, 9, 9, half=True),
+    "executorch-coreai/no-lowering": divided("x.sort(1)[0]", 1, 4),
+    "executorch-coreai/64-bit": divided("F.max_pool2d(x, 2)", 1, 2, 4, 4),
 }  # fmt: skip
-CLEAN: dict[str, Callable[[Path], Path]] = {
+CLEAN: dict[str, Callable[[Path], Path | list[Operator]]] = {
     "tflite": product(4),
     "coreml": core_ml("lambda x: mb.relu(x=mb.cast(x=x, dtype='fp16'))", {"x": ((1, 3, 4, 4), F32)}),
     "onnx": text("w = Constant<value = float[1,1,1,1] {1}>() c = Conv(x, w) y = Relu(c)", inputs="float[1,1,8,8] x"),
+    "coreai": core_ai("F.max_pool2d(x.relu(), 2)", 1, 2, 4, 4, half=True),
+    "executorch-coreai": divided("x.relu().exp()", 1, 4),
 }
 
 
@@ -121,19 +160,28 @@ def head(target: str) -> Head:
     )  # fmt: skip
 
 
-def rules_found(backend: Backend, path: Path) -> set[str]:
-    row = examine(operators(path), backend, head(backend.target), version="", how="rules")
+def rules_found(backend: Backend, probe: Path | list[Operator]) -> set[str]:
+    graph = operators(probe) if isinstance(probe, Path) else probe
+    row = examine(graph, backend, head(backend.target), version="", how="rules")
     return {finding.rule for finding in row.findings}
+
+
+def _needs_core_ai(backend: Backend) -> None:
+    if "coreai" in (backend.target, backend.accelerator):
+        require_package("coreai_torch", "coreai")
 
 
 @pytest.mark.parametrize(("backend", "rule"), RULES, ids=[f"{backend.name}/{rule}" for backend, rule in RULES])
 def test_a_rules_probe_triggers_it(backend: Backend, rule: str, tmp_path: Path):
+    _needs_core_ai(backend)
     assert rule in rules_found(backend, PROBES[f"{backend.name}/{rule}"](tmp_path))
 
 
-@pytest.mark.parametrize("name", sorted(name for name, each in BACKENDS.items() if each.target in CLEAN))
+@pytest.mark.parametrize("name", sorted(name for name, each in BACKENDS.items() if CLEAN.keys() & {name, each.target}))
 def test_a_clean_graph_triggers_nothing(name: str, tmp_path: Path):
-    assert rules_found(BACKENDS[name], CLEAN[BACKENDS[name].target](tmp_path)) == set()
+    _needs_core_ai(BACKENDS[name])
+    clean = CLEAN[name if name in CLEAN else BACKENDS[name].target]
+    assert rules_found(BACKENDS[name], clean(tmp_path)) == set()
 
 
 def test_no_probe_is_left_without_its_rule():
@@ -144,6 +192,7 @@ def test_every_backend_a_user_may_pick_has_a_file():
     assert set(BACKENDS) == {
         "executorch-xnnpack", "executorch-coreml", "executorch-vulkan", "executorch-qnn", "tflite-cpu", "tflite-gpu",
         "tflite-npu", "coreml-cpu", "coreml-gpu", "coreml-ane", "onnx-cpu", "onnx-nnapi", "onnx-coreml", "onnx-web",
+        "coreai-cpu", "coreai-gpu", "coreai-ane", "executorch-coreai",
     }  # fmt: skip
 
 

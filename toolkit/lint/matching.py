@@ -45,7 +45,8 @@ def _fits_tensors(when: When, operator: Operator) -> bool:
         not when.least_rank or max((_rank(value) for value in tensors), default=0) >= when.least_rank,
         not when.least_batch or (first is not None and len(first) > 0 and first[0] >= when.least_batch),
         not when.types or any(value.dtype in when.types for value in tensors),
-        when.variable is None or (when.variable < len(operator.inputs) and not operator.inputs[when.variable].constant),
+        when.variable is None or _is_constant(operator, when.variable) is False,
+        when.constant is None or _is_constant(operator, when.constant) is True,
         not when.mixed_ranks or len({_rank(value) for value in computed if value.shape}) > 1,
         not when.broadcasts or len({value.shape for value in operator.inputs}) > 1,
     )
@@ -56,7 +57,21 @@ def _fits_attributes(when: When, operator: Operator) -> bool:
     have = operator.attributes
     if when.any_attribute and not any(have.get(key) in values for key, values in when.any_attribute.items()):
         return False
+    if not all(
+        any(number not in values for number in _numbers(have.get(key))) for key, values in when.outside_of.items()
+    ):
+        return False
     return all(have.get(key) in values for key, values in when.attributes.items())
+
+
+def _is_constant(operator: Operator, place: int) -> bool | None:
+    return operator.inputs[place].constant if place < len(operator.inputs) else None
+
+
+def _numbers(setting: object) -> Sequence[object]:
+    if isinstance(setting, list | tuple):
+        return setting
+    return () if setting is None else (setting,)
 
 
 def _rank(value: Value) -> int:

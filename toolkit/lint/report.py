@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: the rule's name for what a backend does not take
 NOT_TAKEN = "not-taken"
+#: what a rule names that holds for operators of every kind
+EVERY = "*"
 _PLACES = 5
 _SHAPES = 3
 
@@ -136,7 +138,14 @@ def lint_head(
             return _not_run(head, backend, str(error))
         how = "partitioner"
     else:
-        operators = made_by.operators(entry)
+        try:
+            operators = made_by.operators(entry)
+        except ConverterError:
+            if lacking := made_by.missing():
+                return _not_run(
+                    head, backend, f"{lacking} reads these files; to lint them, pip install {made_by.requirement()}"
+                )
+            raise
         how = "file" if backend.how == "partitioner" else backend.how
     if operators is None:
         return _not_run(head, backend, f"files of {head.target} hide their operators")
@@ -179,7 +188,7 @@ def examine(
     for place, operator in enumerate(operators):
         for name, rule in rules.items():
             if matches(rule, operator, operators, made):
-                found[name, operator.kind].append(place)
+                found[name, EVERY if rule.operators == (EVERY,) else operator.kind].append(place)
     outside = {
         place for (name, _), places in found.items() if rules[name].consequence == "fallback" for place in places
     }
@@ -192,7 +201,7 @@ def examine(
     total, inside = len(operators), len(taken)
     if how == "file":  # what a delegate holds is its own secret; the manifest counted before
         total, inside = head.ops_total or total, head.ops_delegated or 0
-    findings = [_finding(name, places, operators, backend, refused) for (name, _), places in found.items()]
+    findings = [_finding(name, kind, places, operators, backend, refused) for (name, kind), places in found.items()]
     return LintRow(
         **_who(head, backend),
         runtime=f"{backend.runtime} {version}".strip() if version else "",
@@ -214,7 +223,12 @@ def _is_taken(place: int, operator: Operator, backend: Backend, refused: Mapping
 
 
 def _finding(
-    name: str, places: list[int], operators: Sequence[Operator], backend: Backend, refused: Mapping[int, str] | None
+    name: str,
+    kind: str,
+    places: list[int],
+    operators: Sequence[Operator],
+    backend: Backend,
+    refused: Mapping[int, str] | None,
 ) -> LintFinding:
     first = operators[places[0]]
     rule = next((rule for rule in backend.rule if rule.name == name), None)
@@ -227,7 +241,7 @@ def _finding(
     return LintFinding(
         rule=name,
         consequence=consequence,
-        operator=first.kind,
+        operator="any operator" if kind == EVERY else kind,
         count=len(places),
         places=[operators[place].name for place in places[:_PLACES]],
         shapes=", ".join(

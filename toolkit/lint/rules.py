@@ -35,7 +35,9 @@ class When(Settings):
         types: element type of any of its inputs or outputs.
         attributes: setting -> values of which it has one.
         any_attribute: the same, one of them is enough: for bugs that each of two switches triggers.
+        outside_of: setting -> numbers; one of the setting's is none of them.
         variable: this input is computed, not a constant of the file.
+        constant: this input is a constant of the file.
         mixed_ranks: its computed inputs have different ranks.
         broadcasts: its inputs have different shapes.
         made_by: one of its inputs comes from such an operator.
@@ -47,7 +49,9 @@ class When(Settings):
     types: tuple[str, ...] = ()
     attributes: dict[str, tuple[str | int | float | bool, ...]] = Field(default_factory=dict)
     any_attribute: dict[str, tuple[str | int | float | bool, ...]] = Field(default_factory=dict)
+    outside_of: dict[str, tuple[int | float, ...]] = Field(default_factory=dict)
     variable: int | None = None
+    constant: int | None = None
     mixed_ranks: bool = False
     broadcasts: bool = False
     made_by: tuple[str, ...] = ()
