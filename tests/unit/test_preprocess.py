@@ -1,38 +1,18 @@
 """Preprocessing: ten configurations of torchvision and timm to 1/255, on real photos; what does not fit is refused."""
 
 import io
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from photo_files import encoded
 from PIL import Image, ImageOps
+from real_photos import CONFIGURATIONS, library_transform, real_photos
 
 from toolkit.datasets._library import preprocess_of
 from toolkit.datasets._photo import read_photo
 from toolkit.datasets._preprocess import apply, normalised, pixels, preprocess_for
 from toolkit.datasets._vision import torchvision
 from toolkit.errors import InputError, UnknownNameError
-
-#: resize 256 / crop 224 bilinear, another ratio, bicubic, no ratio at all, 299, bytes' mean
-TORCHVISION = [
-    "resnet50",
-    "convnext_tiny",
-    "efficientnet_b0",
-    "swin_v2_t",
-    "inception_v3",
-    "VGG16_Weights.IMAGENET1K_FEATURES",
-]
-TIMM = [
-    "resnet50",
-    "mobilenetv3_large_100",
-    "vit_base_patch16_224",
-    "beit_base_patch16_224",
-    "convnext_tiny",
-    "vit_base_patch16_siglip_224",
-]
 
 
 def test_center_crop_keeps_the_middle_and_stretch_keeps_all():
@@ -69,39 +49,6 @@ def test_values_that_do_not_fit_are_refused(fields, sentence):
         preprocess_for((3, 8, 8), **fields)
 
 
-@cache
-def real_photos() -> list[tuple[str, bytes]]:
-    """Twenty files from real photos that installed packages ship: odd sizes, all orientations, grey, alpha."""
-    import skimage
-    from sklearn.datasets import load_sample_images
-
-    china, flower = (Image.fromarray(image) for image in load_sample_images().images)
-    astronaut = Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png").convert("RGB")
-    files = [
-        ("china.jpg", encoded(china, "JPEG", quality=92)),
-        ("flower.png", encoded(flower)),
-        ("astronaut.png", encoded(astronaut)),
-    ]
-    for name, photo, box in (
-        ("odd", china, (3, 5, 334, 340)), ("narrow", flower, (100, 0, 157, 427)), ("wide", china, (0, 200, 640, 251)),
-        ("small", astronaut, (180, 60, 297, 171)), ("exact", flower, (10, 10, 266, 266)),
-        ("almost", china, (0, 0, 257, 256)),
-    ):  # fmt: skip
-        files.append((f"{name}.png", encoded(photo.crop(box))))
-    for orientation in range(1, 9):
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        files.append((f"turned-{orientation}.jpg", encoded(china.crop((50, 20, 450, 377)), "JPEG", exif=exif)))
-    clear = flower.crop((90, 40, 391, 290)).convert("RGBA")
-    clear.putalpha(astronaut.convert("L").resize(clear.size))
-    files += [
-        ("grey.jpg", encoded(astronaut.convert("L"), "JPEG")),
-        ("alpha.png", encoded(clear)),
-        ("palette.png", encoded(flower.quantize(64))),
-    ]
-    return files
-
-
 def differences(how, transform) -> list[float]:
     """Largest differences from a library's own tensors, in code values of 255."""
     worst = []
@@ -115,21 +62,9 @@ def differences(how, transform) -> list[float]:
     return worst
 
 
-@pytest.mark.parametrize("name", TORCHVISION)
-def test_torchvisions_own_tensors(name):
-    models = torchvision().models
-    weights = models.get_weight(name) if "_Weights" in name else models.get_model_weights(name).DEFAULT
-    assert max(differences(preprocess_of(f"torchvision:{name}"), weights.transforms())) <= 1.0
-
-
-@pytest.mark.parametrize("name", TIMM)
-def test_timms_own_tensors(name):
-    torchvision()
-    import timm
-    from timm.data import create_transform, resolve_data_config
-
-    config = resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
-    assert max(differences(preprocess_of(f"timm:{name}"), create_transform(**config))) <= 1.0
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_the_librarys_own_tensors(name):
+    assert max(differences(preprocess_of(name), library_transform(name))) <= 1.0
 
 
 def test_padding_is_timms_border_mode():

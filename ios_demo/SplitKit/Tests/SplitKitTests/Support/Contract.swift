@@ -3,9 +3,10 @@ import XCTest
 
 @testable import SplitKit
 
-/// tests/contract of this repository, which Python, Kotlin and Swift read alike.
+/// tests/contract of this repository, which Python, Kotlin and Swift read alike; PRIPRO_CONTRACT names another folder.
 enum Contract {
-    static let folder = URL(fileURLWithPath: #filePath)
+    static let folder = ProcessInfo.processInfo.environment["PRIPRO_CONTRACT"].map { URL(fileURLWithPath: $0) }
+        ?? URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().appendingPathComponent("../../../../../tests/contract").standardizedFileURL
 
     struct Entry {
