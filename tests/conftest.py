@@ -57,6 +57,7 @@ THOROUGH = {
     "test_privacy_sweep.py::test_ray_gives_the_same_figures": "a Ray cluster; the file's others stay",
     "test_processes.py": "trainings in several processes; test_devices and test_protections stay",
     "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",
+    "test_processes.py::test_two_processes_train_a_waist_against_an_opponent_or_with_photos_as_one": "pripro's stays",
     "test_tail_clients.py": "tritonclient, HTTP and gRPC; test_tail_http and test_tail_server stay",
     "test_tail_only.py::test_serves_without_torch": "a venv of its own; test_imports has what it may import",
     "test_tail_openapi.py": "schemathesis over the API's description",

@@ -4,12 +4,21 @@ import pytest
 import torch
 from torch import nn
 
+from toolkit.datasets._data import Part
 from toolkit.errors import InputError
+from toolkit.partition.cuts import Cut
+from toolkit.partition.split import Split
+from toolkit.protect.protected import protection_class
+from toolkit.protect.waist.geometry import Geometry
+from toolkit.protect.waist.training import WaistTraining, _Run
+from toolkit.protect.waist.views import Seen
 from toolkit.protections import _features
 from toolkit.protections._devices import ALONE, Devices, devices_for
 from toolkit.protections._features import Anew, Held, Mapped, features_of
 from toolkit.protections.base import Training
 from toolkit.protections.pripro import PriPro
+from toolkit.tasks._truth import truth_for
+from toolkit.tasks.classify import Classify
 
 FEATURES = (4, 6, 6)
 
@@ -140,6 +149,31 @@ def test_every_tensor_of_a_step_is_sent_to_the_device(monkeypatch):
     loss.backward()
     assert {parameter.grad.device.type for parameter in protection.parameters()} == {"meta"}
     assert head(torch.empty(1, 1, 12, 12, device="meta")).shape[1:] == FEATURES
+
+
+@pytest.mark.parametrize(("method", "train"), [("pripro", "all"), ("adversarial", "waist"), ("nopeek", "waist")])
+def test_every_tensor_of_a_waists_step_is_sent_to_the_device(method, train, monkeypatch):
+    monkeypatch.setattr(Classify, "groups", lambda task, kept: (kept[0], 3))  # their number is read from values
+    (head, tail), part = halves(), training()
+    photos = Part(part.images, part.labels)
+    cut = Cut("head", (), FEATURES, 4 * 144, 20_000, 10_000, 80, 5_000, "head", ())
+    network = Split(head, tail, cut, (1, 12, 12), 3)
+    geometry = Geometry(FEATURES, 4, 3, 8)
+    protection = protection_class(method).build(geometry.shape, {})
+    truth = truth_for(network.task, nn.Sequential(head, tail), part.images, part.labels)
+    run = _Run(
+        WaistTraining(
+            network, geometry, protection, train, {}, photos, part.images, truth, 0.1, epochs=1, batch_size=16,
+            devices=Devices(torch.device("meta")),
+        )
+    )  # fmt: skip
+    run._optimisers(3)
+    index = torch.arange(16)
+    images = part.images[index].to("meta")
+    loss, bits = run._loss(Seen(images, run.head(images).detach(), torch.empty(16, 3, device="meta")), index, 0.5)
+    loss.backward()
+    assert {value.device.type for value in (loss, bits)} == {"meta"}
+    assert {parameter.grad.device.type for parameter in run.learning if parameter.grad is not None} == {"meta"}
 
 
 class _Viewing(nn.Module):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load, save
+from torch import nn
 
 from toolkit.datasets._data import Part
 from toolkit.errors import InputError
@@ -17,6 +18,7 @@ from toolkit.protect.waist.steering import Steering
 from toolkit.protect.waist.symbols import Rounding, Symbols
 from toolkit.protect.waist.tables import coding_for, ideal_bits, message_lengths, to_codes
 from toolkit.protect.waist.views import VIEWS, Views
+from toolkit.protections._devices import ALONE
 from toolkit.protections.gaussian import Gaussian
 
 CUTS = [
@@ -115,16 +117,14 @@ def test_tables_fit_the_codes_and_messages_are_as_long_as_the_tables_say():
 def test_views_are_the_same_every_time_and_differ_from_each_other():
     images = torch.rand(10, 3, 16, 16, generator=seeded())
 
-    class Halves:
-        cut = type("Cut", (), {"shape": (3, 16, 16)})
-        head = staticmethod(lambda images: images)
-        tail = staticmethod(lambda features: features.mean((2, 3)))
+    def tail(features):
+        return features.mean((2, 3))
+
+    def views():
+        return Views(nn.Identity(), tail, (3, 16, 16), Part(images, torch.zeros(10)), 3, ALONE)
 
     order = torch.arange(10).split(5)
-    first, again = (
-        [list(Views(Halves, Part(images, torch.zeros(10)), 3).batches(epoch, order)) for epoch in range(VIEWS)]
-        for _ in range(2)
-    )
+    first, again = ([list(views().batches(epoch, order)) for epoch in range(VIEWS)] for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert all(torch.equal(a.images, b.images) for a, b in zip(one, other, strict=True))
         assert all(torch.equal(seen.answers, seen.images.mean((2, 3))) for seen in one)

@@ -129,7 +129,7 @@ def fit_and_calibrate(
         InputError: an option that does not fit, or a training that ends in NaN.
     """
     if wanted.train != "injector":
-        return _with_waist(halves, data, wanted, progress, checkpoint, resume_from, tell)
+        return _with_waist(halves, data, wanted, progress, checkpoint, resume_from, tell, devices)
     head, tail = copy.deepcopy(halves.head).to(devices.device), copy.deepcopy(halves.tail).to(devices.device)
     options = dict(wanted.options)
     protection = protection_class(wanted.method).build(features_of(halves.cut.shape), options)
@@ -207,6 +207,7 @@ def _with_waist(
     checkpoint: Callable[[dict[str, object]], None],
     resume_from: dict[str, object] | None,
     tell: Callable[[str], None],
+    devices: Devices,
 ) -> Fitted:
     """Train a waist around the method, by distillation; then raise the strength to what the accuracy allows.
 
@@ -235,14 +236,16 @@ def _with_waist(
             images, truth, allowed,
             max_bits=None if wanted.max_bytes is None else 8.0 * wanted.max_bytes,
             epochs=wanted.epochs, batch_size=wanted.batch_size, seed=wanted.seed,
-            progress=progress, checkpoint=checkpoint, resume_from=resume_from, tell=tell,
+            progress=progress, checkpoint=checkpoint, resume_from=resume_from, tell=tell, devices=devices,
         )
     )  # fmt: skip
     _refuse_nan(wanted, protection, trained.waist.encoder, trained.waist.decoder)
     narrow = narrowed(replace(halves, head=trained.head, tail=trained.tail), trained.waist)
-    calibration = calibrate_trained(
-        protection, narrow, images, truth, before, max_drop=allowed, draws=wanted.draws, seed=wanted.seed
-    )
+    calibration = None
+    if devices.first:
+        calibration = calibrate_trained(
+            protection, narrow, images, truth, before, max_drop=allowed, draws=wanted.draws, seed=wanted.seed
+        )
     return Fitted(narrow, protection, calibration, trained.waist, (trained.head, trained.tail))
 
 

@@ -120,8 +120,7 @@ def _refuse_foreign(
 def join(bundle: Bundle, settings: ProtectSettings, devices: Devices, *, resume: bool = False) -> None:
     """Train in a process that is not the first: the same photos in the same order, and nothing is written."""
     kind, halves = protection_class(settings.method), load_split(bundle)
-    # a waist is trained in the first process alone
-    if kind.fit is Protection.fit or settings.data is None or settings.train != "injector":
+    if settings.data is None or (kind.fit is Protection.fit and settings.train == "injector"):
         return
     data = load_data(settings.data, bundle.manifest.preprocess, labels=_labels(bundle))
     kept = Checkpoint(bundle, settings, kind.revision)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,25 @@ class Devices:
         summed: Tensor = reduce(values, reduction="sum")
         return summed
 
+    def everyones(self, values: Tensor) -> Tensor:
+        """All processes' tensors of one shape [N,...], one after the other: [P*N,...]."""
+        if self.processes == 1:
+            return values
+        from accelerate.utils import gather
+
+        found: Tensor = gather(values.contiguous())
+        return found
+
+    @torch.no_grad()
+    def align(self, module: nn.Module) -> None:
+        """Give a module the first process's weights and buffers."""
+        if self.processes == 1:
+            return
+        from accelerate.utils import broadcast
+
+        for value in module.state_dict().values():
+            value.copy_(broadcast(value.clone()))
+
     def mean(self, value: float) -> float:
         """Mean of a number over all processes."""
         if self.processes == 1:
@@ -96,7 +115,7 @@ class Devices:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Bfloat16 for the frozen head, where it was asked for."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
+        return torch.autocast(self.device.type, torch.bfloat16) if self.half else nullcontext()
 
     @property
     def _talks_on(self) -> torch.device:

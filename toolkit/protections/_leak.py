@@ -29,6 +29,6 @@ def inside_bits(mean: Tensor, noise: Tensor, answers: Tensor, classes: int) -> T
     count = member.sum(0)[:, None].clamp(min=1)
     centres = member.T @ flat / count
     # an answer's own mean takes one degree of freedom
-    free = len(flat) / max(len(flat) - int((member.sum(0) > 0).sum()), 1)
+    free = len(flat) / (len(flat) - (member.sum(0) > 0).sum()).clamp(min=1)
     inside = (flat - centres[answers]).square().mean(0) * free
     return 0.5 * torch.log2(1 + inside / spread).sum()

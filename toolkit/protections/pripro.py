@@ -192,7 +192,7 @@ class PriPro(Protection):
     def set_strength(self, strength: float) -> None:
         """Split the strength into two constants here, so that the exported graph holds plain products."""
         super().set_strength(strength)
-        self.blend.fill_(min(strength, 1.0) * self.most.item())
+        self.blend.copy_(min(strength, 1.0) * self.most)
         self.gain.fill_(max(strength, 1.0))
 
     def share_of_noise(self, smashed: Tensor) -> Tensor:

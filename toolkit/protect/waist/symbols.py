@@ -35,7 +35,7 @@ class Symbols(nn.Module):
         part = inside - low
         index = (low + LEVEL).long()
         # cost of the lower and of the upper neighbour, looked up per channel
-        offset = torch.arange(len(cost))[None, :, None, None] * cost.shape[1]
+        offset = torch.arange(len(cost), device=cost.device)[None, :, None, None] * cost.shape[1]
         flat = cost.flatten()
         first, second = flat[index + offset], flat[index + offset + 1]
         return rounded, (first + part * (second - first)).flatten(1).sum(1)

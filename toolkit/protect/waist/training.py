@@ -32,6 +32,8 @@ from torch.nn import functional
 
 from ...inference import in_batches, seeded
 from ...protections import _training
+from ...protections._devices import ALONE, Devices
+from ...protections._together import gathered, with_shared_norms
 from ...protections.base import Sent
 from ...tasks._truth import Truth
 from .decoder import Decoder
@@ -81,6 +83,7 @@ class WaistTraining:
         checkpoint: called with a resumable state now and then.
         resume_from: the state that `checkpoint` was last given, or None.
         tell: called with one sentence where the start is kept.
+        devices: where the arithmetic happens; what comes back is on the CPU.
     """
 
     halves: Split
@@ -100,6 +103,7 @@ class WaistTraining:
     checkpoint: Callable[[dict[str, object]], None] = lambda state: None
     resume_from: dict[str, object] | None = None
     tell: Callable[[str], None] = lambda text: None
+    devices: Devices = ALONE
 
 
 @dataclass(frozen=True)
@@ -133,8 +137,7 @@ class _Run:
         wanted, geometry = self.wanted, self.wanted.geometry
         self.generator = seeded(wanted.seed)
         self.tuned = wanted.train == "all"
-        halves = wanted.halves
-        head, tail = (copy.deepcopy(half) if self.tuned else half for half in (halves.head, halves.tail))
+        halves, self.devices = wanted.halves, wanted.devices
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(wanted.seed)
             self.encoder, self.decoder = TrainingEncoder(geometry), Decoder(geometry)
@@ -148,8 +151,9 @@ class _Run:
         self.batches = max(len(wanted.photos) // wanted.batch_size, 1)
         looks = wanted.epochs * self.batches // _LOOK_EVERY
         self.steering = Steering(wanted.max_drop, wanted.max_bits, len(self.before), looks)
-        self.head, self.tail = head, tail
-        self.views = Views(halves, wanted.photos, wanted.seed)
+        head, tail = (copy.deepcopy(half).to(self.devices.device) for half in (halves.head, halves.tail))
+        self.views = Views(head, tail, halves.cut.shape, wanted.photos, wanted.seed, self.devices)
+        self.head, self.tail = (copy.deepcopy(half) if self.tuned else half for half in (head, tail))
         # a frozen head gives the same features every time
         self.watched = wanted.watched if self.tuned else in_batches(halves.head, wanted.watched)
         self.modules = {
@@ -157,9 +161,12 @@ class _Run:
             "steering": self.steering,
         }  # fmt: skip
         if self.tuned:
-            self.modules |= {"head": head, "tail": tail}
+            self.modules |= {"head": self.head, "tail": self.tail}
         if self.opponent is not None:
             self.modules["opponent"] = self.opponent
+        for name, module in self.modules.items():
+            with_shared_norms(module, self.devices)
+            self.devices.align(module if name == "steering" else module.to(self.devices.device))
         self.start = self._weights()
 
     @torch.no_grad()
@@ -187,22 +194,23 @@ class _Run:
             order = torch.randperm(len(wanted.photos), generator=seeded(wanted.seed + 7919 * (epoch + 1)))
             parts = order.split(wanted.batch_size)[:batches]
             skipped = max(first - epoch * batches, 0)
-            for number, seen in enumerate(self.views.batches(epoch, parts[skipped:]), skipped):
+            own = [self.devices.own(index) for index in parts[skipped:]]
+            for number, seen in enumerate(self.views.batches(epoch, own), skipped):
                 step = epoch * batches + number
-                self._step(seen, step / total)
+                self._step(seen, parts[number], step / total)
                 if step % _LOOK_EVERY == _LOOK_EVERY - 1:
                     self.steering.look(self.before, self._right, step / total)
                 left = (time.monotonic() - began) / (step + 1 - first) * (total - step - 1)
                 wanted.progress(step + 1, total, self._line(left))
-                if time.monotonic() - saved > _CHECKPOINT_SECONDS or number == batches - 1:
+                if self.devices.first and (time.monotonic() - saved > _CHECKPOINT_SECONDS or number == batches - 1):
                     wanted.checkpoint(self._state(step + 1))
                     saved = time.monotonic()
         for parameter in open_:
             parameter.requires_grad_(False)
         wanted.protection.set_strength(1.0)
         self._keep_the_better()
-        for module in self.modules.values():
-            module.eval().requires_grad_(False)
+        for module in (self.head, self.tail, *self.modules.values()):
+            module.cpu().eval().requires_grad_(False)
         waist = Waist(wanted.geometry, self.encoder.folded().requires_grad_(False), self.decoder)
         return Trained(waist, self.head, self.tail)
 
@@ -210,9 +218,12 @@ class _Run:
         narrow = [*self.encoder.parameters(), *self.decoder.parameters()]
         noisy = [*self.wanted.protection.parameters(), *self.symbols.parameters()]
         self.clipped = [*narrow, *noisy]
+        self.learning = list(self.clipped)
         groups = [{"params": narrow, "lr": _RATE}, {"params": noisy, "lr": _RATE_NOISE}]
         if self.tuned:
-            groups.append({"params": [*self.head.parameters(), *self.tail.parameters()], "lr": _RATE_TUNED})
+            halves = [*self.head.parameters(), *self.tail.parameters()]
+            groups.append({"params": halves, "lr": _RATE_TUNED})
+            self.learning += halves
         adam = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             adam,
@@ -228,45 +239,70 @@ class _Run:
             self.rival = torch.optim.AdamW(self.opponent.parameters(), lr=_RATE_OPPONENT)
             self.optimisers["opponent"] = self.rival
 
-    def _step(self, seen: Seen, done: float) -> None:
-        protection = self.wanted.protection
+    def _step(self, seen: Seen, batch: Tensor, done: float) -> None:
+        """Learn from this process's photos of a batch [B], `done` of the training."""
+        loss, bits = self._loss(seen, batch, done)
+        self.adam.zero_grad()
+        loss.backward()
+        self.devices.average_gradients(self.learning)
+        nn.utils.clip_grad_norm_(self.clipped, _CLIP)
+        self.adam.step()
+        self.schedule.step()
+        self.steering.count_bits(self.devices.mean(bits.item()), done)
+
+    def _loss(self, seen: Seen, batch: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        """This process's part of the loss and of a message's bits; the means over processes are the batch's."""
+        protection, count, own = self.wanted.protection, len(batch), self.devices.weight(batch)
         for module in (self.encoder, self.decoder):
             module.train()
         share = min(max((done - _NOISE_FROM) / (_NOISE_WHOLE - _NOISE_FROM), 0.0), 1.0)
         protection.set_strength(max(share, 1e-3))
-        images, target = seen.images, seen.answers
-        z = self.encoder(self.head(images) if self.tuned else seen.features)
-        eps = protection.draw_eps(len(z), self.generator)
-        codes, bits = self.symbols(protection(z) if eps is None else protection(z, eps))
-        logits = self.tail(self.decoder(codes))
-        wanted = self.task.answers(target)
-        loss = self.task.loss(self.task.answers(logits), wanted)
-        private = bits.mean()
-        hidden = protection.hidden(Sent(images, z, codes, *self.task.groups(self.task.keep(wanted))))
-        if hidden is not None:
-            private = private + hidden
-        if self.opponent is not None:
-            private = private - _OPPONENT_BITS * self._error(self.opponent, codes, images)
-        weight, extra = self.steering.weight.item(), self.steering.extra_rate.item()
+        z = self.encoder(self.head(seen.images) if self.tuned else seen.features)
+        codes, lengths = self.symbols(self._noisy(z, count))
+        answers, wanted = (self.task.answers(each) for each in (self.tail(self.decoder(codes)), seen.answers))
         beyond = (z.abs() - LEVEL - 0.5).clamp(min=0).square().mean()
-        loss = loss + share * (weight * private + extra * bits.mean()) / 100 + _BEYOND * beyond
-        self.adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.clipped, _CLIP)
-        self.adam.step()
-        self.schedule.step()
-        self.steering.count_bits(bits.mean().item(), done)
+        bits = own * lengths.mean()
+        weight, extra = self.steering.weight.item(), self.steering.extra_rate.item()
+        private = weight * (bits + self._private(seen, z, codes, count))
+        loss = own * (self.task.loss(answers, wanted) + _BEYOND * beyond)
+        return loss + share * (private + extra * bits) / 100, bits.detach()
 
-    def _error(self, opponent: nn.Module, codes: Tensor, images: Tensor) -> Tensor:
+    def _private(self, seen: Seen, z: Tensor, codes: Tensor, count: int) -> Tensor:
+        """The terms that are statistics over the whole batch: the method's own, and an opponent's error."""
+        images, answers, smashed, sent = (
+            gathered(part, count, self.devices) for part in (seen.images, seen.answers, z, codes)
+        )
+        known = self.task.groups(self.task.keep(self.task.answers(answers)))
+        hidden = self.wanted.protection.hidden(Sent(images, smashed, sent, *known))
+        private = torch.zeros((), device=z.device) if hidden is None else hidden
+        if self.opponent is not None:
+            spread = images.var()
+            private = private - _OPPONENT_BITS * self._error(self.opponent, codes, seen.images, spread, count)
+        return private
+
+    def _error(self, opponent: nn.Module, codes: Tensor, images: Tensor, spread: Tensor, count: int) -> Tensor:
         """The opponent's error in photos' variances, at most 1, after it has learned from this batch."""
-        spread = images.var()
+
+        def error(seen: Tensor) -> Tensor:
+            each = functional.mse_loss(opponent(seen), images, reduction="none").flatten(1).mean(1)
+            return gathered(each, count, self.devices).mean() / spread
+
         opponent.requires_grad_(True)
-        own = functional.mse_loss(opponent(codes.detach()), images) / spread
+        own = error(codes.detach())
         self.rival.zero_grad()
         own.backward()
+        self.devices.average_gradients(opponent.parameters())
         self.rival.step()
         opponent.requires_grad_(False)
-        return (functional.mse_loss(opponent(codes), images) / spread).clamp(max=1.0)
+        return error(codes).clamp(max=1.0)
+
+    def _noisy(self, z: Tensor, count: int) -> Tensor:
+        """Protect this process's part of `count` photos; every process draws the noise of them all."""
+        protection = self.wanted.protection
+        eps = protection.draw_eps(count, self.generator)
+        own = () if eps is None else ((self.devices.own(eps) if len(z) < count else eps).to(z.device),)
+        noisy: Tensor = protection(z, *own)
+        return noisy
 
     def _keep_the_better(self) -> None:
         """Go back to the linear start, with noise, where training has lost more than is allowed and than that loses."""
@@ -298,15 +334,13 @@ class _Run:
 
     @torch.no_grad()
     def _right(self, index: Tensor) -> Tensor:
-        protection = self.wanted.protection
         for module in (self.encoder, self.decoder):
             module.eval()
-        photos = self.watched[index]
+        photos = self.watched[index].to(self.devices.device)
         z = self.encoder(self.head(photos) if self.tuned else photos)
-        eps = protection.draw_eps(len(z), self.generator)
-        codes, _ = self.symbols(protection(z) if eps is None else protection(z, eps))
+        codes, _ = self.symbols(self._noisy(z, len(z)))
         kept = self.task.keep(self.task.answers(self.tail(self.decoder(codes))))
-        return self.truth.rows(index).right(kept)
+        return self.truth.rows(index).right(tuple(each.cpu() for each in kept))
 
     def _line(self, left: float) -> str:
         steering, before = self.steering, self.before.mean().item()

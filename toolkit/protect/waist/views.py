@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ...inference import seeded
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ...datasets._data import Part
-    from ...partition.split import Split
+    from ...protections._devices import Devices
 
 VIEWS = 3
 #: of the side, at most
@@ -32,7 +32,7 @@ _AT_ONCE = 128
 
 @dataclass(frozen=True)
 class Seen:
-    """One batch of a view.
+    """One batch of a view, on the training's device.
 
     Attributes:
         images: [B,C,H,W].
@@ -49,15 +49,19 @@ class Views:
     """The victim's photos in VIEWS views, one an epoch.
 
     Args:
-        halves: the unprotected network.
+        head, tail: of the unprotected network, on the training's device.
+        smashed: shape of what crosses.
         part: victim-train.
         seed: of the views.
+        devices: where the arithmetic happens.
     """
 
-    def __init__(self, halves: Split, part: Part, seed: int) -> None:
-        self._halves, self._part, self._seed = halves, part, seed
+    def __init__(
+        self, head: nn.Module, tail: nn.Module, smashed: tuple[int, ...], part: Part, seed: int, devices: Devices
+    ) -> None:
+        self._head, self._tail, self._part, self._seed, self._devices = head, tail, part, seed, devices
         self._in_memory = isinstance(part.photos, Tensor) or 4 * part.photos.shape.numel() <= _KEPT_BYTES
-        size = 4 * VIEWS * len(part) * math.prod(halves.cut.shape)
+        size = 4 * VIEWS * len(part) * math.prod(smashed)
         self._keeps_features = size <= _KEPT_BYTES
         self._known: dict[int, tuple[Tensor | None, Tensor]] = {}
 
@@ -70,16 +74,24 @@ class Views:
             for index, images in zip(order, photos.batches(order), strict=True):
                 yield self._looked_at(view.of(images, index))
             return
+        device = self._devices.device
         features, answers = self._known.get(number) or self._learn(number, view)
         for index in order:
-            images = view.of(self._part.images[index], index)
-            kept = self._halves.head(images) if features is None else features[index]
-            yield Seen(images, kept, answers[index])
+            images = view.of(self._part.images[index], index).to(device)
+            kept = self._smashed(images) if features is None else features[index].to(device)
+            yield Seen(images, kept, answers[index].to(device))
+
+    @torch.no_grad()
+    def _smashed(self, images: Tensor) -> Tensor:
+        with self._devices.autocast():
+            features: Tensor = self._head(images)
+        return features.float()
 
     @torch.no_grad()
     def _looked_at(self, images: Tensor) -> Seen:
-        features = self._halves.head(images)
-        return Seen(images, features, self._halves.tail(features))
+        images = images.to(self._devices.device)
+        features = self._smashed(images)
+        return Seen(images, features, self._tail(features))
 
     def _learn(self, number: int, view: _View) -> tuple[Tensor | None, Tensor]:
         """Compute a whole view in the photos' order, so that a resumed training finds the same numbers to the bit."""
@@ -87,8 +99,8 @@ class Views:
             self._looked_at(view.of(self._part.images[index], index))
             for index in torch.arange(len(self._part)).split(_AT_ONCE)
         ]
-        features = torch.cat([row.features for row in rows]) if self._keeps_features else None
-        self._known[number] = features, torch.cat([row.answers for row in rows])
+        features = torch.cat([row.features.cpu() for row in rows]) if self._keeps_features else None
+        self._known[number] = features, torch.cat([row.answers.cpu() for row in rows])
         return self._known[number]
 
 
