@@ -1,10 +1,13 @@
 """The Python side of SplitKit's tests: a small real bundle, and a network that misbehaves.
 
 ios_peer.py bundle OUT        a bundle with an ONNX head, a served tail, goldens; OUT/slow.mar beside it
+ios_peer.py waist OUT         a bundle with a waist, memoised noise and two outputs; see waist_bundle.py
+ios_peer.py head FILE         a head that answers on stdin and stdout: image and eps as float32, then its output's bytes
 ios_peer.py record BUNDLE OUT what onnxruntime makes of the goldens, as splitkit-parity --smashed reads it
 ios_peer.py proxy PORT MODE   stands between client and server, prints its own port, and misbehaves
 """
 
+import contextlib
 import hashlib
 import json
 import socket
@@ -213,13 +216,50 @@ def record(bundle: Path, out: Path) -> None:
     save_file({"smashed": np.concatenate(rows)}, out, metadata=about)
 
 
+def head(file: Path) -> None:
+    """Run a head for another process, for as long as its stdin gives one image and one eps after the other."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    while True:
+        feed = {}
+        for item in session.get_inputs():
+            wanted = 4 * int(np.prod(item.shape))
+            data = sys.stdin.buffer.read(wanted)
+            if len(data) < wanted:
+                return
+            feed[item.name] = np.frombuffer(data, "<f4").reshape(item.shape)
+        sys.stdout.buffer.write(session.run(None, feed)[0].tobytes())
+        sys.stdout.buffer.flush()
+
+
 def proxy(port: int, mode: str) -> None:
     """Pass one server's bytes on, badly."""
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     while True:
         client, _ = listener.accept()
+        if mode == "count":
+            print("+", flush=True)
+            threading.Thread(target=_pass_on, args=(client, port), daemon=True).start()
+            continue
         threading.Thread(target=_serve, args=(client, port, mode), daemon=True).start()
+
+
+def _pass_on(client: socket.socket, port: int) -> None:
+    """Pass a connection's bytes on both ways for as long as it lives."""
+    with client, socket.create_connection(("127.0.0.1", port)) as server:
+
+        def copy(source: socket.socket, sink: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                while piece := source.recv(1 << 16):
+                    sink.sendall(piece)
+                sink.shutdown(socket.SHUT_WR)
+
+        back = threading.Thread(target=copy, args=(server, client), daemon=True)
+        back.start()
+        copy(client, server)
+        back.join()
 
 
 def _serve(client: socket.socket, port: int, mode: str) -> None:
@@ -290,6 +330,12 @@ if __name__ == "__main__":
     verb, *rest = sys.argv[1:]
     if verb == "bundle":
         make_bundle(Path(rest[0]))
+    elif verb == "waist":
+        import waist_bundle
+
+        waist_bundle.make(Path(rest[0]))
+    elif verb == "head":
+        head(Path(rest[0]))
     elif verb == "record":
         record(Path(rest[0]), Path(rest[1]))
     elif verb == "proxy":

@@ -18,7 +18,7 @@ class SampleActivity : Activity() {
         thread {
             val line = try {
                 val bitmap = assets.open("photo.jpg").use(BitmapFactory::decodeStream)
-                SplitClient(AndroidBundle(this), "https://tail.example.org").use { it.classify(bitmap).top.first().label }
+                SplitClient(AndroidBundle(this), "https://tail.example.org").use { it.classify(bitmap).reading.lines.joinToString("\n") }
             } catch (error: SplitKitException) {
                 error.message
             }

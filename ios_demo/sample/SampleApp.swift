@@ -17,7 +17,7 @@ struct SampleApp: App {
             guard let photo = UIImage(named: "photo")?.cgImage else { return "There is no photo in this app." }
             let bundle = try ModelBundle(at: Foundation.Bundle.main.bundleURL.appendingPathComponent("bundle"))
             let client = try SplitClient(bundle: bundle, tail: "https://tail.example.org", runtimes: [.coreML()])
-            return try await client.classify(photo).classification.choices[0].label
+            return try await client.classify(photo).reading.lines.joined(separator: "\n")
         } catch {
             return error.localizedDescription
         }

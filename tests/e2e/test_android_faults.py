@@ -1,5 +1,9 @@
-"""Android: the check that every module goes through finds planted faults."""
+"""Android: each fault, put back on purpose, fails the check that every module goes through, or a JVM test.
 
+Faults that only a text shows are planted in tests/unit/test_phone_faults.py.
+"""
+
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -56,3 +60,81 @@ def test_a_missing_resource_fails_the_check(tmp_path: Path) -> None:
     done = run_check(copy / "check.sh", out, PRIPRO_CHECK_ONLY="compile")
     assert done.returncode != 0
     assert "color/primary" in done.stderr
+
+
+#: faults in what runs: the file, the right words, the faulty ones, and the JVM tests that must fail
+RUNNING: dict[str, tuple[str, str, str, str]] = {
+    "3 a pool replaced under open heads": (
+        f"{CORE}/head/SharedPool.kt",
+        "if (wanted != threads) {",
+        "if (wanted < 0) {",
+        "classifyGoesOnAfterABenchmarkWithAnotherCount headsOfTwoCountsTakeTurnsWithoutTouchingAFreedPool",
+    ),
+    "4 a screen that stops another's job": (
+        f"{APP}/Job.kt",
+        "if (state.running && screen == owner) stopping = why",
+        "if (state.running) stopping = why",
+        "aScreenThatLeavesStopsAndBlindsNobodyElse",
+    ),
+    "6 features readable on the way to any private host": (
+        f"{CORE}/tail/TailAddress.kt",
+        "(name in listed && PRIVATE.matches(name))",
+        "PRIVATE.matches(name)",
+        "featuresGoInTheClearToThisPhoneAndToListedPrivateHostsOnly",
+    ),
+    "8 copying and hashing within a load's time": (
+        f"{CORE}/bench/Benchmark.kt",
+        "            subject.prepare()\n            lateinit var step: () -> Unit\n"
+        "            val load = time { step = subject.open() }",
+        "            lateinit var step: () -> Unit\n            val load = time {\n                subject.prepare()\n"
+        "                step = subject.open()\n            }",
+        "whatComesBeforeALoadIsNotItsTime",
+    ),
+    "8 samples sorted between two timed runs": (
+        f"{CORE}/bench/Benchmark.kt",
+        "by lazy(LazyThreadSafetyMode.NONE, describe)",
+        "= describe()",
+        "nothingIsSortedBetweenTwoRunsUnlessSomebodyLooks",
+    ),
+    "8 a connection for each photo": (
+        f"{CORE}/tail/TailClient.kt",
+        "connection.useCaches = false",
+        'connection.setRequestProperty("Connection", "close")',
+        "oneConnectionServesManyPhotos",
+    ),
+    "11 noise left in its buffer": (
+        f"{CORE}/noise/EpsSource.kt",
+        "fun forget(): Unit = buffer.fill(0f)",
+        "fun forget(): Unit = Unit",
+        "usedNoiseIsForgotten",
+    ),
+    "11 the key left where it lay": (
+        f"{CORE}/noise/EpsSource.kt",
+        "        key.fill(0)\n",
+        "",
+        "aUsedKeyIsOverwrittenWhereItLies",
+    ),
+    "12 a photo that was stored transposed": (
+        f"{CORE}/photo/Orientation.kt",
+        "TRANSPOSED(5, true, false, false)",
+        "TRANSPOSED(5, true, true, false)",
+        "everyOrientationOfACameraIsTurnedUprightAsPillowDoes",
+    ),
+}
+
+
+def test_each_fault_in_what_runs_fails_the_test_that_is_named(tmp_path: Path) -> None:
+    """All are planted in one copy, which is compiled once; each lies where only the tests named beside it look."""
+    copy, out = tmp_path / "android_demo", tmp_path / "out"
+    compiler_paths()
+    shutil.copytree(ANDROID, copy, ignore=shutil.ignore_patterns("build", ".gradle"))
+    shutil.copytree(android_build(), out)
+    for file, right, wrong, _ in RUNNING.values():
+        text = (copy / file).read_text()
+        assert right in text, f"{file}: the fault's place is gone; find it where it is now"
+        (copy / file).write_text(text.replace(right, wrong, 1))
+    done = run_check(copy / "check.sh", out, PRIPRO_CONTRACT=str(ANDROID.parent / "tests" / "contract"))
+    failed = set(re.findall(r"^\d+\) (\w+)\(", done.stdout, re.M))
+    assert failed == {test for *_, tests in RUNNING.values() for test in tests.split()}, (
+        done.stdout[-4000:] + done.stderr[-2000:]
+    )

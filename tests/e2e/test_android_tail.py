@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import waist_bundle
 from android_tools import android_build, java
 from require import require, require_tool
 from safetensors.numpy import load_file
@@ -122,6 +124,21 @@ def test_kotlin_and_python_clients_get_the_same_bits(
             kotlin = send(build, bundle, plain, smashed, tmp_path, encoding)
             wanted = np.concatenate([python.infer(row[None], encoding) for row in smashed])
             np.testing.assert_allclose(kotlin, wanted, atol=5e-7, rtol=0)  # reports carry six decimals
+
+
+def test_coded_messages_under_memoised_noise_get_the_golden_answers(build: Path, tmp_path: Path) -> None:
+    """Photo -> noise of the goldens' secret -> a real head with a waist -> coded message -> served tail -> answer."""
+    whole, tail = tmp_path / "waist", tmp_path / "tail"
+    waist_bundle.make(whole)
+    tail.mkdir()
+    bundle = Bundle.open(whole)
+    assert bundle.manifest.tail is not None
+    with TailServer(tail, bundle.path(bundle.manifest.tail.archive)) as server:
+        head = [sys.executable, str(Path(__file__).parents[1] / "ios_peer.py"), "head"]
+        photos = str(whole / waist_bundle.PHOTOS)
+        done = java(build, "org.pripro.splitkit.tools.ClassifyPhotosKt", str(whole), photos, server.url, *head)
+    assert done.returncode == 0, done.stderr
+    waist_bundle.check(bundle, json.loads(done.stdout)["photos"])
 
 
 @pytest.fixture(scope="module")

@@ -100,6 +100,27 @@ def test_photos_come_from_the_photo_picker() -> None:
     assert "android.provider.action.PICK_IMAGES" in (MAIN / "kotlin/org/pripro/demo/ui/ClassifyActivity.kt").read_text()
 
 
+def test_heads_of_executorch_are_opened_by_their_pool_alone() -> None:
+    """A load beside the pool would replace the threads under heads that are open; a head is mapped, not read."""
+    loads = [
+        (path.name, match.group())
+        for path in ANDROID.glob("*/src/main/kotlin/**/*.kt")
+        for match in re.finditer(r"\bModule\.load\([^)]*\)", path.read_text())
+    ]
+    assert loads == [("ExecuTorchRuntime.kt", "Module.load(file.path, Module.LOAD_MODE_MMAP, options.threads)")]
+    runtime = next(ANDROID.glob("splitkit-executorch/src/main/kotlin/**/ExecuTorchRuntime.kt")).read_text()
+    assert re.search(
+        r"POOL\.open\(options\.threads\) \{\s+guarded\(\"opened\"\) \{\s+val module = Module\.load\(", runtime
+    )
+
+
+def test_the_noise_in_a_runtimes_input_is_overwritten() -> None:
+    runtimes = list(ANDROID.glob("splitkit-*/src/main/kotlin/**/*Runtime.kt"))
+    assert len(runtimes) >= 2
+    for path in runtimes:
+        assert re.search(r"finally \{\s+[^}]*\beps\b[^}]*(fill|write)", path.read_text()), path.name
+
+
 def test_stubs_are_named_and_no_module_takes_them() -> None:
     for stub in (ANDROID / "checks").rglob("*.kt"):
         assert stub.read_text().startswith("// STUB")

@@ -94,11 +94,14 @@ def test_stubs_are_never_shipped() -> None:
 
 #: what only a device would notice, as words of the source
 SAYS = {
-    "SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift": ["loadMode: .mmap", "autoreleasepool"],
+    "SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift": ["loadMode: .mmap", "autoreleasepool {"],
     "SplitKit/Sources/SplitKitCoreML/CoreMLHead.swift": [
-        "await MLModel.load(", "CompiledModels()", "autoreleasepool", "wipe()",
+        "await MLModel.load(", "CompiledModels()", "autoreleasepool {", "defer { self.eps?.wipe() }",
     ],
-    "App/SplitDemo/Shared/Session.swift": ["Keyed<Choice, SplitClient>", "SplitKitCleartextHosts", "OwnAuthority"],
+    "App/SplitDemo/Shared/Session.swift": [
+        "Keyed<Choice, SplitClient>", "cleartextHosts: Self.cleartextHosts", "SplitKitCleartextHosts",
+        "authority: Self.authority()",
+    ],
 }  # fmt: skip
 
 

@@ -12,6 +12,10 @@ struct ClassifyView: View {
     @State private var image: UIImage?
     @State private var mosaic: FeatureMosaic?
     @State private var result: SplitClient.Answer?
+    /// Of an embedding, its cosine with that of the photo before.
+    @State private var likeBefore: Double?
+
+    private static let lines = 8
 
     var body: some View {
         ScrollView {
@@ -49,12 +53,15 @@ struct ClassifyView: View {
 
     private func answer(_ result: SplitClient.Answer) -> some View {
         VStack(alignment: .leading, spacing: 8) {
-            ForEach(result.classification.choices) { choice in
-                HStack {
-                    Text(choice.label)
-                    Spacer()
-                    Text(Double(choice.probability), format: .percent.precision(.fractionLength(1)))
-                }
+            ForEach(Array(result.reading.lines.prefix(Self.lines).enumerated()), id: \.offset) { line in
+                Text(line.element).font(.caption.monospaced())
+            }
+            if result.reading.lines.count > Self.lines { Text("… and \(result.reading.lines.count - Self.lines) more") }
+            if let likeBefore {
+                Text("cosine with the photo before: \(likeBefore.formatted(.number.precision(.fractionLength(3))))")
+            }
+            if case .segments(let found) = result.reading, let mask = found.image {
+                picture(Image(decorative: mask, scale: 1).interpolation(.none), "what the answer says is where")
             }
             Text(timing(result))
             .font(.caption)
@@ -86,7 +93,8 @@ struct ClassifyView: View {
     }
 
     private func run(_ image: UIImage) async throws {
-        (self.image, mosaic, result) = (image, nil, nil)
+        let before = result?.reading
+        (self.image, mosaic, result, likeBefore) = (image, nil, nil, nil)
         let bundle = try session.bundle.get()
         guard let pixels = image.cgImage, let photo = StoredPhoto(pixels, orientation: Orientation(image.imageOrientation)) else {
             throw BundleError("This photo cannot be drawn; choose another.")
@@ -94,6 +102,7 @@ struct ClassifyView: View {
         let client = try await session.client()
         let features = try await client.protect(photo)
         mosaic = FeatureMosaic(smashed: features.smashed, shape: Array(try bundle.manifest.smashed().shape.dropFirst()))
-        result = try await client.ask(features)
+        let answer = try await client.ask(features)
+        (result, likeBefore) = (answer, before.flatMap { answer.reading.cosine($0) })
     }
 }

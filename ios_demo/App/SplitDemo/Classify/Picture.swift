@@ -31,3 +31,16 @@ extension FeatureMosaic {
         }
     }
 }
+
+extension Segments {
+    /// The classes as a picture.
+    var image: CGImage? {
+        var pixels = rgbx
+        return pixels.withUnsafeMutableBytes { memory in
+            CGContext(
+                data: memory.baseAddress, width: width, height: height, bitsPerComponent: 8, bytesPerRow: 4 * width,
+                space: CGColorSpaceCreateDeviceRGB(), bitmapInfo: CGImageAlphaInfo.noneSkipLast.rawValue
+            )?.makeImage()
+        }
+    }
+}

@@ -54,8 +54,7 @@ struct LiveView: View {
             let features = try await client.protect(photo)
             mosaic = FeatureMosaic(smashed: features.smashed, shape: shape)
             if withTail {
-                let choice = try await client.ask(features).classification.choices[0]
-                answer = "\(choice.label), \(percent(choice.probability))"
+                answer = try await client.ask(features).reading.lines.first ?? ""
             }
             let rate = camera?.rate
             let speed = (rate?.perSecond ?? 0).formatted(.number.precision(.fractionLength(1)))
@@ -63,9 +62,5 @@ struct LiveView: View {
         } catch {
             self.error = error.localizedDescription
         }
-    }
-
-    private func percent(_ share: Float) -> String {
-        Double(share).formatted(.percent.precision(.fractionLength(1)))
     }
 }

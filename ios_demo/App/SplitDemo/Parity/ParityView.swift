@@ -29,7 +29,7 @@ struct ParityView: View {
                 VStack(alignment: .leading) {
                     Text("Row \(row.index): features differ by at most \(row.smashedMaxAbs)")
                     if let logits = row.logitsMaxAbs {
-                        Text("logits by \(logits), the same answer: \(row.sameTop1 == true ? "yes" : "no")")
+                        Text("answer by \(logits)" + (row.sameTop1.map { ", the same class: \($0 ? "yes" : "no")" } ?? ""))
                     }
                 }
                 .font(.caption.monospaced())

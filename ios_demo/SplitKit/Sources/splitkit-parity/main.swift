@@ -17,8 +17,11 @@ func run() async throws {
     var outputs: [DeviceParityReport.Output] = []
     for head in try await heads(for: arguments, in: bundle) {
         say("\(head.target) \(head.precision) on \(head.runtime), \(rows.count) golden rows")
-        outputs += try await ParityReplay.outputs(of: rows, head: head, tail: tail) { row in
-            let logits = row.logitsMaxAbs.map { ", logits \($0), top-1 \(row.sameTop1 == true ? "the same" : "DIFFERS")" }
+        outputs += try await ParityReplay.outputs(
+            of: rows, head: head, tail: tail, isClassifying: bundle.manifest.task.name == "classify"
+        ) { row in
+            let top = row.sameTop1.map { ", top-1 \($0 ? "the same" : "DIFFERS")" } ?? ""
+            let logits = row.logitsMaxAbs.map { ", logits \($0)\(top)" }
             say("  row \(row.index): largest difference of features \(row.smashedMaxAbs)\(logits ?? "")")
         }
     }

@@ -116,13 +116,21 @@ final class ClientTests: XCTestCase {
     }
 
     func testNothingIsSortedBetweenTwoRunsUnlessSomebodyLooks() async throws {
-        var looks = 0
+        final class Counter: @unchecked Sendable { var sorted = 0 }
+        let counter = Counter()
+        var (looks, turns) = (0, 0)
         let subject = Benchmark.Subject(
             part: .head, target: "a", precision: "fp32", backend: "none", runtime: "test", threads: 1, loadMs: nil, run: {})
-        _ = try await Benchmark(warmups: 0, runs: 20, turn: 5).rows(of: [subject]) { done, _, summaries in
+        var benchmark = Benchmark(warmups: 0, runs: 20, turn: 5)
+        benchmark.describe = { samples in
+            counter.sorted += 1
+            return Summary(samples)
+        }
+        _ = try await benchmark.rows(of: [subject]) { done, _, summaries in
+            turns += 1
             if done == 10 { looks += summaries()[0].n }
         }
-        XCTAssertEqual(looks, 10)
+        XCTAssertEqual([looks, turns, counter.sorted], [10, 4, 1])
     }
 
     func testAModelIsCompiledOnceForASystem() async throws {

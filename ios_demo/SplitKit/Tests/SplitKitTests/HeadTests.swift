@@ -42,4 +42,12 @@ final class HeadTests: XCTestCase {
         _ = try head.smashed(image: [1])
         XCTAssertEqual(head.eps, [Float](repeating: 0, count: 64))
     }
+
+    func testAUsedKeystreamIsWiped() throws {
+        let noise = NoiseSource()
+        var buffer = [Float](repeating: 0, count: 64)
+        try noise.fill(&buffer)
+        XCTAssertNotEqual(buffer, [Float](repeating: 0, count: 64))
+        XCTAssert(UnsafeBufferPointer(start: noise.keystream, count: Keystream.words).allSatisfy { $0 == 0 })
+    }
 }

@@ -106,6 +106,15 @@ final class TailClientTests: XCTestCase {
         }
     }
 
+    /// Whoever opens a connection for each photo measures its set-up as "network".
+    func testOneConnectionServesManyPhotos() async throws {
+        let server = try serve()
+        let counter = try Peer.Running(proxy: "count", to: server.url)
+        let client = try client(counter.url)
+        for row in rows + rows { _ = try await client.logits(for: row.smashed) }
+        XCTAssertEqual(counter.moreOutput().filter { $0 == "+" }.count, 1)
+    }
+
     func testAnotherBundleIsRefusedWithBothIDs() async throws {
         let server = try serve()
         var other = bundle.manifest

@@ -41,6 +41,8 @@ public struct Benchmark: Sendable {
     public var runs: Int
     /// Samples in one turn.
     public var turn: Int
+    /// What makes a summary of samples for `progress`; a test counts its calls.
+    var describe: @Sendable ([Double]) -> Summary = { Summary($0) }
 
     public init(warmups: Int = 5, runs: Int = 50, turn: Int = 5) {
         self.warmups = max(0, warmups)
@@ -72,7 +74,7 @@ public struct Benchmark: Sendable {
                     samples[index].append(try await Self.milliseconds(subject.run))
                 }
             }
-            progress(samples.map(\.count).reduce(0, +), runs * subjects.count) { samples.map(Summary.init) }
+            progress(samples.map(\.count).reduce(0, +), runs * subjects.count) { samples.map(describe) }
         }
         let peak = Self.peakMemoryBytes
         var rows = zip(subjects, firsts).enumerated().map { index, pair in

@@ -35,7 +35,7 @@ public struct GoldenRows: Sendable {
         let eps = try manifest.protection?.eps.first.map { try rows(inputs, "eps", $0) } ?? none
         let other = try manifest.protection?.eps.first.map { try rows(inputs, "eps_other", $0) } ?? none
         let smashed = try rows(expected, "smashed", manifest.smashed())
-        let logits = try rows(expected, "logits", manifest.split.outputs[0])
+        let logits = try rows(expected, "logits", manifest.logits())
         guard case .int64(let labels)? = expected.tensors["label"]?.values, labels.count == count else {
             throw BundleError("The golden labels are not int64 [\(count)]; make the goldens anew with: pripro package BUNDLE")
         }

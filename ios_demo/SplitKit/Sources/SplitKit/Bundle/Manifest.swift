@@ -128,14 +128,22 @@ public struct Manifest: Record {
         }
     }
 
-    /// The one tensor that crosses.
+    /// The one tensor that crosses, as float32: behind a waist its values, else the cut's own.
     ///
     /// - Throws: `BundleError` where several do.
     public func smashed() throws -> TensorSpec {
+        if let waist = protection?.waist { return TensorSpec(name: "smashed", dtype: .float32, shape: [-1] + waist.shape) }
         guard split.crossing.count == 1 else {
             throw BundleError("\(split.crossing.count) tensors cross at \(split.cut) and this app sends one; choose a cut point where one tensor crosses.")
         }
         return split.crossing[0]
+    }
+
+    /// What the tail hands out: every output, one behind the other.
+    ///
+    /// - Throws: `SchemaError` where an output has no shape that can be.
+    public func logits() throws -> TensorSpec {
+        TensorSpec(name: "logits", dtype: .float32, shape: [-1, try split.outputs.reduce(0) { try $0 + $1.itemCount() }], layout: .nc)
     }
 
     /// One converted head. `entry` is what a runtime opens: a file, or the .mlpackage folder.

@@ -34,7 +34,11 @@ public actor SplitClient {
 
     /// The tail's answer to one photo.
     public struct Answer: Sendable {
-        public let classification: Classification
+        /// What a person reads of it, by the bundle's task.
+        public let reading: Reading
+        /// Every output of the network.
+        public let outputs: [Output]
+        /// All outputs, one behind the other, as the tail sent them.
         public let logits: [Float]
         public let headMs: Double
         /// Network and tail together.
@@ -42,6 +46,11 @@ public actor SplitClient {
         /// The tail's part of it, where the tail says.
         public let tailMs: Double?
         public let bytesSent: Int
+
+        /// The most probable classes; none where the task is not to classify.
+        public var classification: Classification {
+            if case .classes(let found) = reading { found } else { Classification(logits: [], labels: []) }
+        }
     }
 
     /// The head that runs.
@@ -109,8 +118,10 @@ public actor SplitClient {
     public func ask(_ features: Protected) async throws -> Answer {
         guard let tail else { throw TailError.unreachable("no address is set") }
         let answer = try await tail.logits(for: features.smashed)
+        let outputs = try Output.apart(answer.logits[0], bundle.manifest.split.outputs)
         return Answer(
-            classification: Classification(logits: answer.logits[0], labels: bundle.manifest.labels), logits: answer.logits[0],
+            reading: Reading(outputs, task: bundle.manifest.task, labels: bundle.manifest.labels), outputs: outputs,
+            logits: answer.logits[0],
             headMs: features.headMs, roundTripMs: answer.milliseconds, tailMs: answer.tailMilliseconds,
             bytesSent: answer.bytesSent)
     }
@@ -147,7 +158,9 @@ public actor SplitClient {
         withTail: Bool = false, each: (ParityReplay.Comparison) -> Void = { _ in }
     ) async throws -> DeviceParityReport {
         let running = RunningHead(head, runner: try await open().head.runner)
-        let outputs = try await ParityReplay.outputs(of: bundle.golden().rows, head: running, tail: withTail ? exactTail : nil, each: each)
+        let outputs = try await ParityReplay.outputs(
+            of: bundle.golden().rows, head: running, tail: withTail ? exactTail : nil,
+            isClassifying: bundle.manifest.task.name == "classify", each: each)
         return DeviceParityReport(bundleID: bundle.manifest.bundleID, device: .current, outputs: outputs)
     }
 

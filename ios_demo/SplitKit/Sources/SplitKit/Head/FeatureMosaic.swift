@@ -8,10 +8,11 @@ public struct FeatureMosaic: Sendable, Equatable {
 
     /// - Parameters:
     ///   - smashed: features [C,h,w], flat.
-    ///   - shape: [C,h,w].
+    ///   - shape: [C,h,w]; features of any other shape are drawn as one row.
     ///   - most: channels shown at most, the first ones.
     public init(smashed: [Float], shape: [Int], most: Int = 64) {
-        precondition(shape.count == 3 && smashed.count == shape.reduce(1, *), "features do not fit their shape")
+        precondition(smashed.count == shape.reduce(1, *), "features do not fit their shape")
+        let shape = shape.count == 3 ? shape : [1, 1, smashed.count]
         let (channels, high, wide) = (min(shape[0], most), shape[1], shape[2])
         var columns = 1
         while columns * columns < channels { columns += 1 }

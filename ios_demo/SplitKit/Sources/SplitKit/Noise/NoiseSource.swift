@@ -6,7 +6,7 @@
 ///
 /// Not thread-safe: give each thread its own.
 public final class NoiseSource {
-    private let keystream = UnsafeMutablePointer<UInt32>.allocate(capacity: Keystream.words)
+    let keystream = UnsafeMutablePointer<UInt32>.allocate(capacity: Keystream.words)
     private let keys: NoiseKeys
 
     public init(keys: NoiseKeys = .fresh) {

@@ -79,7 +79,7 @@ public enum ParityReplay {
         public let smashedMaxAbs: Float
         /// Largest difference of a logit; nil without a tail.
         public let logitsMaxAbs: Float?
-        /// Whether the most likely class is the same; nil without a tail.
+        /// Whether the most likely class is the same; nil without a tail, and where the task is not to classify.
         public let sameTop1: Bool?
     }
 
@@ -88,8 +88,8 @@ public enum ParityReplay {
     /// - Parameter each: called after each row.
     /// - Throws: what the head or the tail throws; a row that has no answer is never left out silently.
     public static func outputs(
-        of rows: [GoldenRows.Row], head: any ParityHead, tail: TailClient?, isolation: isolated (any Actor)? = #isolation,
-        each: (Comparison) -> Void = { _ in }
+        of rows: [GoldenRows.Row], head: any ParityHead, tail: TailClient?, isClassifying: Bool = true,
+        isolation: isolated (any Actor)? = #isolation, each: (Comparison) -> Void = { _ in }
     ) async throws -> [DeviceParityReport.Output] {
         var outputs: [DeviceParityReport.Output] = []
         for row in rows {
@@ -107,7 +107,7 @@ public enum ParityReplay {
                 Comparison(
                     index: row.index, smashedMaxAbs: difference(smashed, row.smashed),
                     logitsMaxAbs: logits.map { difference($0, row.logits) },
-                    sameTop1: logits.map { top($0) == top(row.logits) }))
+                    sameTop1: isClassifying ? logits.map { top($0) == top(row.logits) } : nil))
         }
         return outputs
     }

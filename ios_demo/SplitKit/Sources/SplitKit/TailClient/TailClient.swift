@@ -52,7 +52,8 @@ public final class TailClient: Sendable {
         public let attempts: Int
     }
 
-    private static let maximumAnswer = 4 << 20
+    /// Masks and heatmaps are longer than logits: more than this only where the bundle's outputs are.
+    private let maximumAnswer: Int
 
     /// How features cross.
     enum Encoding: Sendable {
@@ -99,6 +100,7 @@ public final class TailClient: Sendable {
             encoding = .plain(try SmashedEncoding(spec))
         }
         try TailAddress.check(url, cleartextHosts: options.cleartextHosts)
+        maximumAnswer = try max(4 << 20, 4 * manifest.logits().itemCount() + 64 << 10)
         base = url
         route = tail.route
         bundleID = manifest.bundleID
@@ -167,11 +169,11 @@ public final class TailClient: Sendable {
         if let token = options.token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
         do {
             return try await transport.send(
-                request, over: session, within: options.timeout, maximumBytes: Self.maximumAnswer)
+                request, over: session, within: options.timeout, maximumBytes: maximumAnswer)
         } catch HTTPTransport.Failure.timedOut {
             throw TailError.timedOut(seconds: options.timeout)
         } catch HTTPTransport.Failure.tooLarge {
-            throw TailError.badAnswer("more than \(Self.maximumAnswer >> 20) MiB came.")
+            throw TailError.badAnswer("more than \(maximumAnswer >> 20) MiB came.")
         } catch HTTPTransport.Failure.broken(let why) {
             throw TailError.unreachable(why)
         }

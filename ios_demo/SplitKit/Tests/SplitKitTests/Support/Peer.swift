@@ -1,6 +1,8 @@
 import Foundation
 import XCTest
 
+@testable import SplitKit
+
 #if canImport(FoundationNetworking)
     import FoundationNetworking
 #endif
@@ -56,10 +58,53 @@ enum Peer {
         return try madeBundle.get()
     }
 
+    private static let madeWaist = once("waist", "waist")
+
+    /// A bundle with a waist, memoised noise, coded messages and two outputs, made once.
+    static func waistBundle() throws -> URL {
+        _ = try python()
+        return try madeWaist.get()
+    }
+
+    /// A head that runs in onnxruntime, in another process, for as long as this object lives.
+    final class Head: HeadRunner {
+        let runtime = "onnxruntime"
+        private let process = Process()
+        private let (input, output) = (Pipe(), Pipe())
+        private let spec: Manifest.TensorSpec
+
+        init(_ head: Manifest.Head, file: URL) throws {
+            spec = head.outputs[0]
+            process.executableURL = URL(fileURLWithPath: try Peer.python())
+            process.arguments = [Peer.script, "head", file.path]
+            (process.standardInput, process.standardOutput) = (input, output)
+            try process.run()
+        }
+
+        func smashed(image: [Float], eps: [Float]) throws -> [Float] {
+            try input.fileHandleForWriting.write(contentsOf: LittleEndian.data(image) + LittleEndian.data(eps))
+            let wanted = try spec.itemCount() * spec.dtype.size
+            var bytes = Data()
+            while bytes.count < wanted {
+                guard let piece = try output.fileHandleForReading.read(upToCount: wanted - bytes.count), !piece.isEmpty else {
+                    throw PeerError("the head's process ended")
+                }
+                bytes.append(piece)
+            }
+            return try spec.dtype == .uint8 ? SmashedEncoding.features(codes: [UInt8](bytes), output: spec) : LittleEndian.floats(bytes)
+        }
+
+        deinit {
+            try? input.fileHandleForWriting.close()
+            kill(process.processIdentifier, SIGKILL)
+        }
+    }
+
     /// A process that ends with the test that started it.
     final class Running {
         let process = Process()
         let url: URL
+        private let pipe = Pipe()
 
         /// The real tail, as `pripro serve` runs it.
         init(serving archive: URL, _ options: String...) throws {
@@ -81,7 +126,6 @@ enum Peer {
 
         /// A network that misbehaves between the client and `server`.
         init(proxy mode: String, to server: URL) throws {
-            let pipe = Pipe()
             process.executableURL = URL(fileURLWithPath: try Peer.python())
             process.arguments = [Peer.script, "proxy", String(server.port!), mode]
             process.standardOutput = pipe
@@ -89,6 +133,9 @@ enum Peer {
             let line = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
             url = URL(string: "http://127.0.0.1:\(line.trimmingCharacters(in: .whitespacesAndNewlines))")!
         }
+
+        /// What the process has printed since it said its port; waits for the first of it.
+        func moreOutput() -> String { String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self) }
 
         /// Kills at once: a child of one of Dispatch's threads has SIGTERM blocked.
         func kill() {

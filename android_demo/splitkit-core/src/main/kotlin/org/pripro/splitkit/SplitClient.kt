@@ -1,5 +1,7 @@
 package org.pripro.splitkit
 
+import org.pripro.splitkit.answer.Output
+import org.pripro.splitkit.answer.Reading
 import org.pripro.splitkit.bundle.Bundle
 import org.pripro.splitkit.bundle.Head
 import org.pripro.splitkit.head.HeadFiles
@@ -46,15 +48,25 @@ public class SplitOptions(
 /** What leaves the phone of one photo: features [c,h,w] under noise. */
 public class Protected(public val smashed: FloatArray, public val head: Head, public val headMs: Double)
 
-/** The tail's answer to one photo. [tailMs] is the tail's own share of [roundTripMs], null where it does not say. */
+/**
+ * The tail's answer to one photo. [tailMs] is the tail's own share of [roundTripMs], null where it does not say.
+ *
+ * @param reading what a person reads of it, by the bundle's task.
+ * @param outputs every output of the network.
+ * @param logits all outputs, one behind the other, as the tail sent them.
+ */
 public class Classified(
-    public val top: List<Answer.Ranked>,
+    public val reading: Reading,
+    public val outputs: List<Output>,
     public val logits: FloatArray,
     public val headMs: Double,
     public val roundTripMs: Double,
     public val tailMs: Double?,
     public val bytesSent: Int,
-)
+) {
+    /** The most probable classes, best first; empty where the task is not to classify. */
+    public val top: List<Answer.Ranked> get() = (reading as? Reading.Classes)?.ranked ?: emptyList()
+}
 
 /**
  * A split network as one thing: photo -> head with noise, here -> features -> tail -> answer.
@@ -122,8 +134,8 @@ public class SplitClient(
     public fun ask(features: Protected): Classified {
         val client = tail ?: throw SplitKitException("No tail is set; give its address to get an answer.")
         val answer = send(client, features.smashed)
-        val top = Answer.top(answer.logits, bundle.manifest.labels, TOP)
-        return Classified(top, answer.logits, features.headMs, answer.roundTripMs, answer.tailMs, answer.bytesSent)
+        val outputs = Output.apart(answer.logits, bundle.manifest.split.outputs)
+        return Classified(Reading.of(bundle.manifest, outputs), outputs, answer.logits, features.headMs, answer.roundTripMs, answer.tailMs, answer.bytesSent)
     }
 
     @Synchronized
@@ -138,10 +150,11 @@ public class SplitClient(
             throw BundleRefused("The tail speaks wire version ${tail.wireVersion}, this app ${Wire.VERSION}; use the app of that pripro.")
         }
         val address = TailAddress.resolve(url, tail.route, options.cleartextHosts)
-        return TailClient(address, bundle.manifest.bundleId, options.token, options.trust, options.patience)
+        val longest = maxOf(TailClient.LONGEST_ANSWER, 4 * bundle.manifest.split.outputs.sumOf { it.values } + HEADER_ROOM)
+        return TailClient(address, bundle.manifest.bundleId, options.token, options.trust, options.patience, longest)
     }
 
-    private val coded: CodedEncoding? by lazy { bundle.tail.coding?.let { CodedEncoding(bundle.manifest.split.smashed, it) } }
+    private val coded: CodedEncoding? by lazy { bundle.tail.coding?.let { CodedEncoding(bundle.manifest.smashed, it) } }
 
     private fun send(client: TailClient, smashed: FloatArray): TailAnswer {
         val offered = bundle.tail.inputs.filter(Wire::speaks)
@@ -152,7 +165,7 @@ public class SplitClient(
     }
 
     private companion object {
-        const val TOP = 5
+        const val HEADER_ROOM = 64 * 1024
         val ENCODINGS = listOf("uint8", "float16", "float32")
     }
 }

@@ -10,6 +10,7 @@ import android.net.Uri
 import android.os.Build
 import android.os.Bundle
 import android.provider.MediaStore
+import android.view.View
 import android.widget.ArrayAdapter
 import android.widget.Button
 import android.widget.EditText
@@ -20,6 +21,7 @@ import android.widget.Toast
 import org.pripro.demo.R
 import org.pripro.splitkit.SplitKitException
 import org.pripro.splitkit.android.PhotoReader
+import org.pripro.splitkit.answer.Reading
 import org.pripro.splitkit.head.Accelerator
 
 /** Photo, what leaves the phone beside it, and the answer. The camera app takes the photo. */
@@ -48,12 +50,23 @@ class ClassifyActivity : ScreenActivity<Shown>(R.layout.classify, R.id.tab_class
         find<ImageView>(R.id.photo).setImageBitmap(shown?.photo)
         find<ImageView>(R.id.leaves).setImageBitmap(shown?.leaves)
         find<TextView>(R.id.timing).text = shown?.let(::timing) ?: getString(R.string.classify_hint)
-        find<TextView>(R.id.answer).text = shown?.answer?.top?.joinToString("\n") { "%5.1f %%  %s".format(it.probability * 100, it.label) }
+        find<TextView>(R.id.answer).text = shown?.let(::answer)
+        find<ImageView>(R.id.mask).setImageBitmap(shown?.mask)
+        find<ImageView>(R.id.mask).visibility = if (shown?.mask == null) View.GONE else View.VISIBLE
     }
 
     private fun classify(photo: Uri) {
-        val classification = Classification(app.session, PhotoReader(applicationContext), asks = app.settings.url.isNotEmpty())
+        val before = job.state.value?.answer?.reading as? Reading.Embedding
+        val classification = Classification(app.session, PhotoReader(applicationContext), app.settings.url.isNotEmpty(), before)
         job.start(screen) { classification.run(photo) { show(it) } }
+    }
+
+    /** What the answer says, whatever the task; of many lines the first ones. */
+    private fun answer(shown: Shown): String? {
+        val lines = shown.answer?.reading?.lines ?: return null
+        val more = if (lines.size > LINES) listOf(getString(R.string.more_lines, lines.size - LINES)) else emptyList()
+        val like = shown.likeBefore?.let { listOf(getString(R.string.like_before, it)) } ?: emptyList()
+        return (lines.take(LINES) + more + like).joinToString("\n")
     }
 
     private fun timing(shown: Shown): String {
@@ -144,6 +157,7 @@ class ClassifyActivity : ScreenActivity<Shown>(R.layout.classify, R.id.tab_class
     private companion object {
         const val CAMERA = 1
         const val GALLERY = 2
+        const val LINES = 8
 
         /** MediaStore.ACTION_PICK_IMAGES, which Android 13 (API 33) brought. */
         const val PICK_IMAGES = "android.provider.action.PICK_IMAGES"

@@ -79,7 +79,7 @@ class LiveActivity : Activity(), TextureView.SurfaceTextureListener {
             val client = app.session.client()
             val features = client.protect(photo)
             val answer = if (app.settings.url.isEmpty()) null else client.ask(features)
-            draw(features, answer?.top?.firstOrNull()?.let { "%5.1f %%  %s".format(it.probability * 100, it.label) })
+            draw(features, answer?.reading?.lines?.firstOrNull())
         } catch (error: SplitKitException) {
             runOnUiThread { show(error.message) }
         }

@@ -34,7 +34,7 @@ class ParityActivity : ScreenActivity<ParityResult>(R.layout.parity, R.id.tab_pa
         find<Button>(R.id.share).isEnabled = state.value?.file != null
         val rows = state.value?.rows?.joinToString("\n") { row ->
             val top1 = when (row.sameTop1) {
-                null -> getString(R.string.top1_offline)
+                null -> row.answerMaxAbs?.let { getString(R.string.answer_differs_by, it) } ?: getString(R.string.top1_offline)
                 true -> getString(R.string.top1_same)
                 false -> getString(R.string.top1_differs)
             }

@@ -18,6 +18,14 @@ public data class Manifest(
     val golden: Golden?,
     val stages: Map<String, String>,
 ) {
+    /**
+     * The one tensor that crosses, as float32: behind a waist its values, else the cut's own.
+     *
+     * @throws BundleRefused several do.
+     */
+    public val smashed: TensorSpec
+        get() = protection?.waist?.let { TensorSpec("smashed", "float32", listOf(-1) + it.shape) } ?: split.smashed
+
     public companion object {
         public const val SCHEMA_VERSION: Int = 2
     }
@@ -81,7 +89,7 @@ public data class Split(
     val headParameters: Long,
     val tailParameters: Long,
 ) {
-    /** The one tensor that crosses. */
+    /** The one tensor that crosses at the cut; a waist may send another, see [Manifest.smashed]. */
     public val smashed: TensorSpec
         get() = crossing.singleOrNull()
             ?: throw BundleRefused("${crossing.size} tensors cross at $cut and this app sends one; choose a cut point where one tensor crosses.")

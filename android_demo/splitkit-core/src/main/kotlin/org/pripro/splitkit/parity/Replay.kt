@@ -45,8 +45,11 @@ public data class DeviceParityReport(val bundleId: String, val createdUtc: Strin
     ) + "\n"
 }
 
-/** One line for the screen: the largest difference from what eager torch answered. */
-public data class ReplayedRow(val head: String, val index: Int, val maxAbs: Double, val sameTop1: Boolean?)
+/**
+ * One line for the screen: the largest difference from what eager torch answered, of the features and, where a tail was asked, of
+ * the answer. [sameTop1] is null where no tail was asked or the task is not to classify.
+ */
+public data class ReplayedRow(val head: String, val index: Int, val maxAbs: Double, val answerMaxAbs: Double?, val sameTop1: Boolean?)
 
 /** Runs every head on every golden row with that row's fixed noise: the only place where noise is not drawn. */
 public class Replay(
@@ -106,10 +109,12 @@ public class Replay(
         expected: Map<String, GoldenTensor>,
     ): ReplayedRow {
         val wanted = expected.getValue("smashed").row(index)
-        val largest = smashed.indices.maxOf { Math.abs(smashed[it].toDouble() - wanted[it]) }
-        val same = logits?.let { argmax(it) == argmax(expected.getValue("logits").row(index)) }
-        return ReplayedRow(head.title, index, largest, same)
+        val answer = expected.getValue("logits").row(index)
+        val same = logits?.takeIf { bundle.manifest.task.name == "classify" }?.let { argmax(it) == argmax(answer) }
+        return ReplayedRow(head.title, index, difference(smashed, wanted), logits?.let { difference(it, answer) }, same)
     }
+
+    private fun difference(found: FloatArray, wanted: FloatArray): Double = found.indices.maxOf { Math.abs(found[it].toDouble() - wanted[it]) }
 
     private fun argmax(values: FloatArray): Int = values.indices.maxByOrNull { values[it] } ?: -1
 

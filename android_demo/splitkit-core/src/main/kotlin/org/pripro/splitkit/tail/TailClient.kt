@@ -41,6 +41,7 @@ public class TailAnswer(public val logits: FloatArray, public val roundTripMs: D
  * @param url the full address of the infer route.
  * @param token bearer token, or null.
  * @param trust for https with a certificate authority of your own; null takes the system's.
+ * @param longestAnswer bytes after which an answer is cut off; masks and heatmaps are longer than logits.
  */
 public class TailClient(
     private val url: URL,
@@ -48,6 +49,7 @@ public class TailClient(
     private val token: String? = null,
     private val trust: SSLSocketFactory? = null,
     private val patience: Patience = Patience(),
+    private val longestAnswer: Int = LONGEST_ANSWER,
     private val sleep: (Long) -> Unit = Thread::sleep,
 ) {
     /**
@@ -131,7 +133,7 @@ public class TailClient(
         connection.outputStream.use { it.write(request.body) }
         val status = connection.responseCode
         val stream = if (status == 200) connection.inputStream else connection.errorStream
-        val body = if (stream == null) ByteArray(0) else stream.readAtMost(MAX_ANSWER, inTime) ?: throw TailFailed.BadAnswer("it is longer than any answer")
+        val body = if (stream == null) ByteArray(0) else stream.readAtMost(longestAnswer, inTime) ?: throw TailFailed.BadAnswer("it is longer than any answer")
         stream?.close() // of an answer that was read to its end; any other is hung up on
         return when (status) {
             200 -> {
@@ -177,10 +179,11 @@ public class TailClient(
         null
     }
 
-    private companion object {
-        const val MAX_ANSWER = 8 shl 20
-        val DEADLINES = Timer("tail deadlines", true)
+    public companion object {
+        /** Bytes of the longest answer that a client takes unless it is told otherwise. */
+        public const val LONGEST_ANSWER: Int = 8 shl 20
+        private val DEADLINES = Timer("tail deadlines", true)
 
-        fun portOf(url: URL): Int = if (url.port == -1) url.defaultPort else url.port
+        private fun portOf(url: URL): Int = if (url.port == -1) url.defaultPort else url.port
     }
 }

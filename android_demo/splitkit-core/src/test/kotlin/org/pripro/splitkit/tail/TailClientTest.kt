@@ -187,7 +187,7 @@ class TailClientTest {
                 }
             }
         })
-        val client = client()
+        val client = client(Patience(answerMs = 10_000)) // connections are counted here, not milliseconds
         repeat(3) { client.infer(features, spec) }
         assertEquals(3, requests.size)
         assertEquals(1, connections.get())
