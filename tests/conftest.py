@@ -44,6 +44,7 @@ THOROUGH = {
     "test_lint_partitions.py": "delegates counted by lowering; test_lint_rules and test_lint stay",
     "test_network_files.py": "28 kinds of network files; test_weights and test_partition_networks stay",
     "test_no_telemetry.py": "what libraries leave in a home folder",
+    "test_privacy_sweep.py::test_processes_of_torchrun_share_the_cells_and_the_first_shows_them_all": "Ray's stays",
     "test_preprocess_on_phones.py": "real photos in Kotlin and Swift; the contract's modes and test_preprocess stay",
     "test_parity_bad_head.py": "files that no runtime opens or runs, one beside a good one; test_parity_clean stays",
     "test_parity_commands.py::test_heads_on_the_phones_instruction_set": "emulated aarch64 kernels, as test_arm64",

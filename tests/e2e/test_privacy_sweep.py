@@ -12,7 +12,7 @@ from require import require_package
 from safetensors.torch import save_file
 
 from toolkit.errors import InputError
-from toolkit.evaluate.sweep import cell_path, finished, list_cells, read_config, run_sweep
+from toolkit.evaluate.sweep import as_rows, cell_path, finished, list_cells, read_config, run_sweep
 from toolkit.families import cifar_alexnet
 
 pytestmark = pytest.mark.slow
@@ -148,3 +148,16 @@ def test_ray_gives_the_same_figures(tmp_path):
         assert done.returncode == 0, done.stderr
         tables.append(json.loads(done.stdout)["rows"])
     assert tables[0] == tables[1]
+
+
+def test_processes_of_torchrun_share_the_cells_and_the_first_shows_them_all(tmp_path):
+    path = _sweep(tmp_path)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "toolkit"]
+    done = subprocess.run(
+        [*command, "sweep", str(path), "-o", str(tmp_path / "out"), "--json"],
+        capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = json.loads(done.stdout)["rows"]  # one JSON text, of the first process
+    alone = run_sweep(read_config(path), tmp_path / "alone")
+    assert rows == json.loads(json.dumps(as_rows(alone)))

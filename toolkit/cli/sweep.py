@@ -27,6 +27,7 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Run a sweep; a finished cell is a file and is never computed again."""
+    from ..evaluate.ranks import ranks
     from ..evaluate.sweep import as_rows, finished, list_cells, read_config, run_sweep
 
     if only_finished:
@@ -38,6 +39,8 @@ def command(
     else:
         with share_bar("sweep") as bar:
             results = run_sweep(wanted, out, jobs=jobs, ray=ray, progress=bar)
+        if not ranks().first:
+            return
     rows = as_rows(results)
     if as_json:
         show_json({"rows": rows})

@@ -21,6 +21,7 @@ from ..errors import InputError, MissingExtraError
 from ..protect.settings import Train
 from ..records.bundle import Record
 from ..records.settings import Seed
+from .ranks import Ranks, ranks
 
 if TYPE_CHECKING:
     from .cells import Cell, CellResult
@@ -202,11 +203,13 @@ def run_sweep(
     *,
     jobs: int = 1,
     ray: str | None = None,
+    among: Ranks | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> list[CellResult]:
     """Finish every cell, `jobs` at a time here, or on the Ray cluster at `ray` ("local" starts one).
 
-    On a cluster `folder` must be one that all nodes share.
+    On a cluster, and of several processes, `folder` must be one that all share. Each of several processes finishes its
+    own cells, waits for those of the others, and returns them all.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -214,9 +217,9 @@ def run_sweep(
     from joblib import Parallel, delayed, parallel_config
 
     cells = list_cells(config)
-    folder = folder.resolve()
+    folder, among = folder.resolve(), among or ranks()
     baselines = [cell for cell in cells if cell.method == "none"]
-    results: dict[str, CellResult] = {}
+    done = 0
     if ray is not None:
         _start_ray(ray)
     with parallel_config(backend="ray" if ray is not None else "loky", n_jobs=jobs):
@@ -224,12 +227,17 @@ def run_sweep(
         for part in (baselines, [cell for cell in cells if cell.method != "none"]):
             # Ray's backend hands its results over at the end only
             workers = Parallel(return_as="generator" if ray is None else "list")
-            found = workers(delayed(finish_cell)(folder, cell, anyway=config.anyway) for cell in part)
-            for cell, result in zip(part, found, strict=True):
-                results[cell_path(folder, cell).name] = result
-                where = f"{cell.network.name} {cell.cut} {cell.method} seed {cell.seed}"
-                progress(len(results), len(cells), where)
-    return [results[cell_path(folder, cell).name] for cell in cells]
+            own = among.own(part)
+            found = workers(delayed(finish_cell)(folder, cell, anyway=config.anyway) for cell in own)
+            for cell, _ in zip(own, found, strict=True):
+                done += 1
+                progress(done, len(cells), f"{cell.network.name} {cell.cut} {cell.method} seed {cell.seed}")
+            paths = [cell_path(folder, cell) for cell in part]
+            among.wait(
+                lambda paths=paths: sum(not path.is_file() for path in paths),  # type: ignore[misc]
+                lambda left, done=done: progress(done, len(cells), f"{left} cells of other processes"),  # type: ignore[misc]
+            )
+    return [_read_cell(cell_path(folder, cell)) for cell in cells]
 
 
 def finished(config: SweepConfig, folder: Path) -> list[CellResult]:
