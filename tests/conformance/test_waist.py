@@ -105,16 +105,20 @@ def test_a_linear_start_keeps_most_of_the_accuracy_where_a_random_one_keeps_chan
     assert kept["random"] < 0.4
 
 
-def test_a_training_that_ends_below_its_start_is_not_kept(monkeypatch):
+def test_a_training_that_ends_below_its_start_is_not_kept_and_less_noise_is_tried(monkeypatch):
     monkeypatch.setattr("toolkit.protect.waist.training._RATE", 1.0)
     told: list[str] = []
-    wanted = Fitting("pripro", epochs=1, train="waist", max_drop=0.05, draws=1)
+    wanted = Fitting("pripro", epochs=1, train="waist", max_drop=0.4, draws=1)
     found = fit_and_calibrate(halves(), case().data, wanted, tell=told.append)
     (said,) = (one for one in told if "is kept" in one)
     ended, began = (float(word) for word in re.findall(r"([\d.]+)%", said))
     assert began > ended
     assert found.calibration is not None
-    assert abs(found.calibration.protected - began / 100) < 0.1
+    tried = dict(found.calibration.tried)
+    assert abs(tried[1.0] - began / 100) < 0.1
+    assert found.calibration.met
+    assert found.calibration.strength < 0.5
+    assert found.calibration.protected >= found.calibration.unprotected - 0.4 > tried[1.0]
 
 
 def test_an_encoder_at_its_linear_start_is_that_linear_map():

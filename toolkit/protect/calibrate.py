@@ -29,6 +29,8 @@ _QUANTILE = 1.2816
 _BISECTIONS = 12
 #: strengths that a waist is tried at, after training at 1
 _STRONGER, _WEAKER = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0), (0.95, 0.9, 0.8, 0.65, 0.5)
+#: and, of a waist that was left at its linear start, which has learned for no strength
+_WEAKEST = (0.35, 0.25, 0.15, 0.1, 0.05)
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,12 @@ def calibrate_trained(
     max_drop: float,
     draws: int,
     seed: int,
+    untrained: bool = False,
 ) -> CalibrationResult:
     """Find the largest strength within `max_drop` of a protection that a decoder was trained for.
 
     Unlike with a frozen tail, less noise than trained does not mean more accuracy, so the search goes upwards from 1
-    and only a little below.
+    and only a little below; but behind a decoder that was left as it began, it does.
 
     Args:
         protection: at strength 1; its strength is set by this function.
@@ -119,8 +122,10 @@ def calibrate_trained(
         max_drop: allowed loss of accuracy, a share of all photos.
         draws: draws of eps per image.
         seed: seeds the draws.
+        untrained: whether the decoder was left at its linear start.
     """
     smashed = in_batches(narrow.head, images)
+    weaker = (*_WEAKER, *_WEAKEST) if untrained else _WEAKER
     tried: list[tuple[float, float]] = []
     has_noise = protection.eps_shape() is not None
 
@@ -137,7 +142,7 @@ def calibrate_trained(
                 break
             kept = strength
     elif has_noise:
-        kept, met = next(((strength, True) for strength in _WEAKER if look(strength)), (1.0, False))
+        kept, met = next(((strength, True) for strength in weaker if look(strength)), (1.0, False))
     protection.set_strength(kept)
     accuracy = dict(tried)[kept]
     return CalibrationResult(

@@ -244,7 +244,15 @@ def _with_waist(
     calibration = None
     if devices.first:
         calibration = calibrate_trained(
-            protection, narrow, images, truth, before, max_drop=allowed, draws=wanted.draws, seed=wanted.seed
+            protection,
+            narrow,
+            images,
+            truth,
+            before,
+            max_drop=allowed,
+            draws=wanted.draws,
+            seed=wanted.seed,
+            untrained=trained.at_start,
         )
     return Fitted(narrow, protection, calibration, trained.waist, (trained.head, trained.tail))
 

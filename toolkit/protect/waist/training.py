@@ -113,11 +113,13 @@ class Trained:
     Attributes:
         waist: encoder (normalisation folded in) and decoder.
         head, tail: copies of their own where they were fine-tuned, else the given ones.
+        at_start: whether the linear start was kept.
     """
 
     waist: Waist
     head: nn.Module
     tail: nn.Module
+    at_start: bool = False
 
 
 def train_waist(training: WaistTraining) -> Trained:
@@ -208,11 +210,11 @@ class _Run:
         for parameter in open_:
             parameter.requires_grad_(False)
         wanted.protection.set_strength(1.0)
-        self._keep_the_better()
+        at_start = self._start_was_better()
         for module in (self.head, self.tail, *self.modules.values()):
             module.cpu().eval().requires_grad_(False)
         waist = Waist(wanted.geometry, self.encoder.folded().requires_grad_(False), self.decoder)
-        return Trained(waist, self.head, self.tail)
+        return Trained(waist, self.head, self.tail, at_start)
 
     def _optimisers(self, total: int) -> None:
         narrow = [*self.encoder.parameters(), *self.decoder.parameters()]
@@ -304,21 +306,22 @@ class _Run:
         noisy: Tensor = protection(z, *own)
         return noisy
 
-    def _keep_the_better(self) -> None:
+    def _start_was_better(self) -> bool:
         """Go back to the linear start, with noise, where training has lost more than is allowed and than that loses."""
         ended, before = self._accuracy(), self.before.mean().item()
         if ended >= before - self.wanted.max_drop:
-            return
+            return False
         trained = self._weights()
         self._take(self.start)
         began = self._accuracy()
         if began <= ended:
             self._take(trained)
-            return
+            return False
         self.wanted.tell(
             f"Training on {len(self.wanted.photos)} photos ended at an accuracy of {ended:.1%}; the linear waist it "
             f"began with has {began:.1%} and is kept. More photos would train it."
         )
+        return True
 
     def _weights(self) -> dict[str, dict[str, Tensor]]:
         return {name: copy.deepcopy(module.state_dict()) for name, module in self.modules.items()}
