@@ -4,7 +4,8 @@
 #   OUT   a folder that keeps the stub modules; a temporary one otherwise
 #
 # Every Swift file is parsed; SplitKit (its Apple branches), SplitKitCoreML, SplitKitCoreAI, SplitKitExecuTorch, splitkit-parity, the app and the sample are type-checked
-# against checks/stubs, hand-made modules of the signatures used; the project file, its plists and the scheme are linted.
+# against checks/stubs, hand-made modules of the signatures used; the public API is compared with SplitKit/api, the documentation
+# compiled (its links, and every parameter), the project file, its plists and the scheme linted.
 # Needs Swift 6 (PRIPRO_SWIFT names the folder of its programs if they are not on PATH) and Python 3.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -38,6 +39,19 @@ emit SplitKitExecuTorch $(find "$here/SplitKit/Sources/SplitKitExecuTorch" -name
 swiftc "${flags[@]}" -typecheck $(find "$here/SplitKit/Sources/splitkit-parity" -name '*.swift' | sort)
 swiftc "${flags[@]}" -typecheck -parse-as-library -module-name SplitDemo $(find "$app" "$here/SplitKit/Sources/SplitKitExecuTorch" -name '*.swift' | sort)
 swiftc "${flags[@]}" -typecheck -parse-as-library -module-name Sample $(find "$here/sample" -name '*.swift' | sort)
+
+echo "== api"
+python3 "$here/checks/dump_api.py" "$out"
+
+if command -v docc > /dev/null; then
+  echo "== docs"
+  graphs=$(mktemp -d)
+  swift-symbolgraph-extract -module-name SplitKit -I "$out" -target "$(swiftc -print-target-info | sed -n 's/^ *"triple": "\(.*\)",/\1/p' | head -1)" \
+    -output-dir "$graphs" -minimum-access-level public -skip-synthesized-members -module-cache-path "$out/cache"
+  docc convert "$here/SplitKit/Sources/SplitKit/SplitKit.docc" --fallback-display-name SplitKit --fallback-bundle-identifier org.pripro.SplitKit \
+    --additional-symbol-graph-dir "$graphs" --output-path "$out/docs" --warnings-as-errors
+  rm -rf "$graphs"
+fi
 
 echo "== project"
 python3 "$here/checks/lint_project.py"

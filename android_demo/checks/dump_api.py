@@ -15,6 +15,8 @@ HERE = Path(__file__).resolve().parents[1]
 LIBRARIES = ("splitkit-core", "splitkit-android", "splitkit-executorch", "splitkit-litert")
 _TYPE = re.compile(r"\b(class|interface|object)\b")
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+#: a text that cannot be mistaken for code
+_PLAIN = re.compile(r'"[A-Za-z0-9 ._-]*"')
 _STRING = re.compile(r'"""(?:.|\n)*?"""|"(?:[^"\\\n]|\\.)*"')
 
 
@@ -30,7 +32,9 @@ def dump(module: Path) -> str:
 
 
 def _declarations(source: str) -> list[str]:
-    text = _COMMENT.sub("", _STRING.sub('"…"', source))
+    text = _COMMENT.sub(
+        "", _STRING.sub(lambda found: found.group() if _PLAIN.fullmatch(found.group()) else '"…"', source)
+    )
     found: list[str] = []
     #: for each open brace, whether public things may stand in it
     open_: list[bool] = []
@@ -46,10 +50,24 @@ def _declarations(source: str) -> list[str]:
         elif mark in {"public", "override"} and all(open_):
             head, at, opens = _head(text, match.start())
             if mark == "public" or open_:
-                found.append("    " * len(open_) + head)
+                found.append("    " * len(open_) + head + _constant(head, text, at))
+                found += _entries(head, text, at, "    " * (len(open_) + 1)) if opens else []
             if opens:
                 open_.append(bool(_TYPE.search(head.split("(")[0])))
     return found
+
+
+def _constant(head: str, text: str, at: int) -> str:
+    """The value of a constant: callers have it compiled into themselves, so another value is another API."""
+    return " " + " ".join(text[at : text.index("\n", at)].split()) if head.startswith("public const val") else ""
+
+
+def _entries(head: str, text: str, at: int, indent: str) -> list[str]:
+    """The entries of an enum class, in their order, which callers may rely on; what they are made with is left out."""
+    if " enum class " not in f" {head} ":
+        return []
+    body = re.split(r"[;}]", text[at:], maxsplit=1)[0]
+    return [f"{indent}{name}" for name in re.findall(r"\w+", re.sub(r"\([^()]*\)", "", body))]
 
 
 def _head(text: str, start: int) -> tuple[str, int, bool]:

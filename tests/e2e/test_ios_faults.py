@@ -15,21 +15,35 @@ STUBS = ROOT / "build" / "ios-check"
 
 
 @pytest.mark.parametrize(
-    ("file", "right", "wrong"),
+    ("file", "right", "wrong", "named"),
     [
         # a value of another type, in a screen
-        ("App/SplitDemo/Parity/ParityView.swift", "withTail: withTail", "withTail: rows"),
+        ("App/SplitDemo/Parity/ParityView.swift", "withTail: withTail", "withTail: rows", ""),
         # a method that Core ML does not have
-        ("SplitKit/Sources/SplitKitCoreML/CoreMLHead.swift", "model.prediction(from: inputs)", "model.predict(inputs)"),
+        (
+            "SplitKit/Sources/SplitKitCoreML/CoreMLHead.swift",
+            "model.prediction(from: inputs)",
+            "model.predict(inputs)",
+            "",
+        ),
         # an argument's name that Core AI does not have
-        ("SplitKit/Sources/SplitKitCoreAI/CoreAIHead.swift", "loadFunction(named:", "loadFunction(called:"),
+        ("SplitKit/Sources/SplitKitCoreAI/CoreAIHead.swift", "loadFunction(named:", "loadFunction(called:", ""),
         # not Swift at all
-        ("SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift", "final class Exec", "final klass Exec"),
+        ("SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift", "final class Exec", "final klass Exec", ""),
         # the load mode that the loader had before it had one
-        ("SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift", ", loadMode: .mmap", ""),
+        ("SplitKit/Sources/SplitKitExecuTorch/ExecuTorchHead.swift", ", loadMode: .mmap", "", ""),
+        # a public name that is another
+        (
+            "SplitKit/Sources/SplitKit/Bench/Benchmark.swift",
+            "public var turn",
+            "var turn",
+            "SplitKit.api: - Benchmark.turn",
+        ),
+        # a link of the documentation that leads nowhere
+        ("SplitKit/Sources/SplitKit/SplitKit.docc/SplitKit.md", "- ``Segments``", "- ``Segment``", ""),
     ],
 )
-def test_a_planted_fault_is_found(tmp_path: Path, file: str, right: str, wrong: str) -> None:
+def test_a_planted_fault_is_found(tmp_path: Path, file: str, right: str, wrong: str, named: str) -> None:
     copy = tmp_path / "ios_demo"
     shutil.copytree(IOS, copy, ignore=shutil.ignore_patterns(".build", "Resources"))
     shutil.copyfile(ROOT / "Package.swift", tmp_path / "Package.swift")
@@ -38,7 +52,7 @@ def test_a_planted_fault_is_found(tmp_path: Path, file: str, right: str, wrong: 
     (copy / file).write_text(text.replace(right, wrong, 1))
     done = run(copy / "check.sh", STUBS)
     assert done.returncode != 0
-    assert f"{Path(file).name}:" in done.stderr + done.stdout, done.stderr[-2000:]
+    assert (named or f"{Path(file).name}:") in done.stderr + done.stdout, done.stderr[-2000:]
 
 
 #: faults in what runs: the file of SplitKit, the right words, the faulty ones, and the test that must fail

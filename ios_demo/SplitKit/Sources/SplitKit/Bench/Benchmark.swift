@@ -53,6 +53,7 @@ public struct Benchmark: Sendable {
     /// Times every subject.
     ///
     /// - Parameters:
+    ///   - subjects: in the order of their turns; ratios are to the first.
     ///   - isolation: the actor that calls, so that subjects need not cross between threads.
     ///   - progress: called after each turn with (samples taken, samples in all, what computes the summaries so far). These sort
     ///     all samples, between two timed runs: ask for them only where they are shown.

@@ -26,7 +26,9 @@ public struct Summary: Sendable, Equatable {
 
     /// The percentile by linear interpolation, as `numpy.percentile` computes it.
     ///
-    /// - Parameter sorted: ascending, at least one.
+    /// - Parameters:
+    ///   - sorted: ascending, at least one.
+    ///   - percent: from 0 to 100.
     public static func percentile(_ sorted: [Double], _ percent: Double) -> Double {
         let place = Double(sorted.count - 1) * (percent / 100)
         let below = Int(place.rounded(.down))

@@ -13,6 +13,7 @@ public struct CompiledModels: Sendable {
     /// The compiled model of a head: the one that is kept, or a new one. Those of other heads and systems are left to the system.
     ///
     /// - Parameters:
+    ///   - head: whose files the model is compiled from.
     ///   - system: what compiles it; another one's result is not used.
     ///   - compile: makes it somewhere; it is moved from there.
     /// - Throws: what `compile` throws, or the file system's error.

@@ -66,8 +66,10 @@ public actor SplitClient {
     private var opening: Task<Void, any Error>?
 
     /// - Parameters:
+    ///   - bundle: the bundle whose head runs here.
     ///   - tail: where the tail listens; nil for a client that only protects.
     ///   - runtimes: what opens heads, the preferred one first, such as `.coreML()` and `.executorch`.
+    ///   - options: which head, how features cross, the token; all have defaults.
     /// - Throws: `BundleError`: no head that a runtime opens, no tail in it; `TailError`: an address that features may not go to.
     public init(bundle: ModelBundle, tail: String?, runtimes: [HeadRuntime], options: Options = .init()) throws {
         let wanted = options.head?.split(separator: " ") ?? []
@@ -133,7 +135,10 @@ public actor SplitClient {
 
     /// Times the head with its noise on a golden photo and, where asked, the whole way, in turns.
     ///
-    /// - Parameter progress: see `Benchmark.rows`.
+    /// - Parameters:
+    ///   - runs: counted runs of each.
+    ///   - withTail: whether the whole way is timed, too.
+    ///   - progress: see `Benchmark.rows`.
     public func benchmark(
         runs: Int, withTail: Bool = false, progress: (Int, Int, () -> [Summary]) -> Void = { _, _, _ in }
     ) async throws -> [LatencyReport.Row] {
@@ -214,7 +219,9 @@ public actor SplitClient {
     extension SplitClient {
         /// The whole way of one photo.
         ///
-        /// - Parameter orientation: how the camera held it; a CGImage does not say.
+        /// - Parameters:
+        ///   - image: the photo, as large as it is.
+        ///   - orientation: how the camera held it; a CGImage does not say.
         /// - Throws: an error whose description is one sentence for the screen.
         public func classify(_ image: CGImage, orientation: Orientation = .upright) async throws -> Answer {
             guard let photo = StoredPhoto(image, orientation: orientation) else {

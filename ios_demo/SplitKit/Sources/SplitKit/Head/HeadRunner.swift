@@ -46,6 +46,7 @@ public final class ProtectedHead {
     private(set) var eps: [Float]
 
     /// - Parameters:
+    ///   - runner: the opened head.
     ///   - epsCount: values of eps that the head takes, 0 for none; see `Manifest.epsCount()`.
     ///   - keys: where a photo's noise comes from; see `NoiseKeys.of`.
     public init(_ runner: any HeadRunner, epsCount: Int, keys: NoiseKeys = .fresh) {

@@ -22,6 +22,7 @@ public final class NoiseSource {
     ///
     /// - Throws: `EntropyError` where the system's generator fails; the buffer is as it was.
     /// - Parameters:
+    ///   - buffer: the head's eps, flat.
     ///   - image: the head's other input, which memoised noise depends on.
     ///   - tensor: which of the head's noise inputs it is for.
     public func fill(_ buffer: inout [Float], image: [Float] = [], tensor: Int = 0) throws {

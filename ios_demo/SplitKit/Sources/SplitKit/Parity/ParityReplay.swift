@@ -85,7 +85,13 @@ public enum ParityReplay {
 
     /// Runs all rows in order.
     ///
-    /// - Parameter each: called after each row.
+    /// - Parameters:
+    ///   - rows: the bundle's golden rows, or the first of them.
+    ///   - head: what answers them with features.
+    ///   - tail: what answers the features, float32 where it can be; nil to compare features alone.
+    ///   - isClassifying: whether the most likely class says anything, by the bundle's task.
+    ///   - isolation: the actor that calls.
+    ///   - each: called after each row.
     /// - Throws: what the head or the tail throws; a row that has no answer is never left out silently.
     public static func outputs(
         of rows: [GoldenRows.Row], head: any ParityHead, tail: TailClient?, isClassifying: Bool = true,

@@ -14,7 +14,10 @@ public struct Trial: Sendable, Equatable {
     /// signal to noise ratio in dB.
     ///
     /// - Parameters:
-    ///   - found, wanted: one row of features per photo.
+    ///   - found: one row of features per photo, as the head gave them.
+    ///   - wanted: the same rows as eager torch has them.
+    ///   - precision: the head's, such as `fp16`; it names the limit.
+    ///   - tolerances: the goldens'.
     ///   - isExact: whether an fp32 head is computed in single precision there, as on a CPU.
     /// - Throws: `BundleError` where the goldens have no tolerance for that precision.
     public init(found: [[Float]], wanted: [[Float]], precision: String, tolerances: OrderedMap<Double>, isExact: Bool) throws {

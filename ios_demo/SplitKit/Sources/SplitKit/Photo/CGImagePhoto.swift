@@ -5,7 +5,9 @@
         /// A Core Graphics image, every pixel of it, in its own colours: Pillow, which the network was trained with, converts
         /// none, and a camera's wide colours would come out as others.
         ///
-        /// - Parameter orientation: how the camera held it; a CGImage does not say.
+        /// - Parameters:
+        ///   - image: as large as it is.
+        ///   - orientation: how the camera held it; a CGImage does not say.
         /// - Returns: nil where there is too little memory for its pixels.
         public init?(_ image: CGImage, orientation: Orientation = .upright) {
             let (width, height) = (image.width, image.height)

@@ -18,8 +18,10 @@ public struct StoredPhoto: Photo, Sendable {
 
     /// - Parameters:
     ///   - bytes: row by row; red, green and blue first in each pixel.
-    ///   - width, height: of the stored picture.
+    ///   - width: of the stored picture.
+    ///   - height: of the stored picture.
     ///   - pixelBytes: 3, or 4 where an ignored byte follows.
+    ///   - orientation: how the camera held it.
     ///   - isBlueFirst: whether blue comes first and red last, as in a camera's frames.
     public init(
         _ bytes: [UInt8], width: Int, height: Int, pixelBytes: Int = 3, orientation: Orientation = .upright,

@@ -6,7 +6,9 @@ import Foundation
 public enum TailAddress {
     /// Checks an address as a person typed it.
     ///
-    /// - Parameter cleartextHosts: private hosts to which features may go unencrypted, as the app lists them.
+    /// - Parameters:
+    ///   - typed: with or without blanks around it.
+    ///   - cleartextHosts: private hosts to which features may go unencrypted, as the app lists them.
     /// - Throws: `TailError.unreachable`: no address; `TailError.insecure`: http to a machine for which it is not allowed.
     public static func check(_ typed: String, cleartextHosts: Set<String> = []) throws -> URL {
         let text = typed.trimmingCharacters(in: .whitespacesAndNewlines)

@@ -73,6 +73,7 @@ public final class TailClient: Sendable {
     ///   - url: the server, e.g. `https://tail.example.org`.
     ///   - manifest: the bundle that the head is of; says the tail's name and what it takes.
     ///   - dtype: how the features cross; nil for the fewest bytes that the tail takes, entropy-coded where it has a waist.
+    ///   - options: token, trust and patience.
     /// - Throws: `BundleError` where the bundle has no tail or none for that encoding, `TailError.insecure`.
     public init(
         url: URL, manifest: Manifest, dtype: Manifest.TensorSpec.DType? = nil, options: Options = Options()

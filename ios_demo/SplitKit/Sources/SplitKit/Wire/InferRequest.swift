@@ -86,6 +86,7 @@ public enum InferResponse {
     /// Reads a binary answer.
     ///
     /// - Parameters:
+    ///   - body: of the response.
     ///   - headerLength: what `Inference-Header-Content-Length` said, if it was there.
     /// - Returns: one row of logits per item.
     /// - Throws: `WireError`: not an answer of this protocol, or not finite.
