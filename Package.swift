@@ -37,7 +37,8 @@ let package = Package(
             ],
             path: "\(kit)/Sources/SplitKitExecuTorch"),
         .executableTarget(
-            name: "splitkit-parity", dependencies: ["SplitKit", "SplitKitCoreML"], path: "\(kit)/Sources/splitkit-parity"),
+            name: "splitkit-parity", dependencies: ["SplitKit", "SplitKitCoreML", "SplitKitCoreAI"],
+            path: "\(kit)/Sources/splitkit-parity"),
         .executableTarget(name: "splitkit-noise", dependencies: ["SplitKit"], path: "\(kit)/Sources/splitkit-noise"),
         .testTarget(name: "SplitKitTests", dependencies: ["SplitKit"], path: "\(kit)/Tests/SplitKitTests"),
     ],

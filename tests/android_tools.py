@@ -28,7 +28,7 @@ def run_check(script: Path, out: Path, **environment: str) -> subprocess.Complet
         [str(script), *compiler_paths(), str(out)],
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
         env={**os.environ, **environment},
         check=False,
     )

@@ -71,9 +71,7 @@ def main(arguments: list[str]) -> int:
                 differ = True
                 print(f"{kept.name}: {sign} {line}")
     if differ:
-        print(
-            "The public API is not the one in SplitKit/api; write it anew with: check.sh OUT; checks/dump_api.py OUT --write"
-        )
+        print("The public API is not the one in SplitKit/api; write it anew with: checks/dump_api.py OUT --write")
     return int(differ)
 
 

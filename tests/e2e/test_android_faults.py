@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from android_tools import ANDROID, android_build, compiler_paths, run_check
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 APP, CORE = "app/src/main/kotlin/org/pripro/demo/ui", "splitkit-core/src/main/kotlin/org/pripro/splitkit"
 EXECUTORCH = "splitkit-executorch/src/main/kotlin/org/pripro/splitkit/executorch/ExecuTorchRuntime.kt"
 LITERT = "splitkit-litert/src/main/kotlin/org/pripro/splitkit/litert/LiteRtRuntime.kt"

@@ -95,6 +95,12 @@ def _requests() -> list[dict[str, object]]:
             BUNDLE,
         ),
         ("fp16-rounding", subnormal.reshape(1, 2, 2, 2), _spec("float16", (-1, 2, 2, 2)), BUNDLE),
+        (
+            "uint8-channels-last",
+            np.random.default_rng(5).standard_normal((2, 5, 3)).astype(np.float32) * 9,
+            TensorSpec("smashed", "uint8", (-1, 5, 3), "NTC", (0.5, 0.25, 0.1), (128, 3, 200)),
+            BUNDLE,
+        ),
     ]
     found = []
     for name, values, spec, bundle in rows:

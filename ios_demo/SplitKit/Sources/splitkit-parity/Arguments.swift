@@ -17,7 +17,7 @@ struct Arguments {
           --tail URL           also send the features to this tail and report its logits
           --token-file FILE    the tail's token
           --encoding TYPE      how features cross: float32 (default), float16, uint8
-          --precision NAME     which Core ML head of the bundle, e.g. fp16; default: all of them
+          --precision NAME     which Core ML and Core AI heads of the bundle, e.g. fp16; default: all
           --units NAME         processors that Core ML may use: all (default), cpu, cpu+gpu, cpu+ane
           --smashed FILE       no head runs here; take the features that another runtime made of the goldens
           --rows N             replay only the first N golden rows

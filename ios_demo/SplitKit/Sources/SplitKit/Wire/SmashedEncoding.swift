@@ -24,7 +24,7 @@ public struct SmashedEncoding: Sendable {
         }
         guard spec.dtype != .int8 else { throw WireError("int8 does not cross the wire; expected float32, float16 or uint8.") }
         if spec.dtype == .uint8 {
-            let channels = spec.shape[1]
+            let channels = Self.channels(spec)
             guard let scale = spec.scale, let zero = spec.zeroPoint, scale.count == zero.count,
                 scale.count == 1 || scale.count == channels, scale.allSatisfy({ $0 > 0 && $0.isFinite })
             else { throw WireError("The uint8 encoding needs one scale and zero point, or one per channel (\(channels)).") }
@@ -32,6 +32,11 @@ public struct SmashedEncoding: Sendable {
         self.spec = spec
         itemCount = count
     }
+
+    /// The channel is the second dimension of NCHW and NC, the last of other layouts.
+    private static func channels(_ spec: Manifest.TensorSpec) -> Int { isChannelLast(spec) ? spec.shape.last ?? 1 : spec.shape[1] }
+
+    private static func isChannelLast(_ spec: Manifest.TensorSpec) -> Bool { spec.layout != .nchw && spec.layout != .nc }
 
     /// The features that the codes of a head stand for; `encode` makes exactly these codes of them again.
     ///
@@ -104,12 +109,13 @@ public struct SmashedEncoding: Sendable {
 
     /// Scale and zero point of each channel, and how many neighbouring values share them.
     private func affine() -> (scale: [Float], zero: [Float], positions: Int) {
-        let channels = spec.shape[1]
+        let channels = Self.channels(spec)
         func spread(_ values: [Float]) -> [Float] {
             values.count == 1 ? [Float](repeating: values[0], count: channels) : values
         }
         return (
-            spread(spec.scale?.map { Float($0) } ?? [1]), spread(spec.zeroPoint?.map { Float($0) } ?? [0]), itemCount / channels
+            spread(spec.scale?.map { Float($0) } ?? [1]), spread(spec.zeroPoint?.map { Float($0) } ?? [0]),
+            Self.isChannelLast(spec) ? 1 : itemCount / channels
         )
     }
 

@@ -138,8 +138,10 @@ public object Wire {
     private inline fun eachValue(size: Int, spec: TensorSpec, value: (Int, Float, Float) -> Unit) {
         val scale = requireNotNull(spec.scale) { "uint8 needs a scale" }.map { it.toFloat() }
         val zero = requireNotNull(spec.zeroPoint) { "uint8 needs a zero point" }
-        val channels = spec.shape[1]
-        val perChannel = spec.values / channels
+        // the channel is the second dimension of NCHW and NC, the last of other layouts
+        val isLast = spec.layout != "NCHW" && spec.layout != "NC"
+        val channels = if (isLast) spec.shape.last() else spec.shape[1]
+        val perChannel = if (isLast) 1 else spec.values / channels
         for (block in 0 until size / perChannel) {
             val channel = block % channels
             val step = scale[if (scale.size == 1) 0 else channel]
