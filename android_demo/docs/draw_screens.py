@@ -1,4 +1,4 @@
-"""Draws the app's three screens from its own layouts and texts, with a bundle's golden row as content.
+"""Draws the app's four screens from its own layouts and texts, with a bundle's golden row as content.
 
     python android_demo/docs/draw_screens.py build/demo android_demo/docs/screens.svg
 
@@ -98,6 +98,8 @@ class Screen:
         if view.kind == "LinearLayout":
             inner = [self.outer(child, width - 2 * pad) for child in view.children]
             return 2 * pad + (sum(inner) if view.get("orientation") == "vertical" else max(inner))
+        if view.kind == "FrameLayout":
+            return max(self.outer(child, width) for child in view.children)
         if view.kind == "TextView":
             lines = len(self.lines(view, width))
             return dp(view.get("paddingTop")) + lines * self.size(view) * 1.33
@@ -137,11 +139,12 @@ class Screen:
         match view.kind:
             case "LinearLayout":
                 self.draw_row(view, x, y, width, height)
-            case "ScrollView":
-                self.draw(view.children[0], x, y, width, height)
+            case "ScrollView" | "FrameLayout":
+                for child in view.children:
+                    self.draw(child, x, y, width, height)
             case "TextView":
                 self.draw_text(view, x, y + dp(view.get("paddingTop")), width)
-            case "ImageView":
+            case "ImageView" | "TextureView":
                 self.draw_picture(view, x, y, width, height)
             case "Button":
                 dark = view.id == self.tab
@@ -173,7 +176,7 @@ class Screen:
         left = height - sum(wanted)
         for index, (child, weight) in enumerate(zip(view.children, weights, strict=True)):
             last = index == len(view.children) - 1 and child.get("layout_height") == "match_parent"
-            own = left if weight or last else wanted[index]
+            own = left * weight / (sum(weights) or 1) if weight else left if last else wanted[index]
             self.draw(child, x, y, width, own)
             y += own
 
@@ -254,20 +257,25 @@ def content(bundle: Path) -> tuple[dict[str, Image.Image], list[str], int, list[
         if (head["target"], head["backend"])
         in {("executorch", "xnnpack"), ("executorch", "portable"), ("tflite", "cpu")}
     ]
-    return {"photo": picture, "leaves": channels(rows["smashed"][0])}, answer, rows["smashed"][0].size, heads
+    pictures = {"photo": picture, "preview": picture, "leaves": channels(rows["smashed"][0])}
+    return pictures, answer, rows["smashed"][0].size, heads
 
 
 def main(bundle: Path, out: Path) -> None:
     """Write the picture."""
     resources = Resources()
     pictures, answer, sent, heads = content(bundle)
-    timing = f"head ? ms, {sent / 1000:.1f} kB to send\nnetwork ? ms, tail ? ms"
+    timing = f"head ? ms\nnetwork ? ms, tail ? ms, {sent / 1000:.1f} kB sent"
     live = f"{heads[0]}\nrun ?\np50 ? ms\np90 ? ms\np99 ? ms"
     rows = "\n".join(f"{head}\n  #{index}  max |d| ?  same class" for head in heads for index in range(2))
     screens = [
         ("classify", {"timing": timing, "answer": "\n".join(answer)}),
         ("benchmark", {"target": heads[0], "threads": "2", "runs": "100", "figures": live}),
         ("parity", {"rows": rows + "\n…"}),
+        (
+            "live",
+            {"timing": "? frames/s, ? dropped\nhead ? ms, battery ?, thermal status ?", "answer": answer[0].strip()},
+        ),
     ]
     parts = []
     for number, (name, texts) in enumerate(screens):

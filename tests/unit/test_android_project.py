@@ -1,8 +1,10 @@
 """The Android project without Gradle: what a manifest merger, a status bar or a backup would make of its files."""
 
+import importlib.util
 import re
 import stat
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -132,6 +134,28 @@ def test_core_depends_on_no_android() -> None:
     for path in (ANDROID / "splitkit-core").rglob("*.kt"):
         assert not re.search(r"^import android[x.]", path.read_text(), re.M), path.name
     assert "com.android" not in (ANDROID / "splitkit-core/build.gradle.kts").read_text()
+
+
+@pytest.mark.parametrize("name", ["classify", "benchmark", "parity", "live"])
+def test_a_drawn_screen_has_the_texts_of_its_layout(name: str) -> None:
+    spec = importlib.util.spec_from_file_location("draw_screens", ANDROID / "docs" / "draw_screens.py")
+    assert spec is not None
+    assert spec.loader is not None
+    draw = sys.modules["draw_screens"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(draw)
+    resources = draw.Resources()
+    screen = draw.Screen(resources, {}, {}, f"tab_{name}")
+    screen.draw(resources.layout(name), 0, 0, draw.WIDTH, draw.HEIGHT)
+    drawn = re.sub("<[^>]*>", " ", " ".join(screen.svg)).upper()
+    layout = (MAIN / "res" / "layout" / f"{name}.xml").read_text()
+    words = [
+        resources.strings[found].split()[0].upper() for found in re.findall(r'android:text="@string/(\w+)"', layout)
+    ]
+    assert words
+    assert [word for word in words if word not in drawn] == []
+    shown = re.search(r'docs/screens.svg">|docs/screens.svg\)', (ANDROID / "README.md").read_text())
+    assert shown is not None
+    assert (ANDROID / "docs" / "screens.svg").read_text().count("<image") >= 4, "the kept drawing has no pictures"
 
 
 @pytest.mark.parametrize("tool", ["sha256sum", "shasum"])
