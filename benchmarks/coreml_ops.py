@@ -5,11 +5,17 @@
 Families of torchvision and timm, an early and a middle cut each, through the project's own converter: seven in every
 precision, the others in half precision, whose operators are those of the others but for compressed weights. Exit status
 1 if any operator is missing. A network that this project refuses is a row with its sentence.
+
+All of it takes an hour; pieces of it, each a page of its own, become one page with --join:
+
+    python benchmarks/coreml_ops.py vgg16 alexnet > piece-1.md
+    python benchmarks/coreml_ops.py --join piece-*.md --write benchmarks/results/coreml_ops.md
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import warnings
@@ -59,18 +65,13 @@ def early_and_middle(cuts: list[Cut]) -> dict[str, Cut]:
     }
 
 
-def main() -> int:
-    """Convert, count, compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pixels", type=int, default=224)
-    parser.add_argument("--write", type=Path)
-    parser.add_argument("families", nargs="*", help="only these")
-    options = parser.parse_args()
-    torch.manual_seed(0)
-    rows, used = [], Counter()
-    for family in options.families or (*FAMILIES, *IN_HALF):
+def measured(families: tuple[str, ...], pixels: int) -> tuple[list[str], Counter[str]]:
+    """Convert; the rows, and in how many heads each operator is."""
+    rows: list[str] = []
+    used: Counter[str] = Counter()
+    for family in families:
         try:
-            network = load_network(family, (3, options.pixels, options.pixels))
+            network = load_network(family, (3, pixels, pixels))
             cuts = early_and_middle(list_cuts(network))
         except PriproError as error:
             rows.append(f"| {family} | | | | not cut: {error} |")
@@ -93,6 +94,36 @@ def main() -> int:
                     f"| {family} | {where}: {cut.name} | {precision} | {len(found)} | {', '.join(missing) or 'none'} |"
                 )
                 print(rows[-1], file=sys.stderr, flush=True)
+    return rows, used
+
+
+def joined(pages: list[Path]) -> tuple[list[str], Counter[str]]:
+    """What several pages say together."""
+    rows: list[str] = []
+    used: Counter[str] = Counter()
+    for page in pages:
+        told = page.read_text()
+        rows += [line for line in told.splitlines() if line.startswith("| ") and not line.startswith("| network |")]
+        counts = re.search(r"heads each: (.*)\.", told)
+        if counts:
+            used.update({name: int(count) for name, count in re.findall(r"(\w+) (\d+)", counts[1])})
+    order = {family: place for place, family in enumerate((*FAMILIES, *IN_HALF))}
+    return sorted(rows, key=lambda row: order.get(row.split("|")[1].strip(), len(order))), used
+
+
+def main() -> int:
+    """Convert, count, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pixels", type=int, default=224)
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--join", type=Path, nargs="+", help="pages to put together; nothing is converted")
+    parser.add_argument("families", nargs="*", help="only these")
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    if options.join:
+        rows, used = joined(options.join)
+    else:
+        rows, used = measured(tuple(options.families) or (*FAMILIES, *IN_HALF), options.pixels)
     lacking = sorted(set(used) - set(FUNCTIONS) - {"const"})
     tools = tool_versions("coremltools", "torch", "torchvision", "timm")
     versions = ", ".join(f"{name} {version}" for name, version in tools.items())

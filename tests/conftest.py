@@ -30,6 +30,7 @@ THOROUGH = {
     "test_bad_input.py::test_a_plan_on_a_read_only_bundle_is_shown": "the other verbs' reports there stay",
     "test_cli_fuzz.py": "random commands on bundles in ten states; test_bad_input and test_existing_bundle stay",
     "test_converters_coreai.py": "Apple's runtime, not in `make setup`; test_converters has the target",
+    "test_coreai_heads.py": "large heads in Apple's runtime; test_converters has the target",
     "test_converters_fifth.py": "a target of another distribution through every verb; test_targets stays",
     "test_converters_own.py": "what one target alone promises; test_converters and test_converters_wire have each",
     "conformance/test_coreml_reference.py": "whole networks; test_coreml_reference_ops and the unit tests stay",
