@@ -129,7 +129,8 @@ class ToCoreai(Converter):
             entry = Path(folder) / "steps.aimodel"
             _write(program, input_names(head), [SMASHED, *results], entry)
             made = CoreaiRunner(entry).outputs(inputs)
-        return Steps(made.pop(SMASHED), made, operators)
+        # the runtime gives its answers in any order; which operator departs first is told by the graph's
+        return Steps(made[SMASHED], {name: made[name] for name in results}, operators)
 
 
 def _write(program: ExportedProgram, inputs: list[str], outputs: list[str], entry: Path) -> None:

@@ -56,6 +56,8 @@ def test_every_result_handed_out_leaves_the_answer_as_it_is_to_the_bit(entry: Pa
     steps = ToCoreai().steps(small_head(), given, precision="fp32", backend="aimodel")
     assert np.array_equal(steps.smashed, CoreaiRunner(entry).run(given))
     assert len(steps.results) > 40
+    order = list(steps.operators)  # the graph's, whatever order the runtime answers in
+    assert list(steps.results) == sorted(steps.results, key=order.index)
 
 
 def test_a_clean_head_departs_nowhere(entry: Path):

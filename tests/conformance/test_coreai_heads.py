@@ -49,8 +49,9 @@ def test_a_head_answers_at_80_db_on_photos_and_its_fault_is_found(family: str, c
     assert not all(row.passed for row in judge(wrong, TOLERANCES, lambda: ""))
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_each_kind_of_planted_fault_is_named_to_the_operator(seed: int):
+@pytest.mark.parametrize("seed", [0, 3, 8, 9])
+def test_a_fault_planted_by_seed_is_named_to_the_operator(seed: int):
+    """Filters in another order, a norm's mean, softmax over the other axis, an average for a maximum."""
     import planted
 
     found = planted.run(seed, planted.goldens(), "coreai")
