@@ -12,8 +12,9 @@ from toolkit.datasets._data import Part
 from toolkit.errors import InputError
 from toolkit.protect.certificate import channel_bits, least_mse, most_often_right, photo_spectrum
 from toolkit.protect.waist.decoder import Decoder
-from toolkit.protect.waist.encoder import TrainingEncoder, plain_encoder
+from toolkit.protect.waist.encoder import TrainingEncoder, geometry_of, plain_encoder
 from toolkit.protect.waist.geometry import LEVEL, Geometry, choose_geometry
+from toolkit.protect.waist.modules import Waist
 from toolkit.protect.waist.steering import Steering
 from toolkit.protect.waist.symbols import Rounding, Symbols
 from toolkit.protect.waist.tables import coding_for, ideal_bits, message_lengths, to_codes
@@ -35,10 +36,13 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize(("features", "millions"), CUTS)
-def test_encoder_and_decoder_fit_every_cut(features, millions):
+@pytest.mark.parametrize(
+    ("features", "millions", "deep"), [(*cut, False) for cut in CUTS] + [(*cut, True) for cut in CUTS[:-1]]
+)
+def test_encoder_and_decoder_fit_every_cut(features, millions, deep):
     image = (3, 224, 224) if features[1] > 32 else (3, 32, 32)
-    geometry = choose_geometry(features, image, millions * 1_000_000)
+    geometry = choose_geometry(features, image, millions * 1_000_000, deep=deep)
+    assert (geometry.deep > 0) == deep
     z = plain_encoder(geometry)(torch.randn(2, *features))
     assert z.shape[1:] == geometry.shape
     assert Decoder(geometry).eval()(torch.zeros(2, *geometry.shape)).shape[1:] == features
@@ -70,17 +74,37 @@ def test_a_waist_that_does_not_fit_is_refused(wrong, word):
         choose_geometry((32, 16, 16), (3, 32, 32), 10**7, **wrong)
 
 
-def test_a_folded_encoder_is_the_same_function_and_loads():
-    geometry = Geometry((6, 8, 8), 3, 4, 6)
+@pytest.mark.parametrize("deep", [0, 5])
+@pytest.mark.parametrize(("size", "stride"), [((8, 8), 4), ((7, 7), 3), ((13, 9), 2), ((5, 4), 1)])
+def test_a_folded_encoder_is_the_same_function_and_loads(size, stride, deep):
+    geometry = Geometry((6, *size), 3, stride, 6, deep)
     encoder = TrainingEncoder(geometry)
     for _ in range(5):
-        encoder(torch.randn(16, 6, 8, 8) + 1)
-    features = torch.randn(4, 6, 8, 8)
+        encoder(torch.randn(16, 6, *size) + 1)
+    features = torch.randn(4, 6, *size)
     folded = encoder.folded()
     assert torch.allclose(folded(features), encoder(features), atol=1e-5)
+    assert folded(features).shape[1:] == geometry.shape
+    state = load(save(folded.state_dict()))
+    assert geometry_of(geometry.features, 3, state) == geometry
     again = plain_encoder(geometry)
-    again.load_state_dict(load(save(folded.state_dict())))
+    again.load_state_dict(state)
     assert torch.equal(again(features), folded(features))
+
+
+def test_a_deep_branch_that_a_head_has_no_room_for_is_refused():
+    features, millions = CUTS[-1]
+    with pytest.raises(InputError, match="--encoder deep does not fit: 8 channels at 24x112x112"):
+        choose_geometry(features, (3, 224, 224), millions * 1_000_000, deep=True)
+
+
+@pytest.mark.parametrize(("features", "millions"), CUTS[:-1])
+def test_a_deep_branch_keeps_within_its_work(features, millions):
+    image = (3, 224, 224) if features[1] > 32 else (3, 32, 32)
+    head = millions * 1_000_000
+    flat, deep = (Waist.empty(choose_geometry(features, image, head, deep=wanted)) for wanted in (False, True))
+    # two thirds of a percent for the 1x1 behind it
+    assert deep.encoder_macs - flat.encoder_macs < 0.097 * head
 
 
 def test_rounding_gives_whole_numbers_within_the_levels_and_keeps_gradients():

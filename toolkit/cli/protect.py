@@ -42,6 +42,10 @@ def command(
     ] = "injector",
     channels: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
     stride: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(help="Of the waist: flat, two convolutions; deep: a small network too, for early cuts."),
+    ] = "flat",
     max_bytes: Annotated[
         int | None, typer.Option(help="With a waist: most bytes a message may have on average, such as 400.")
     ] = None,
@@ -84,6 +88,7 @@ def command(
         train=train,
         channels=channels,
         stride=stride,
+        encoder=encoder,
         max_bytes=max_bytes,
         pad=pad,
         noise=noise,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,7 @@ class Fitting:
         relabel: from class indices [N] to what the user wants to know [N].
         train: what is trained: the injector, a waist around it, or head and tail too.
         channels, stride: of the waist, or None: as fits the cut.
+        encoder: of the waist, two convolutions or a deep branch beside them.
         max_bytes: most bytes of a message on average, or None.
     """
 
@@ -72,6 +74,7 @@ class Fitting:
     train: Train = "injector"
     channels: int | None = None
     stride: int | None = None
+    encoder: Literal["flat", "deep"] = "flat"
     max_bytes: int | None = None
 
 
@@ -222,7 +225,7 @@ def _with_waist(
     features, options = features_of(halves.cut.shape), dict(wanted.options)
     geometry = choose_geometry(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
-        max_bytes=wanted.max_bytes,
+        max_bytes=wanted.max_bytes, deep=wanted.encoder == "deep",
     )  # fmt: skip
     protection = protection_class(wanted.method).build(geometry.shape, options)
     images, labels = watched(data.victim_val)

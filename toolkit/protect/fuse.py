@@ -140,6 +140,7 @@ def _fitting(settings: ProtectSettings) -> Fitting:
         train=settings.train,
         channels=settings.channels,
         stride=settings.stride,
+        encoder=settings.encoder,
         max_bytes=settings.max_bytes,
     )
 

@@ -11,7 +11,7 @@ from .. import plugins, protections
 from ..errors import BundleError
 from ..partition.split import Split, load_split
 from ..protections.base import Protection
-from .waist.geometry import Geometry
+from .waist.encoder import geometry_of
 from .waist.modules import Coded, Waist, narrowed
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..bundle import Bundle
-    from ..records.bundle import Waist as WaistRecord
 
 #: what the names of a part's weights begin with
 HEAD, BLOCK, ENCODER, DECODER, TAIL = "head.", "protection.", "encoder.", "decoder.", "tail."
@@ -89,7 +88,10 @@ def load_protected(bundle: Bundle) -> Protected:
     }
     state, path = load_file(bundle.checked(record.weights)), bundle.path(record.weights)
     features = features_of(halves.cut.shape)
-    waist = None if record.waist is None else Waist.empty(_geometry(features, record.waist, state))
+    waist = None
+    if record.waist is not None:
+        encoder = {name.removeprefix(ENCODER): value for name, value in state.items() if name.startswith(ENCODER)}
+        waist = Waist.empty(geometry_of(features, record.waist.shape[0], encoder))
     protection = kind.build(features if waist is None else waist.geometry.shape, options)
     parts: dict[str, nn.Module] = {BLOCK: protection, HEAD: halves.head, TAIL: halves.tail}
     if waist is not None:
@@ -99,13 +101,6 @@ def load_protected(bundle: Bundle) -> Protected:
         part.requires_grad_(False)
     protection.eval()
     return Protected(halves if waist is None else narrowed(halves, waist), protection, waist)
-
-
-def _geometry(features: tuple[int, int, int], record: WaistRecord, state: dict[str, Tensor]) -> Geometry:
-    """The waist that a manifest and its weights describe."""
-    channels = record.shape[0]
-    first = state[ENCODER + "0.weight"]  # [inner,C,stride,stride]
-    return Geometry(features, channels, first.shape[2], first.shape[0])
 
 
 def features_of(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -29,6 +29,7 @@ class ProtectSettings(Settings):
             all: head and tail fine-tuned too.
         channels: of the waist; None: as fits the cut.
         stride: positions of the cut, per side, to one of the waist; None: as fits the cut.
+        encoder: of the waist; flat: two convolutions; deep: a small network beside them, for early and middle cuts.
         max_bytes: most bytes of a message on average, with a waist.
         pad: whether all messages have one length, with a waist.
         noise: memoised: the same photo on the same device always gives the same message; fresh: a new draw each time.
@@ -46,6 +47,7 @@ class ProtectSettings(Settings):
     train: Train = "injector"
     channels: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=1)] | None = None
+    encoder: Literal["flat", "deep"] = "flat"
     max_bytes: Annotated[int, Field(ge=1)] | None = None
     pad: bool = False
     noise: Literal["memoised", "fresh"] = "memoised"
@@ -62,6 +64,7 @@ class ProtectSettings(Settings):
     @model_validator(mode="after")
     def _only_with_a_waist(self) -> Self:
         wrong = [name for name in ("channels", "stride", "max_bytes", "pad") if getattr(self, name)]
+        wrong += ["encoder"] if self.encoder != "flat" else []
         if self.train == "injector" and wrong:
             raise ValueError(
                 f"--{wrong[0].replace('_', '-')} ({wrong[0]} in deploy.toml) is about a waist; give it with "

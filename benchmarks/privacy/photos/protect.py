@@ -18,7 +18,7 @@ import torch
 from attackers import PhotoDecoder
 from torch import Tensor, nn
 from torch.nn import functional
-from waist import Waist, inside_bits, start_from
+from waist import Waist, inside_bits, short_path, start_from
 
 from toolkit.protections.pripro import PriPro
 
@@ -28,13 +28,16 @@ DEFAULTS: dict[str, Any] = {
     "max_drop": 0.006, "weight": 0.02,
     "rate_term": 1.0, "leak_term": 1.0, "adversary": 0.0, "feature_term": 0.0, "task": "class", "growth": 1.04,
     "temperature": 1.0, "early_drop": 0.015, "strength": 0.5, "spread": 1.2,
-    "beyond": 0.0,
+    "beyond": 0.0, "deep": 0, "pool": "max", "trunk": "", "mix": 0.0, "pooled_term": 0.0, "views": 3,
+    "short": False, "epochs_tail": 3, "least_weight": 0.0,
 }  # fmt: skip
 VIEWS = 3
 SHIFT = 3
 #: share of the training after which the weight follows the accuracy; noise comes in over NOISE_IN
 CONTROL = 0.3
 NOISE_IN = (0.05, 0.3)
+#: share of the training in which photos are mixed
+MIX_UNTIL = 0.75
 
 
 def split_network(name: str, cut: str, weights: str | None = None) -> tuple[nn.Sequential, nn.Sequential]:
@@ -49,6 +52,12 @@ def split_network(name: str, cut: str, weights: str | None = None) -> tuple[nn.S
         nn.Sequential(*(p for _, p in parts[position:])),
     )
     return (head.eval().to(memory_format=torch.channels_last), tail.eval().to(memory_format=torch.channels_last))
+
+
+def parts_below(network: str, cut: str) -> int:
+    """How many of a network's parts lie in front of a cut."""
+    built = networks.BUILD[network](**json.loads((data.ROOT / f"{network}.json").read_text())["options"])
+    return [key for key, _ in built.named_children()].index(cut) + 1
 
 
 def merged(logits: Tensor, task: str) -> Tensor:
@@ -96,8 +105,23 @@ def head_features(network: str, cut: str, photos: Tensor, label: str) -> Tensor:
         for piece in photos.split(250):
             with torch.autocast("cpu", torch.bfloat16):
                 parts.append(head(data.normalise(data.unit(piece))).bfloat16().contiguous())
-        torch.save(torch.cat(parts), file)
+        torch.save(torch.cat(parts), file.with_suffix(".part"))
+        file.with_suffix(".part").rename(file)  # whole or not at all: runs are stopped at will
     return torch.load(file, weights_only=True, mmap=True)
+
+
+@torch.no_grad()
+def pooled_features(network: str, photos: Tensor, number: int) -> Tensor:
+    """What the unprotected network's last layer is given, for one view of the victim's photos [N,K]; kept as a file."""
+    file = data.ROOT / f"{network}-pooled{number}.pt"
+    if not file.exists():
+        head, tail = split_network(network, networks.CUTS[network][0])
+        parts = []
+        for piece in photos.split(500):
+            with torch.autocast("cpu", torch.bfloat16):
+                parts.append(tail[:-1](head(data.normalise(data.unit(piece)))).bfloat16())
+        torch.save(torch.cat(parts), file)
+    return torch.load(file, weights_only=True)
 
 
 class Watch:
@@ -113,13 +137,15 @@ class Watch:
             logits = torch.cat([merged(tail(head(piece)).float(), self.task) for piece in pieces])
         self.unprotected = (logits.argmax(1) == self.labels).float()
         self.weight, self.growth, self.max_drop = settings["weight"], settings["growth"], settings["max_drop"]
-        self.early = settings["early_drop"]
+        self.early, self.least = settings["early_drop"], settings["least_weight"]
         self.ratio, self.place = 1.0, 0
-        frozen = settings["train"] == "waist"
-        self.maps = head_features(settings["network"], settings["cut"], part.photos, "val") if frozen else None
+        known = settings["cut"] if settings["train"] == "waist" else settings["trunk"]
+        self.maps = head_features(settings["network"], known, part.photos, "val") if known else None
+        self.below = parts_below(settings["network"], known) if known else 0
+        self.short: nn.Module | None = None
 
     @torch.no_grad()
-    def look(self, modules: tuple[nn.Module, Waist, nn.Module], generator: torch.Generator, done: float) -> None:
+    def look(self, modules: tuple[nn.Sequential, Waist, nn.Module], generator: torch.Generator, done: float) -> None:
         """Take in the next 250 photos; while steps are long, more may be lost than at the end."""
         head, waist, tail = modules
         index = torch.arange(self.place, self.place + 250) % len(self.labels)
@@ -130,25 +156,26 @@ class Watch:
         if done > CONTROL:
             allowed = self.max_drop + self.early * (1 - done) / (1 - CONTROL)
             gap = (self.ratio - (1 - allowed)) / allowed
-            self.weight *= self.growth ** max(-2.0, min(1.0, gap))
+            self.weight = max(self.weight * self.growth ** max(-2.0, min(1.0, gap)), self.least)
 
     @torch.no_grad()
     def right(
-        self, head: nn.Module, waist: Waist, tail: nn.Module, index: Tensor, generator: torch.Generator
+        self, head: nn.Sequential, waist: Waist, tail: nn.Module, index: Tensor, generator: torch.Generator
     ) -> Tensor:
-        modules = (head, waist, tail)
+        modules = (head, waist, tail if self.short is None else self.short)
         states = [module.training for module in modules]
         for module in modules:
             module.eval()
         with torch.autocast("cpu", torch.bfloat16):
-            maps = head(self.inputs[index]) if self.maps is None else self.maps[index]
-            sent = waist(maps, waist.draw(len(index), generator))
-            logits = merged(tail(sent.rebuilt).float(), self.task)
+            # `below` parts of the head never change: what they give is stored
+            maps = head[self.below :](self.inputs[index] if self.maps is None else self.maps[index])
+            sent = waist(maps, waist.draw(len(index), generator), rebuild=self.short is None)
+            logits = merged((self.short or tail)(sent.rebuilt).float(), self.task)
         for module, state in zip(modules, states, strict=True):
             module.train(state)
         return (logits.argmax(1) == self.labels[index]).float()
 
-    def whole(self, head: nn.Module, waist: Waist, tail: nn.Module, generator: torch.Generator) -> float:
+    def whole(self, head: nn.Sequential, waist: Waist, tail: nn.Module, generator: torch.Generator) -> float:
         parts = torch.arange(len(self.labels)).split(500)
         right = torch.cat([self.right(head, waist, tail, index, generator) for index in parts])
         return (right.mean() / self.unprotected.mean()).item()
@@ -174,6 +201,55 @@ def begin_at(waist: Waist, head: nn.Module, tail: nn.Module, photos: Tensor, set
 
 def set_noise(waist: Waist, share: float) -> None:
     waist.noise.set_strength(max(share, 1e-3))
+
+
+def finish(
+    settings: dict[str, Any], modules: tuple[nn.Module, Waist, nn.Module], photos: Tensor, teacher: Tensor,
+    generator: torch.Generator,
+) -> float:  # fmt: skip
+    """Train decoder and tail for what the phone's part has learned to send; returns the seconds that it took."""
+    begun = time.time()
+    mobile, waist, tail = modules
+    mobile.eval().requires_grad_(False)
+    waist.eval()
+    values = []
+    for number in range(VIEWS):
+        seen = view(photos, number)
+        at = settings["cut"] if settings["train"] == "waist" else settings["trunk"]
+        stored = head_features(settings["network"], at, seen, f"victim{number}") if at else None
+        parts = []
+        for index in torch.arange(len(photos)).split(250):
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                maps = data.normalise(data.unit(seen[index])) if stored is None else stored[index]
+                parts.append(waist.encoder(mobile(maps.contiguous(memory_format=torch.channels_last))).float())
+        values.append(torch.cat(parts))
+    epochs, batch = settings["epochs_tail"], settings["batch"]
+    groups = [{"params": list(waist.decoder.parameters()), "lr": 2e-3}, {"params": list(tail.parameters()), "lr": 5e-4}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
+    batches = len(photos) // batch
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [2e-3, 5e-4], total_steps=epochs * batches, pct_start=0.15, cycle_momentum=False
+    )
+    waist.decoder.train()
+    tail.train()
+    tail.requires_grad_(True)
+    for epoch in range(epochs):
+        total = 0.0
+        for index in torch.randperm(len(photos), generator=generator).split(batch)[:batches]:
+            number = int(torch.randint(0, VIEWS, (), generator=generator))
+            target = torch.log_softmax(merged(teacher[number, index], settings["task"]), 1)
+            with torch.no_grad():
+                codes, _ = waist.send(values[number][index], waist.draw(len(index), generator))
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = merged(tail(waist.decoder(codes)).float(), settings["task"])
+            away = functional.kl_div(torch.log_softmax(logits, 1), target, log_target=True, reduction="batchmean")
+            optimizer.zero_grad()
+            away.backward()
+            optimizer.step()
+            schedule.step()
+            total += away.item()
+        print("decoder and tail", epoch + 1, "kl", round(total / batches, 4), flush=True)
+    return time.time() - begun
 
 
 def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
@@ -203,12 +279,21 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
     tuned = settings["train"] == "all"
     for module in (head, tail):
         module.requires_grad_(tuned)
+    stored_at = settings["trunk"] if tuned else settings["cut"]
+    trunk = head[: watch.below] if tuned else head
+    trunk.requires_grad_(False)
+    mobile = head[watch.below :]
+    untouched = nn.Sequential(*copy.deepcopy(mobile), *copy.deepcopy(tail)).requires_grad_(False).eval()
     noisy = [*waist.noise.parameters(), waist.codes.frequency]
     own = {id(p) for p in noisy}
-    groups = [{"params": [p for p in waist.parameters() if id(p) not in own], "lr": settings["rate"]}]
+    narrow = [p for p in waist.parameters() if id(p) not in own]
+    if settings["short"]:
+        watch.short = short_path(waist.shape, teacher.shape[2])
+        narrow += watch.short.parameters()
+    groups = [{"params": narrow, "lr": settings["rate"]}]
     groups.append({"params": noisy, "lr": settings["rate_noise"]})
     if tuned:
-        groups.append({"params": [*head.parameters(), *tail.parameters()], "lr": settings["rate_tuned"]})
+        groups.append({"params": [*mobile.parameters(), *tail.parameters()], "lr": settings["rate_tuned"]})
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
     batches = len(victim.labels) // settings["batch"]
     total = settings["epochs"] * batches
@@ -222,6 +307,8 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
     variance = data.normalise(data.unit(victim.photos[:2000])).var()
     first, spent, state_file = 0, 0.0, out.with_suffix(".state")
     kept: dict[str, Any] = {"waist": waist, "head": head, "tail": tail, "optimizer": optimizer, "schedule": schedule}
+    if watch.short is not None:
+        kept["short"] = watch.short
     if rebuild is not None and opponent is not None:
         kept |= {"rebuild": rebuild, "opponent": opponent}
     if state_file.exists():
@@ -233,27 +320,44 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
     for epoch in range(first, settings["epochs"]):
         begun, sums = time.time(), torch.zeros(5)
         waist.train()
+        if watch.short is not None:
+            watch.short.train()
         head.train(tuned)
+        trunk.eval()
         tail.train(tuned)
         order = torch.randperm(len(victim.labels), generator=generator)
-        number = (epoch + settings["seed"]) % VIEWS
+        number = (epoch + settings["seed"]) % settings["views"]
         photos, stored = view(victim.photos, number), None
-        if not tuned:
-            stored = head_features(settings["network"], settings["cut"], photos, f"victim{number}")
+        if stored_at:
+            stored = head_features(settings["network"], stored_at, photos, f"victim{number}")
+        pooled = pooled_features(settings["network"], photos, number) if settings["pooled_term"] else None
         for step, index in enumerate(order.split(settings["batch"])[:batches]):
             done = (epoch * batches + step) / total
             share = min(max((done - NOISE_IN[0]) / (NOISE_IN[1] - NOISE_IN[0]), 0.0), 1.0)
             set_noise(waist, share * settings["strength"])
-            pixels = data.normalise(data.unit(photos[index])) if tuned or rebuild is not None else None
+            pixels = data.normalise(data.unit(photos[index])) if stored is None or rebuild is not None else None
             target = merged(teacher[number, index], settings["task"])
             with torch.autocast("cpu", torch.bfloat16):
-                maps = head(pixels) if stored is None else stored[index].contiguous(memory_format=torch.channels_last)
-                sent = waist(maps, waist.draw(len(index), generator))
-                logits = merged(tail(sent.rebuilt).float(), settings["task"])
+                maps = pixels if stored is None else stored[index].contiguous(memory_format=torch.channels_last)
+                mixed = done < MIX_UNTIL and settings["mix"] > 0
+                if mixed:  # the unprotected network's answers to mixtures of two photos, or of their first features
+                    part = torch.rand(len(index), 1, 1, 1, generator=generator)
+                    part[torch.rand(len(index), generator=generator) > settings["mix"]] = 0.0
+                    maps = (maps + part * (maps.flip(0) - maps)).to(maps.dtype)
+                    with torch.no_grad():
+                        target = merged(untouched(maps).float(), settings["task"])
+                maps = mobile(maps)
+                sent = waist(maps, waist.draw(len(index), generator), rebuild=watch.short is None)
+                path = tail if watch.short is None else watch.short
+                last = path[:-1](sent.rebuilt)
+                logits = merged(path[-1](last).float(), settings["task"])
             heat = settings["temperature"]
             likely = functional.log_softmax(target / heat, 1)
-            away = functional.kl_div(
-                functional.log_softmax(logits / heat, 1), likely, log_target=True, reduction="batchmean"
+            away = (
+                functional.kl_div(
+                    functional.log_softmax(logits / heat, 1), likely, log_target=True, reduction="batchmean"
+                )
+                * heat**2
             )
             rate = sent.bits.mean()
             leak = inside_bits(sent.mean, sent.noise, target.argmax(1), target.shape[1])
@@ -263,6 +367,10 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
             if settings["method"] == "shredder":  # its own term: log of the noise's power
                 hidden = hidden - 0.5 * torch.log(waist.noise.tensors.square().mean((1, 2, 3))).mean()
             loss = away + share * watch.weight * hidden + settings["beyond"] * sent.beyond
+            if pooled is not None and not mixed:
+                wish = pooled[index].float()
+                spread = wish.var(0).mean()
+                loss = loss + settings["pooled_term"] * (1 - done) * functional.mse_loss(last.float(), wish) / spread
             if settings["feature_term"] and share < 1:
                 loss = loss + settings["feature_term"] * (1 - share) * functional.mse_loss(
                     sent.rebuilt.float(), maps.detach().float()
@@ -307,6 +415,10 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
         state |= {"generator": generator.get_state(), "epoch": epoch + 1, "spent": spent}
         torch.save(state | {"weight": watch.weight, "ratio": watch.ratio}, state_file)
     set_noise(waist, settings["strength"])
+    if watch.short is not None:
+        short_ratio, watch.short = watch.whole(head, waist, tail, generator), None
+        print("short path: accuracy ratio", round(short_ratio, 4), flush=True)
+        spent += finish(settings, (mobile, waist, tail), victim.photos, teacher, generator)
     result = {**settings, "features": list(features), "seconds": round(spent), "last": row, "weight_end": watch.weight}
     result["val_ratio"] = watch.whole(head, waist, tail, generator)
     z = torch.zeros(1, *features)

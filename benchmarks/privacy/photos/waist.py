@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from toolkit.protect.waist.geometry import Geometry
+from toolkit.protect.waist.start import linear_waist
 from toolkit.protections.base import FeatureShape, Protection
 from toolkit.protections.pripro import PriPro
 
@@ -28,6 +30,35 @@ class Encoder(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return self.linear(features) + self.project(torch.relu(self.norm(self.conv(features))))
+
+
+class DeepEncoder(nn.Module):
+    """The linear map, and a small network beside it: a strided 3x3, a residual 3x3, the largest value of each channel.
+
+    What a network's tail had learned behind the cut has to happen on the phone where the waist is narrow.
+    """
+
+    def __init__(self, channels: int, inner: int, out: int, stride: int, pool: str = "max") -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(channels, out, stride, stride)
+        self.first = nn.Sequential(nn.Conv2d(channels, inner, 3, 2, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(inner, inner, 3, padding=1, bias=False), nn.BatchNorm2d(inner))
+        self.pool = nn.MaxPool2d(stride // 2) if pool in ("max", "both") else None
+        self.project = nn.Conv2d(inner, out, 1, bias=False) if self.pool else None
+        self.patch = nn.Conv2d(inner, out, stride // 2, stride // 2, bias=False) if pool in ("conv", "both") else None
+        for last in (self.project, self.patch):
+            if last is not None:
+                nn.init.normal_(last.weight, std=0.1 / last.weight[0].numel() ** 0.5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        maps = self.first(features)
+        maps = torch.relu(maps + self.second(maps))
+        z = self.linear(features)
+        if self.pool is not None and self.project is not None:
+            z = z + self.project(self.pool(maps))
+        if self.patch is not None:
+            z = z + self.patch(maps)
+        return z
 
 
 class Residual(nn.Module):
@@ -67,11 +98,10 @@ class Decoder(nn.Module):
         return torch.relu(self.linear(codes) + self.large(self.small(maps)))
 
 
-def start_from(encoder: Encoder, decoder: Decoder, features: Tensor, slopes: Tensor, spread: float) -> None:
-    """Start both at the best linear waist for the tail, codes of deviation `spread`.
-
-    Of patches f with covariance S, and G the mean outer product of the answer's gradients (slopes) by f: the code is
-    V' S^-1/2 (f - mean), V the leading eigenvectors of S^1/2 G S^1/2, and is decoded to its conditional mean.
+def start_from(
+    encoder: Encoder | DeepEncoder, decoder: Decoder, features: Tensor, slopes: Tensor, spread: float
+) -> None:
+    """Start both at the product's best linear waist for the tail, codes of deviation `spread`.
 
     Args:
         encoder: changed in place.
@@ -81,22 +111,13 @@ def start_from(encoder: Encoder, decoder: Decoder, features: Tensor, slopes: Ten
         spread: deviation of each code channel.
     """
     stride, out = encoder.linear.stride[0], encoder.linear.out_channels
-    rows, grad = (functional.unfold(x, stride, stride=stride).transpose(1, 2).flatten(0, 1) for x in (features, slopes))
-    mean = rows.mean(0)
-    covariance = (rows - mean).T @ (rows - mean) / len(rows)
-    size = len(mean)
-    covariance += 1e-3 * covariance.trace() / size * torch.eye(size)
-    matters = grad.T @ grad / grad.square().sum() + 0.02 * torch.eye(size) / size
-    values, vectors = torch.linalg.eigh(covariance)
-    root = vectors * values.sqrt() @ vectors.T
-    inverse = vectors / values.sqrt() @ vectors.T
-    leading = torch.linalg.eigh(root @ matters @ root).eigenvectors[:, -out:]
+    shape = (features.shape[1], features.shape[2], features.shape[3])
+    found = linear_waist(features, slopes, Geometry(shape, out, stride, out), 0)
     with torch.no_grad():
-        down, up = spread * leading.T @ inverse, root @ leading / spread
-        encoder.linear.weight.copy_(down.view_as(encoder.linear.weight))
-        encoder.linear.bias.copy_(-down @ mean)
-        decoder.linear[0].weight.copy_(up[:, :, None, None])
-        decoder.linear[0].bias.copy_(mean)
+        encoder.linear.weight.copy_(spread * found.down.view_as(encoder.linear.weight))
+        encoder.linear.bias.copy_(-spread * found.down @ found.mean)
+        decoder.linear[0].weight.copy_((found.up / spread)[:, :, None, None])
+        decoder.linear[0].bias.copy_(found.mean)
 
 
 class Codes(nn.Module):
@@ -125,6 +146,14 @@ class Codes(nn.Module):
         first = table.gather(2, index.unsqueeze(2)).squeeze(2)
         second = table.gather(2, index.unsqueeze(2) + 1).squeeze(2)
         return rounded, (first + part * (second - first)).flatten(1).sum(1)
+
+
+def short_path(shape: FeatureShape, classes: int, width: int = 256) -> nn.Sequential:
+    """Codes [B,c,h,w] -> logits [B,K] past decoder and tail: where training of the phone's part gets its gradients."""
+    size = shape[0] * shape[1] * shape[2]
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(size, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, classes)
+    )
 
 
 class Silent(Protection):
@@ -202,7 +231,7 @@ def noise_of(method: str, shape: FeatureShape, options: dict[str, float]) -> Pro
 
 @dataclass
 class Sent:
-    """What one pass gives: codes, bits [B], the rebuilt features, mean and variance before rounding.
+    """What one pass gives: codes, bits [B], the rebuilt features (or the codes), mean and variance before rounding.
 
     `beyond` is how far encoded values lie outside the codes, squared, over all of them.
     """
@@ -224,7 +253,11 @@ class Waist(nn.Module):
         stride = features[1] // side
         self.shape: FeatureShape = (channels, side, side)
         inner = int(options.get("inner", features[0]))
-        self.encoder = Encoder(features[0], inner, channels, stride)
+        self.encoder: Encoder | DeepEncoder
+        if options.get("deep"):
+            self.encoder = DeepEncoder(features[0], int(options["deep"]), channels, stride, str(options["pool"]))
+        else:
+            self.encoder = Encoder(features[0], inner, channels, stride)
         self.noise = noise_of(method, self.shape, options)
         self.codes = Codes(channels, int(options.get("level", 3)))
         self.decoder = Decoder(self.shape, features)
@@ -250,7 +283,7 @@ class Waist(nn.Module):
             return z, self.noise.tensors.var(0, keepdim=True).expand_as(z)
         return z, torch.zeros_like(z)
 
-    def forward(self, features: Tensor, eps: tuple[Tensor, ...]) -> Sent:
+    def forward(self, features: Tensor, eps: tuple[Tensor, ...], *, rebuild: bool = True) -> Sent:
         with torch.autocast("cpu", torch.bfloat16):
             z = self.encoder(features)
         with torch.autocast("cpu", enabled=False):
@@ -259,7 +292,7 @@ class Waist(nn.Module):
             mean, noise = self.moments(z)
             beyond = (z.abs() - self.codes.level - 0.5).clamp(min=0).square().mean()
         with torch.autocast("cpu", torch.bfloat16):
-            rebuilt = self.decoder(codes)
+            rebuilt = self.decoder(codes) if rebuild else codes
         return Sent(codes, bits, rebuilt, mean, noise, beyond)
 
 

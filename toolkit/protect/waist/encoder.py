@@ -1,21 +1,35 @@
-"""The encoder: two convolutions, all that the phone computes beyond its own head."""
+"""The encoder: two convolutions, and where it is wanted a deep branch, all that the phone computes beyond its head."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .branch import BESIDE, Branch, TrainingBranch, plain_branch
+from .geometry import Geometry
+
 if TYPE_CHECKING:
-    from .geometry import Geometry
     from .start import LinearWaist
 
 #: standard deviation of the waist's values, in units of one code, where training starts [ours]
 SPREAD = 1.2
-#: of what lies beside a linear start, relative to a random one
-_BESIDE = 0.1
+
+
+class Deepened(nn.Module):
+    """Features [B,C,H,W] -> z [B,c,h,w]: two convolutions and a branch beside them, as the phone runs them."""
+
+    def __init__(self, flat: nn.Sequential, branch: Branch) -> None:
+        super().__init__()
+        self.flat, self.branch = flat, branch
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features to z."""
+        z: Tensor = self.flat(features) + self.branch(features)
+        return z
 
 
 class TrainingEncoder(nn.Module):
@@ -29,10 +43,12 @@ class TrainingEncoder(nn.Module):
         self.project = second
         self.scale = nn.BatchNorm2d(geometry.channels)
         nn.init.constant_(self.scale.weight, SPREAD)
+        self.branch = TrainingBranch(geometry) if geometry.deep else None
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features to z."""
-        z: Tensor = self.scale(self.project(self.norm(self.gather(features)).relu()))
+        values = self.project(self.norm(self.gather(features)).relu())
+        z: Tensor = self.scale(values if self.branch is None else values + self.branch(features))
         return z
 
     @torch.no_grad()
@@ -44,7 +60,7 @@ class TrainingEncoder(nn.Module):
         count = min(self.project.out_channels, self.gather.out_channels // 2)
         down = linear.down[:count].view(count, *self.gather.weight.shape[1:])
         self.gather.weight[:count], self.gather.weight[count : 2 * count] = down, -down
-        self.project.weight[:, 2 * count :].mul_(_BESIDE)
+        self.project.weight[:, 2 * count :].mul_(BESIDE)
         self.project.weight[:, : 2 * count] = 0.0
         for number in range(count):
             self.project.weight[number, [number, count + number]] = torch.tensor([1.0, -1.0])[:, None, None]
@@ -52,7 +68,7 @@ class TrainingEncoder(nn.Module):
     @torch.no_grad()
     def measure(self, features: Tensor) -> None:
         """Take the normalisations' statistics from features [N,C,H,W]."""
-        norms = [self.norm, self.scale]
+        norms = [part for part in self.modules() if isinstance(part, nn.BatchNorm2d)]
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.momentum = 1.0
@@ -61,18 +77,30 @@ class TrainingEncoder(nn.Module):
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
-    def folded(self) -> nn.Sequential:
-        """Return the same function of two convolutions with bias; its module is in eval mode."""
+    def folded(self) -> nn.Module:
+        """Return the same function of convolutions with bias; its module is in eval mode."""
         self.eval()
-        return nn.Sequential(
+        flat = nn.Sequential(
             fuse_conv_bn_eval(self.gather, self.norm), nn.ReLU(), fuse_conv_bn_eval(self.project, self.scale)
-        ).eval()
+        )
+        if self.branch is None:
+            return flat.eval()
+        return Deepened(flat, self.branch.folded(self.scale)).eval()
 
 
-def plain_encoder(geometry: Geometry) -> nn.Sequential:
+def plain_encoder(geometry: Geometry) -> nn.Module:
     """Build what `folded` returns, to load weights into."""
     first, second = _convolutions(geometry, bias=True)
-    return nn.Sequential(first, nn.ReLU(), second).eval()
+    flat = nn.Sequential(first, nn.ReLU(), second)
+    return Deepened(flat, plain_branch(geometry)).eval() if geometry.deep else flat.eval()
+
+
+def geometry_of(features: tuple[int, int, int], channels: int, state: Mapping[str, Tensor]) -> Geometry:
+    """Read the geometry from a folded encoder's weights."""
+    prefix = "flat." if "flat.0.weight" in state else ""
+    inner, _, stride, _ = state[prefix + "0.weight"].shape
+    deep = len(state["branch.first.weight"]) if prefix else 0
+    return Geometry(features, channels, stride, inner, deep)
 
 
 def _convolutions(geometry: Geometry, *, bias: bool) -> tuple[nn.Conv2d, nn.Conv2d]:

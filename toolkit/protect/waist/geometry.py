@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import InputError
 
 #: what the encoder may compute beside its head, so that latency and memory stay within 1.10 of the unprotected head
 _MOST_WORK = 0.07
+#: what the encoder's deep branch may compute beside it
+_MOST_DEEP, _VECTOR = 0.09, 8
 #: codes -LEVEL..LEVEL
 LEVEL = 3
 #: positions of the waist's longer side, for photos smaller than this side and for others
@@ -35,12 +37,19 @@ class Geometry:
         channels: of the waist.
         stride: positions of the cut, per side, that one position of the waist stands for.
         inner: channels between the encoder's two convolutions.
+        deep: channels of the encoder's deep branch; 0: it has none.
     """
 
     features: tuple[int, int, int]
     channels: int
     stride: int
     inner: int
+    deep: int = 0
+
+    @property
+    def deep_stride(self) -> int:
+        """The deep branch's own first stride; the rest of the waist's is a maximum over its positions."""
+        return 2 if self.stride % 2 == 0 else 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -69,6 +78,7 @@ def choose_geometry(
     channels: int | None = None,
     stride: int | None = None,
     max_bytes: int | None = None,
+    deep: bool = False,
 ) -> Geometry:
     """Fill in what the user left open.
 
@@ -79,9 +89,10 @@ def choose_geometry(
         channels: of the waist, or None.
         stride: of the waist, or None.
         max_bytes: most bytes of a message on average; narrows the waist where its codes would need more.
+        deep: whether the encoder has a deep branch, as wide as its work allows.
 
     Raises:
-        InputError: a stride or a number of channels that the features do not have.
+        InputError: a stride or a number of channels that the features do not have, or no room for a deep branch.
     """
     full, height, width = features
     longest = max(height, width)
@@ -108,7 +119,26 @@ def choose_geometry(
         )
     macs_per_inner = (full * stride * stride + channels) * -(-height // stride) * -(-width // stride)
     inner = min(max(full, 2 * channels), max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
-    return Geometry(features, channels, stride, inner)
+    geometry = Geometry(features, channels, stride, inner)
+    return replace(geometry, deep=_deep_channels(geometry, int(_MOST_DEEP * head_macs))) if deep else geometry
+
+
+def _deep_channels(geometry: Geometry, macs: int) -> int:
+    """How wide two 3x3 convolutions may be, n of them: positions * 9 * (C n + n^2) within the work.
+
+    Raises:
+        InputError: not even one vector of channels.
+    """
+    full, height, width = geometry.features
+    positions = -(-height // geometry.deep_stride) * -(-width // geometry.deep_stride)
+    widest = int((math.sqrt(full**2 + 4 * macs / (9 * positions)) - full) / 2)
+    if widest < _VECTOR:
+        raise InputError(
+            f"--encoder deep does not fit: {_VECTOR} channels at {full}x{height}x{width} are more than "
+            f"{_MOST_DEEP:.0%} of this head's work; cut later, or take --encoder flat."
+        )
+    # whole vectors of eight are what phones' kernels compute at once
+    return min(widest - widest % _VECTOR, max(full, _VECTOR))
 
 
 def _directions(values: int, positions: int, macs: int) -> int:
