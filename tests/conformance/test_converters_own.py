@@ -14,6 +14,8 @@ from converters._heads import calibration
 from converters.base import HeadProgram
 from converters.to_executorch import ToExecutorch, count_operators, lower
 from converters.to_onnx import ToOnnx, export_tail
+from toolkit.protect.waist.encoder import plain_encoder
+from toolkit.protect.waist.geometry import Geometry
 
 pytestmark = pytest.mark.slow
 
@@ -32,8 +34,16 @@ class Gate(nn.Module):
         return nn.functional.silu(features * gate) * 2
 
 
+def deep_waist() -> nn.Module:
+    """A head that ends in a waist's encoder with its deep branch."""
+    first = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU())
+    return nn.Sequential(first, plain_encoder(Geometry((8, 28, 28), 16, 2, 16, 8))).eval()
+
+
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-@pytest.mark.parametrize("backbone", [small_head().backbone, Gate().eval()], ids=["residual", "gated"])
+@pytest.mark.parametrize(
+    "backbone", [small_head().backbone, Gate().eval(), deep_waist()], ids=["residual", "gated", "waist"]
+)
 def test_executorch_puts_the_whole_protected_head_in_one_delegate(backbone, precision):
     from converters._quiet import quiet
 
