@@ -296,9 +296,10 @@ def test_a_planted_fault_is_seen_in_coarse_codes(bundle, fault):
     assert "head" in planted(bundle, fault)
 
 
-def test_a_waist_setting_without_a_waist_is_refused():
-    with pytest.raises(ValueError, match="--max-bytes"):
-        ProtectSettings(max_bytes=100)
+@pytest.mark.parametrize(("setting", "word"), [({"max_bytes": 100}, "--max-bytes"), ({"encoder": "deep"}, "--encoder")])
+def test_a_waist_setting_without_a_waist_is_refused(setting, word):
+    with pytest.raises(ValueError, match=word):
+        ProtectSettings(**setting)
 
 
 def test_two_photos_of_one_device_do_not_share_their_noise(bundle):
