@@ -138,7 +138,9 @@ def test_coded_messages_under_memoised_noise_get_the_golden_answers(build: Path,
         photos = str(whole / waist_bundle.PHOTOS)
         done = java(build, "org.pripro.splitkit.tools.ClassifyPhotosKt", str(whole), photos, server.url, *head)
     assert done.returncode == 0, done.stderr
-    waist_bundle.check(bundle, json.loads(done.stdout)["photos"])
+    told = json.loads(done.stdout)
+    waist_bundle.check(bundle, told["photos"])
+    assert [trial["passed"] for trial in told["trials"]] == [True], told["trials"]
 
 
 @pytest.fixture(scope="module")

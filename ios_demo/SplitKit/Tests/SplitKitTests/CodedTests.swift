@@ -43,6 +43,9 @@ final class CodedTests: XCTestCase {
         XCTAssertEqual(once.smashed, again.smashed)
         let report = try await client.parity(withTail: true) { XCTAssertNil($0.sameTop1) }
         XCTAssertEqual(report.outputs.count, rows.count)
+        let trial = try await client.trial(isExact: true)
+        XCTAssert(trial.passed, trial.says)
+        XCTAssert(trial.says.hasPrefix("100.0 % of the codes"), trial.says)
     }
 
     /// Messages are bytes of any length, which the library's own reader of golden tensors does not know.

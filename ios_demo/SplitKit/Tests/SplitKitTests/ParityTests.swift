@@ -64,4 +64,30 @@ final class ParityTests: XCTestCase {
         XCTAssertFalse(try trial(.nan, "int8"))
         XCTAssertThrowsError(try trial(1, "w4")) { XCTAssert($0 is BundleError) }
     }
+
+    /// Codes of 0.5: a quarter away from eager torch is rounding, a whole code is a fault.
+    func testHalfACodeIsRoundingAndAWholeOneIsAFault() throws {
+        var manifest = try ModelBundle(at: Peer.waistBundle()).manifest
+        let output = Manifest.TensorSpec(name: "smashed", dtype: .uint8, shape: [1, 3, 1, 1], scale: [0.5], zeroPoint: [128])
+        manifest.heads[0].outputs = [output]
+        let wanted: [[Float]] = [[1, -2, 3], [0.5, 2, -1]]
+        func passes(_ off: [Float], waist: Bool) throws -> Bool {
+            var manifest = manifest
+            if !waist { manifest.protection?.waist = nil }
+            let found = wanted.map { row in zip(row, off).map { $0 + $1 } }
+            return try Trial(
+                found: found, wanted: wanted, precision: "fp32", tolerances: manifest.golden!.tolerances, isExact: true,
+                codes: HeadCodes(manifest.heads[0], of: manifest)
+            ).passed
+        }
+        XCTAssert(try passes([0.2, -0.2, 0.2], waist: false))
+        XCTAssertFalse(try passes([0, 0.5, 0], waist: false))
+        XCTAssertFalse(try passes([0, .nan, 0], waist: false))
+        XCTAssertNil(try HeadCodes(ModelBundle(at: Peer.bundle()).manifest.heads[0], of: manifest))
+        // few and coarse: how many are the same; 7 levels around 3
+        manifest.heads[0].outputs[0].zeroPoint = [3]
+        XCTAssert(try passes([0.2, -0.2, 0.2], waist: true))
+        XCTAssertFalse(try passes([-0.5, 0, 0], waist: true))
+        XCTAssertFalse(try passes([0, .nan, 0], waist: true))
+    }
 }

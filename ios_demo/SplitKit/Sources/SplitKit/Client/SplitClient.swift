@@ -178,7 +178,8 @@ public actor SplitClient {
         let found = try rows.map { try runner.smashed(image: $0.image, eps: $0.eps) }
         return try Trial(
             found: found, wanted: rows.map(\.smashed), precision: head.precision,
-            tolerances: bundle.manifest.golden?.tolerances ?? OrderedMap(), isExact: isExact)
+            tolerances: bundle.manifest.golden?.tolerances ?? OrderedMap(), isExact: isExact,
+            codes: HeadCodes(head, of: bundle.manifest))
     }
 
     /// The head, opened once: a second photo that comes meanwhile waits for the same opening.

@@ -28,7 +28,8 @@ public class Trial(public val accelerator: Accelerator, public val passed: Boole
  * half precision or less, or leave an operator out, and a head that is wrong there is wrong silently.
  *
  * The limits are those of `pripro verify` for photos: of an fp32 head the largest difference, of the others the signal to noise
- * ratio in dB.
+ * ratio in dB; of heads that emit codes what half a step of a code does not explain, and behind a waist the share of codes that
+ * are the same.
  */
 public class AcceleratorTrial(private val bundle: Bundle, private val runtime: HeadRuntime, private val install: (Head) -> File) {
     private val inputs = Safetensors.read("golden inputs", bundle.read(bundle.golden().inputs))
@@ -51,6 +52,8 @@ public class AcceleratorTrial(private val bundle: Bundle, private val runtime: H
     }
 
     private fun judge(head: Head, runner: HeadRunner, accelerator: Accelerator): Trial {
+        val codes = HeadCodes.of(head, bundle)
+        if (codes != null && codes.isCoarse) return judgeCodes(codes, head, runner, accelerator)
         var signal = 0.0
         var noise = 0.0
         var difference = 0.0
@@ -58,6 +61,12 @@ public class AcceleratorTrial(private val bundle: Bundle, private val runtime: H
         for (row in photos) {
             val wanted = expected.getValue("smashed").row(row)
             val found = runner.run(inputs.getValue("image").row(row), inputs["eps"]?.row(row))
+            if (codes != null) {
+                for (i in wanted.indices) {
+                    wanted[i] = codes.cut(wanted[i], i)
+                    found[i] = codes.withoutRounding(found[i], wanted[i], i)
+                }
+            }
             for (i in wanted.indices) {
                 val off = found[i].toDouble() - wanted[i]
                 signal += wanted[i].toDouble() * wanted[i]
@@ -76,6 +85,26 @@ public class AcceleratorTrial(private val bundle: Bundle, private val runtime: H
         val least = if (head.precision == "fp32") bundle.golden().tolerances["fp16"] ?: HALF_DB else limit
         val ratio = if (difference.isInfinite()) Double.NEGATIVE_INFINITY else 10 * log10(signal / max(noise, 1e-30))
         return Trial(accelerator, ratio >= least, "%.1f dB, at least %.1f".format(ratio, least), runner.ranOn)
+    }
+
+    /** Behind a waist: how many codes are eager torch's, over all and in the weakest channel. */
+    private fun judgeCodes(codes: HeadCodes, head: Head, runner: HeadRunner, accelerator: Accelerator): Trial {
+        val same = IntArray(codes.channels)
+        val all = IntArray(codes.channels)
+        for (row in photos) {
+            val wanted = expected.getValue("smashed").row(row)
+            val found = runner.run(inputs.getValue("image").row(row), inputs["eps"]?.row(row))
+            for (i in wanted.indices) {
+                all[codes.channel(i)]++
+                if (!found[i].isNaN() && codes.code(found[i], i) == codes.code(wanted[i], i)) same[codes.channel(i)]++
+            }
+        }
+        val share = same.sum().toDouble() / max(all.sum(), 1)
+        val weakest = same.indices.minOf { same[it].toDouble() / max(all[it], 1) }
+        // fp32 heads on a GPU or NPU compute in half precision: the limit of fp16 is theirs
+        val least = HeadCodes.leastSame(if (head.precision == "fp32" && accelerator != Accelerator.CPU) "fp16" else head.precision)
+        val says = "%.1f %% of the codes are the same, %.1f %% in the weakest channel, at least %.1f".format(100 * share, 100 * weakest, 100 * least)
+        return Trial(accelerator, share >= least && weakest >= least - HeadCodes.LOCAL, says, runner.ranOn)
     }
 
     private companion object {

@@ -1,6 +1,7 @@
 package org.pripro.splitkit.parity
 
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.pripro.splitkit.Contract
@@ -9,6 +10,7 @@ import org.pripro.splitkit.bundle.Bundle
 import org.pripro.splitkit.bundle.BundleId
 import org.pripro.splitkit.bundle.Head
 import org.pripro.splitkit.bundle.Json
+import org.pripro.splitkit.bundle.TensorSpec
 import org.pripro.splitkit.head.Accelerator
 import org.pripro.splitkit.head.HeadOptions
 import org.pripro.splitkit.head.HeadRunner
@@ -67,6 +69,17 @@ class AcceleratorTrialTest {
 
             override fun close() = Unit
         }
+    }
+
+    /** Three features in one code of 0.5 each: every one of them is up to a quarter away from eager torch's, and that is rounding. */
+    @Test
+    fun halfACodeIsRoundingAndAWholeOneIsAFault() {
+        val codes = TensorSpec("smashed", "uint8", listOf(1, 3, 1, 1), scale = listOf(0.5), zeroPoint = listOf(128))
+        val head = head("fp32").copy(outputs = listOf(codes))
+        val trial = { found: FloatArray -> AcceleratorTrial(bundle, Fake(mapOf(Accelerator.CPU to { found }))) { File("h") }.run(head, 2).single() }
+        assertTrue(trial(FloatArray(3) { first[it] + 0.2f }).passed)
+        assertFalse(trial(FloatArray(3) { first[it] + if (it == 1) 0.5f else 0f }).passed)
+        assertFalse(trial(FloatArray(3) { Float.NaN }).passed)
     }
 
     private fun trial(precision: String, vararg offered: Pair<Accelerator, () -> FloatArray>) =

@@ -7,11 +7,13 @@ import org.pripro.splitkit.answer.Reading
 import org.pripro.splitkit.bundle.Bundle
 import org.pripro.splitkit.bundle.CanonicalJson
 import org.pripro.splitkit.bundle.Head
+import org.pripro.splitkit.head.HeadFiles
 import org.pripro.splitkit.head.HeadOptions
 import org.pripro.splitkit.head.HeadRunner
 import org.pripro.splitkit.head.HeadRuntime
 import org.pripro.splitkit.head.Runtimes
 import org.pripro.splitkit.noise.DeviceSecret
+import org.pripro.splitkit.parity.AcceleratorTrial
 import org.pripro.splitkit.photo.Pixels
 import org.pripro.splitkit.tail.Wire
 import java.io.DataInputStream
@@ -42,7 +44,9 @@ fun main(arguments: Array<String>) {
         val storage = File.createTempFile("heads", "").apply { delete() }
         try {
             SplitClient(bundle, url, storage, SplitOptions(secret = secret), runtimes).use { client ->
-                println(CanonicalJson.write(mapOf("photos" to read(bundle, File(photos)).map { photo -> classify(client, photo) })))
+                val answers = read(bundle, File(photos)).map { photo -> classify(client, photo) }
+                val trials = AcceleratorTrial(bundle, runtimes.of(client.head), HeadFiles(bundle, storage)::install).run(client.head, 1)
+                println(CanonicalJson.write(mapOf("photos" to answers, "trials" to trials.map { mapOf("passed" to it.passed, "says" to it.says) })))
             }
         } finally {
             storage.deleteRecursively()
