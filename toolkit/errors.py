@@ -15,16 +15,26 @@
 TailError) carry sentences of the same form and the command line treats them alike.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 _MOST_LISTED = 20
 
 
 class PriproError(Exception):
-    """Root of all errors whose message is meant for a person."""
+    """Root of all errors whose message is meant for a person. They pickle: a worker process may raise one."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Callable[[type[PriproError], str], PriproError], tuple[type[PriproError], str]]:
+        return _again, (type(self), str(self))
+
+
+def _again(kind: type[PriproError], sentence: str) -> PriproError:
+    """Make an error of its sentence, whatever its constructor asks for."""
+    return kind.__new__(kind, sentence)
 
 
 class InputError(PriproError):

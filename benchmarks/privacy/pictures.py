@@ -15,7 +15,8 @@ from PIL import Image
 
 from toolkit.attacks.base import Budget
 from toolkit.bundle import Bundle
-from toolkit.evaluate.running import prepare, protected_victim
+from toolkit.evaluate.jobs import Job
+from toolkit.evaluate.running import prepare
 from toolkit.evaluate.settings import EvaluateSettings
 
 OUT = Path("docs/pictures/digits.png")
@@ -28,10 +29,7 @@ def main() -> None:
     settings = EvaluateSettings(effort="standard", attacker_images=1500, test_images=300)
     run = prepare(bundle, settings, lambda share, text: None)
     run.setting = replace(run.setting, budget=Budget(steps=400, rounds=1, rates=(3e-3,), width=32))
-    found = [
-        run.attack(victim, who, "residual_decoder", None)
-        for who, victim in (("unprotected", run.unprotected), ("protected", protected_victim(bundle, settings)))
-    ]
+    found = [run.attack(Job(who, "residual_decoder")) for who in run.victims]  # unprotected, then protected
     ranked = torch.argsort(found[1].ssim, descending=True)
     chosen = ranked[torch.linspace(0, len(ranked) - 1, COLUMNS).round().long()]
     rows = [run.setting.photos[chosen], *(outcome.pictures[chosen] for outcome in found)]

@@ -20,6 +20,8 @@ _FEATURES = 0.1
 #: share of a batch whose features are compared: it costs a pass through the head and back
 _COMPARED = 4
 _WINDOW = 7
+#: photos that are copied at a time
+_AT_ONCE = 1024
 _SHARED = "decoder"
 
 
@@ -83,7 +85,9 @@ def structure(mine: Tensor, theirs: Tensor) -> Tensor:
 def mean_photo(knowledge: Knowledge) -> Tensor:
     """[1,channels,H,W] of the photos that the attacker learns from."""
     learn, _ = split_of(knowledge)
-    return knowledge.images[learn].mean(0, keepdim=True)
+    # piece by piece: the photos may fill most of the memory, or lie in a file
+    total = sum(knowledge.images[rows].sum(0, keepdim=True) for rows in learn.split(_AT_ONCE))
+    return torch.as_tensor(total / len(learn))
 
 
 def shared_decoder(knowledge: Knowledge) -> Decoder:

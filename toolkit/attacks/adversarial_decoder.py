@@ -30,6 +30,7 @@ class AdversarialDecoder(Attack):
     """Rebuild a picture that could pass for a photo."""
 
     yields: ClassVar = frozenset({"images"})
+    builds_on: ClassVar = "residual_decoder"
     work: ClassVar = {"decoder": 1.1}
 
     def __init__(self) -> None:

@@ -26,6 +26,7 @@ class Averaging(Attack):
 
     yields: ClassVar = frozenset({"images", "attribute"})
     sees: ClassVar = "again"
+    builds_on: ClassVar = "residual_decoder"
     work: ClassVar = {"decoder": 0.5, "small": 1.0}
 
     def __init__(self) -> None:

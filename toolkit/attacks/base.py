@@ -147,6 +147,8 @@ class Attack(ABC):
     sees: ClassVar[Literal["one", "again", "variants"]] = "one"
     #: True for an attack that optimises each photo on its own: costly, so a report tries it on fewer
     optimises: ClassVar[bool] = False
+    #: the attack whose training it starts from where it wants the photo (`Knowledge.shared`): it waits for that one
+    builds_on: ClassVar[str | None] = None
     #: its training in steps of the budget, for the estimate: of a "decoder", a "small" or a "large" classifier
     work: ClassVar[Mapping[str, float]] = {}
 

@@ -24,6 +24,7 @@ class NearDuplicates(Attack):
 
     yields: ClassVar = frozenset({"images", "attribute"})
     sees: ClassVar = "variants"
+    builds_on: ClassVar = "residual_decoder"
     work: ClassVar = {"decoder": 0.25, "large": 0.25}
 
     def __init__(self) -> None:

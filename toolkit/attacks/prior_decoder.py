@@ -27,6 +27,7 @@ class PriorDecoder(Attack):
     """Rebuild the photo with what is known of photos in general."""
 
     yields: ClassVar = frozenset({"images"})
+    builds_on: ClassVar = "residual_decoder"
     work: ClassVar = {"decoder": 0.9}
 
     def __init__(self) -> None:

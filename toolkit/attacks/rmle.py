@@ -38,6 +38,7 @@ class RegularisedMle(Attack):
 
     yields: ClassVar = frozenset({"images"})
     optimises: ClassVar = True
+    builds_on: ClassVar = "residual_decoder"
 
     def __init__(self, *, steps: int = 100, learning_rate: float = 0.05) -> None:
         self.steps = steps

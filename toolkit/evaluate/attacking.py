@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -45,6 +45,7 @@ class Setting:
         seed: of the attacks.
         budget: how hard attackers try.
         device: where they are trained.
+        known_landmarks: `landmarks`, where they have been computed.
     """
 
     attacker: Tensor
@@ -56,10 +57,18 @@ class Setting:
     seed: int
     budget: Budget = field(default_factory=Budget)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    known_landmarks: Tensor | None = None
+
+    def first(self, photos: int) -> Setting:
+        """The same with the attacker's first so many photos."""
+        known = None if self.known_landmarks is None else self.known_landmarks[:photos]
+        return replace(self, attacker=self.attacker[:photos], known_landmarks=known)
 
     @cached_property
     def landmarks(self) -> Tensor:
         """The attacker's photos in the judge's feature space [M,F]; the same for every victim."""
+        if self.known_landmarks is not None:
+            return self.known_landmarks
         return self.judge.look(to_unit(self.attacker, self.preprocess))[1]
 
 

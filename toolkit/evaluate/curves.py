@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..protect.fitting import Fitting, fit_and_calibrate
 from ..protect.protected import protection_class
 from ..records.privacy import CurvePoint
+from .jobs import Job
 from .metrics.pi import pi
 from .outcome import Outcome
-from .running import Run, method_of, user_side
+from .running import UNPROTECTED, Run, method_of, user_side
 from .tasks import Task
 from .victim import Victim
 
@@ -22,7 +23,7 @@ def curves(run: Run, victim: Victim, before: dict[str, Outcome]) -> list[CurvePo
     for name in run.settings.compare:
         protection_class(name)
     task, method = run.tasks[0], method_of(run.bundle)
-    reference = before.get(task.name) or run.attack(run.unprotected, "unprotected", "attribute", task)
+    reference = before.get(task.name) or run.attack(Job(UNPROTECTED, "attribute", task.name))
     found = _curve(run, method, victim, reference, task)
     for name in run.settings.compare:
         if name != method:
@@ -36,7 +37,7 @@ def _curve(run: Run, name: str, victim: Victim, before: Outcome, task: Task) -> 
     for factor in _STRENGTHS if victim.is_random else (1.0,):
         victim.protection.set_strength(base * factor)
         who = name if factor == 1.0 and name == method_of(run.bundle) else f"{name} x {factor:g}"
-        after = run.attack(victim, who, "attribute", task)
+        after = run.attack(Job(who, "attribute", task.name), victim)
         points.append(
             CurvePoint(
                 method=name,

@@ -1,164 +1,90 @@
-"""How long an evaluation will take, from a few steps of the very networks that it will train."""
+"""How long an evaluation will take, attack by attack, from the seconds of a training step and its like."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-import torch
-from torch import nn
-
-from ..attacks._fitting import LOOKS_PER_ROUND, has_bfloat16, held_out
-from ..attacks._networks import Decoder, LargeClassifier, SmallClassifier
-from ..attacks._observing import averaged, examples
-from ..attacks._pictures import PictureLoss, mean_photo
-from ..attacks.base import Knowledge
+from ..attacks._fitting import LOOKS_PER_ROUND, held_out
 from .attacking import attack_class
-from .metrics.likeness import ssim
-from .running import Run, goals_of, looks_of, noise_of
-from .tasks import LINKING, Task
-from .variants import near_duplicates
-from .victim import Victim
+from .jobs import Base, Job, makespan
+from .running import Run, noise_of
+from .tasks import LINKING
 
-_STEPS = 3
-_MORE = 3
 #: rounds of a training that are run on the average, as parts of the first one: trials, the first, what follows
 _TRIALS, _FIRST, _NEXT = 0.125, 1.0, 0.5
 #: of a training step, a pass forward alone
 _FORWARD = 0.35
+#: parts of its photos that the strongest attacker is trained again with
+PARTS = (0.25, 0.5)
+
+Steps = Mapping[str, float]
 
 
-def estimate(run: Run, victim: Victim) -> float:
-    """Seconds that the attacks will take; features of the attacker's and the test photos are computed on the way."""
-    started = time.monotonic()
-    for one in (run.unprotected, victim):
-        one.smashed(run.setting.attacker[:64].clone())
-    head = (time.monotonic() - started) / 128
-    knowledge = _knowledge(run, victim)
-    step = _seconds_per_step(run, knowledge, victim)
-    chosen, effort = run.settings, run.settings.tried
-    seconds = 2 * head * (len(run.setting.attacker) + len(run.setting.test))
-    for name in chosen.names:
-        for task in goals_of(name, run.tasks):
-            every = [*looks_of(name, chosen), *((1,) if name in effort.unprotected else ())]
-            for looks in every:
-                seconds += _training(run, name, task, step, looks)
-                seconds += _answering(name, task, step, len(run.setting.test), effort.draws)
-                if attack_class(name).sees == "variants":
-                    # for the test photos, and for those the attacker is validated on
-                    sent = len(run.setting.test) + held_out(len(run.setting.attacker))
-                    seconds += sent / effort.budget.batch * looks * step["variant"]
-    if any(LINKING in goals_of(name, run.tasks) for name in chosen.names):
-        seconds += step["judge"] * len(run.setting.attacker)
-    if effort.learning:
+def estimate(run: Run, jobs: Collection[Job], step: Steps, workers: int) -> float:
+    """Seconds that an evaluation takes from now on; `Run.cost` and `Run.total` are set for its progress bar.
+
+    Args:
+        run: the evaluation.
+        jobs: its attacks; those that are finished cost nothing.
+        step: seconds of its parts, as `time_steps` gives them; with workers, while all of them are at it.
+        workers: how many attacks run at a time.
+    """
+    setting = run.setting
+    waiting = [job for job in jobs if run.cache.find(run.key(job)) is None]
+    openers: set[Base] = set()
+    seconds = {job: cost(run, job, step) + _opening(run, job, step, openers) for job in waiting}
+    run.cost = lambda job: seconds[job] if job in seconds else cost(run, job, step)
+    head = step["features"] * (len(setting.attacker) + len(setting.test)) * len(run.victims)
+    around = head + (step["look"] * len(setting.attacker) if any(job.task == LINKING.name for job in waiting) else 0.0)
+    learning: dict[Job, float] = {}
+    if run.settings.tried.learning:
         # on a quarter and on half of the photos, with as many steps; the strongest attacker is most often the linker
-        tried = ("linker",) if "linker" in chosen.names else chosen.names
-        seconds += 2 * max(_training(run, name, task, step, 1) for name in tried for task in goals_of(name, run.tasks))
-    points = 5 * (1 + len(chosen.compare)) if chosen.compare else 0
-    return seconds + points * _training(run, "attribute", run.tasks[0], step, 1)
+        whole = [job for job in jobs if job.attack == "linker"] or list(jobs)
+        dearest = max(whole, key=lambda job: cost(run, job, step))
+        parts = [replace(dearest, photos=round(share * len(setting.attacker))) for share in PARTS]
+        learning = {job: cost(run, job, step) for job in parts}
+    points = 5 * (1 + len(run.settings.compare)) if run.settings.compare else 0
+    curves = points * cost(run, Job("", "attribute", run.tasks[0].name), step)
+    run.total = max(sum(seconds.values()) + sum(learning.values()) + curves, 1e-6)
+    return around + makespan(waiting, seconds, workers) + makespan(learning, learning, workers) + curves
 
 
-def _training(run: Run, name: str, task: Task | None, step: dict[str, float], looks: int) -> float:
+def _opening(run: Run, job: Job, step: Steps, openers: set[Base]) -> float:
+    """Seconds of the training that others start from, where the job that begins with it is not that attack itself."""
+    base = job.base
+    if base is None or base in openers:
+        return 0.0
+    openers.add(base)
+    return 0.0 if base[2] == job.attack else cost(run, replace(job, attack=base[2], looks=1), step)
+
+
+def cost(run: Run, job: Job, step: Steps) -> float:
+    """Seconds of one attack, alone on its cores: training, and running it on the test photos."""
+    kind, budget, setting = attack_class(job.attack), run.setting.budget, run.setting
+    seconds = _training(run, job, step)
+    if kind.optimises:
+        seconds += 400 * step["head"]
+    elif job.task is None:
+        seconds += len(setting.test) * run.draws(job.looks) * step["judge"]
+    if kind.sees == "variants":
+        # for the test photos, and for those the attacker is validated on
+        sent = len(setting.test) + held_out(len(setting.attacker))
+        seconds += sent / budget.batch * job.looks * step["variant"]
+    return seconds
+
+
+def _training(run: Run, job: Job, step: Steps) -> float:
     """Steps, validations, and what it takes to send each photo more than once."""
-    kind, budget = attack_class(name), run.settings.tried.budget
-    if kind.sees == "again" and task is None and noise_of(run.bundle) == "memoised":
+    kind, budget = attack_class(job.attack), run.setting.budget
+    if kind.sees == "again" and job.task is None and noise_of(run.bundle) == "memoised":
         return 0.0  # all looks are equal: there is nothing to train
-    kinds = ("decoder",) if task is None else ("small", "large")
+    kinds = ("decoder",) if job.task is None else ("small", "large")
     shares = {part: share for part, share in kind.work.items() if part in kinds}
     rounds = _FIRST + _NEXT * max(budget.rounds - 1, 0) * (0.8 if budget.rounds < 4 else 0.5)
     trials = _TRIALS * len(budget.rates) if len(budget.rates) > 1 else 0.0
     steps = budget.steps * (rounds + trials)
     held = held_out(len(run.setting.attacker))
     passes = held / budget.batch * (LOOKS_PER_ROUND * budget.rounds + len(budget.rates))
-    more = 0.0 if kind.sees == "one" else (looks - 1) * step["variant" if kind.sees == "variants" else "look"]
+    more = 0.0 if kind.sees == "one" else (job.looks - 1) * step["variant" if kind.sees == "variants" else "again"]
     return sum(share * steps * (step[part] + more) + _FORWARD * passes * step[part] for part, share in shares.items())
-
-
-def _answering(name: str, task: Task | None, step: dict[str, float], photos: int, draws: int) -> float:
-    """Running the attack: a forward pass a photo, and judging pictures, or an optimisation of a few photos."""
-    if attack_class(name).optimises:
-        return 400 * step["head"]
-    return photos * draws * (step["judge"] if task is None else 0.0)
-
-
-def _seconds_per_step(run: Run, knowledge: Knowledge, victim: Victim) -> dict[str, float]:
-    def arguments(index: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return averaged(knowledge.observe(index))
-
-    shapes, width = examples(knowledge, arguments), knowledge.budget.width
-    batch = torch.arange(min(knowledge.budget.batch, len(knowledge.images)))
-    loss = PictureLoss(knowledge)
-    found = {
-        "decoder": _timed(knowledge, Decoder(shapes, mean_photo(knowledge), width), arguments, batch, loss),
-        "small": _timed(knowledge, SmallClassifier(shapes, 2, width // 2), arguments, batch, None),
-        "large": _timed(knowledge, LargeClassifier(shapes, 2, width), arguments, batch, None),
-    }
-    started = time.monotonic()
-    images = knowledge.images[batch].clone().requires_grad_(True)
-    if knowledge.head is not None:
-        torch.stack([one.square().mean() for one in knowledge.head(images, ())]).sum().backward()
-    found["head"] = time.monotonic() - started
-    found["look"] = _one_more_look(victim, knowledge.images, batch)
-    started = time.monotonic()
-    with torch.no_grad():
-        victim.head(knowledge.images[batch])
-    heads = time.monotonic() - started
-    started = time.monotonic()
-    near_duplicates(run.setting.photos[: len(batch)], 1 + _MORE, torch.Generator().manual_seed(0))
-    found["variant"] = found["look"] + heads + (time.monotonic() - started) / _MORE
-    started = time.monotonic()
-    few = run.setting.photos[:32]
-    run.setting.judge.look(few)
-    ssim(few, few)
-    found["judge"] = (time.monotonic() - started) / len(few)
-    return found
-
-
-def _one_more_look(victim: Victim, images: torch.Tensor, batch: torch.Tensor) -> float:
-    """Seconds of one more message of each photo of a batch."""
-    if not victim.is_random:
-        return 0.0
-    generator, times = torch.Generator().manual_seed(0), []
-    for looks in (1, 1, 1 + _MORE):
-        started = time.monotonic()
-        victim.messages(images, batch, looks, generator)
-        times.append(time.monotonic() - started)
-    return max(times[2] - times[1], 0.0) / _MORE
-
-
-def _timed(
-    knowledge: Knowledge,
-    model: nn.Module,
-    arguments: Callable[[torch.Tensor], tuple[torch.Tensor, ...]],
-    batch: torch.Tensor,
-    loss: PictureLoss | None,
-) -> float:
-    """Seconds of one training step, the median of a few."""
-    optimizer = torch.optim.AdamW(model.to(knowledge.device).train().parameters(), lr=0.0)
-    times = []
-    for _ in range(_STEPS):
-        started = time.monotonic()
-        with torch.autocast(knowledge.device.type, torch.bfloat16, enabled=has_bfloat16(knowledge)):
-            made = model(*(one.to(knowledge.device) for one in arguments(batch)))
-        value = made.float().square().mean() if loss is None else loss(made.float(), batch)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        times.append(time.monotonic() - started)
-    return sorted(times)[len(times) // 2]
-
-
-def _knowledge(run: Run, victim: Victim) -> Knowledge:
-    generator = torch.Generator().manual_seed(0)
-    images = run.setting.attacker[:256].clone()
-    return Knowledge(
-        images=images,
-        attribute=None,
-        classes=0,
-        observe=lambda index: victim.messages(images, index, 1, generator),
-        single=lambda index: victim.messages(images, index, 1, generator),
-        head=victim.white_box,
-        seed=0,
-        budget=run.setting.budget,
-        device=run.setting.device,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,18 +32,37 @@ class FeatureStore:
         self._kept: list[tuple[Tensor, Tensors]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
-    @torch.no_grad()
     def of(self, images: Tensor) -> Tensors:
-        """Features [N,...] of images [N,channels,H,W]; the same tensor object is not computed again."""
+        """Features [N,...] of images [N,channels,H,W]; a set, and the first so many of it, are not computed again."""
         for known, features in self._kept:
-            if known is images:
-                return features
+            if _begins_with(known, images):
+                return tuple(one[: len(images)] for one in features)
+        made = self._made(images, self._room)
+        self._kept.append((images, made))
+        return made
+
+    def file(self, images: Tensor, folder: Path, name: str) -> None:
+        """Compute a set's features into files that other processes `map`; here, too, they lie there from now on."""
+        numbers = itertools.count()
+
+        def room(shape: tuple[int, ...]) -> Tensor:
+            return _mapped(folder / f"{name}-{next(numbers)}.npy", shape)
+
+        self._kept = [(known, features) for known, features in self._kept if known is not images]
+        self._kept.append((images, self._made(images, room)))
+
+    def map(self, images: Tensor, folder: Path, name: str) -> None:
+        """Know a set's features from the files that another process made of it."""
+        paths = sorted(folder.glob(f"{name}-*.npy"), key=lambda path: int(path.stem.rpartition("-")[2]))
+        self._kept.append((images, tuple(mapped(path) for path in paths)))
+
+    @torch.no_grad()
+    def _made(self, images: Tensor, room_of: Callable[[tuple[int, ...]], Tensor]) -> Tensors:
         first = as_tuple(self._head(images[:1]))
-        made = tuple(self._room((len(images), *one.shape[1:])) for one in first)
+        made = tuple(room_of((len(images), *one.shape[1:])) for one in first)
         for rows in torch.arange(len(images)).split(_BATCH):
             for room, part in zip(made, as_tuple(self._head(images[rows])), strict=True):
                 room[rows] = part
-        self._kept.append((images, made))
         return made
 
     def _room(self, shape: tuple[int, ...]) -> Tensor:
@@ -52,4 +72,21 @@ class FeatureStore:
             # its name goes when this object does; the system frees the space
             self._folder = tempfile.TemporaryDirectory(prefix="pripro-features-", ignore_cleanup_errors=True)
         path = Path(self._folder.name) / f"{len(list(Path(self._folder.name).iterdir()))}.npy"
-        return torch.from_numpy(np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape))
+        return _mapped(path, shape)
+
+
+def mapped(path: Path) -> Tensor:
+    """Map a tensor's file into memory: processes share it, and what one writes into it stays its own."""
+    return torch.from_numpy(np.load(path, mmap_mode="c"))
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
+    return torch.from_numpy(np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape))
+
+
+def _begins_with(known: Tensor, images: Tensor) -> bool:
+    """Whether images are the first so many of a known set, in the same memory."""
+    if known is images:
+        return True
+    alike = known.shape[1:] == images.shape[1:] and known.stride() == images.stride()
+    return alike and len(images) <= len(known) and known.data_ptr() == images.data_ptr()

@@ -26,28 +26,37 @@ _TENSORS = ("success", "right", "ssim", "psnr", "mse", "distance", "identified",
 
 
 class OutcomeCache:
-    """Outcomes by description; without `keep` they are read only."""
+    """Outcomes by description; without `keep` they are read only. `beside`: a second folder that is read, too."""
 
-    def __init__(self, folder: Path, *, keep: bool = True) -> None:
-        self._folder = folder
-        self._keep = keep
+    def __init__(self, folder: Path, *, keep: bool = True, beside: Path | None = None) -> None:
+        self.folder = folder
+        self.keep = keep
+        self._beside = beside
 
     def path(self, key: Mapping[str, object]) -> Path:
         """Where the outcome of that description is or will be."""
-        text = json.dumps([_VERSION, key], sort_keys=True, default=str)
-        return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.safetensors"
+        return self.folder / _name(key)
+
+    def find(self, key: Mapping[str, object]) -> Outcome | None:
+        """Return the outcome of that description, or None where there is none."""
+        found = _read(self.path(key))
+        return found if found is not None or self._beside is None else _read(self._beside / _name(key))
 
     def get(self, key: Mapping[str, object], make: Callable[[], Outcome]) -> Outcome:
         """Return the outcome of that description, made now if it is not there."""
-        path = self.path(key)
-        found = _read(path)
+        found = self.find(key)
         if found is None:
             found = make()
-            if not self._keep:
+            if not self.keep:
                 return found
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, _bytes(found))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path(key), _bytes(found))
         return found
+
+
+def _name(key: Mapping[str, object]) -> str:
+    text = json.dumps([_VERSION, key], sort_keys=True, default=str)
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.safetensors"
 
 
 def _bytes(outcome: Outcome) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -15,11 +18,13 @@ from ..records.privacy import Floor, Headline, LearningPoint, PrivacyReport, Pri
 from ..records.tools import tool_versions
 from .attacking import Setting, from_answer_alone, linked_by_answer_alone, without_looking
 from .curves import curves
-from .estimate import estimate
+from .estimate import PARTS, estimate
+from .jobs import Job
 from .metrics.interval import share_interval
 from .outcome import Outcome
 from .pictures import heat_maps, picture_grid
 from .running import (
+    UNPROTECTED,
     Progress,
     Run,
     data_name,
@@ -28,18 +33,15 @@ from .running import (
     method_of,
     noise_of,
     prepare,
-    protected_victim,
     user_side,
-    work_of,
 )
 from .scoring import headline, measures_of, score, strongest
 from .settings import EvaluateSettings
+from .side_by_side import Workers, side_by_side, worker_count
 from .sizes import message_size
-from .tasks import LINKING, Task, answer_alone
-from .victim import UserSide, Victim
-
-#: parts of its photos that the strongest attacker is trained again with
-_PARTS = (0.25, 0.5)
+from .step_seconds import time_steps
+from .tasks import LINKING, answer_alone
+from .victim import UserSide
 
 
 def evaluate(
@@ -66,24 +68,39 @@ def evaluate(
     """
     started = time.monotonic()
     run = prepare(bundle, settings, progress)
-    victim, method = protected_victim(bundle, settings), method_of(bundle)
-    expected = estimate(run, victim) + time.monotonic() - started
-    told(expected)
-    run.total = _work(run)
+    jobs = _jobs(run)
+    step = time_steps(run.setting, run.victims[method_of(bundle)])
+    expected = estimate(run, jobs, step, 1)
+    count = worker_count(run, expected)
+    with side_by_side(run, count) if count > 1 else contextlib.nullcontext() as workers:
+        if workers is not None:
+            expected = estimate(run, jobs, workers.steps(), count)
+        expected += time.monotonic() - started
+        told(expected)
+        if workers is not None:
+            workers.carry_out(jobs)
+        report = _report(run, workers)
+    seconds = time.monotonic() - started
+    progress(1.0, "done")
+    return report.model_copy(update={"estimated_seconds": round(expected, 1), "seconds": round(seconds, 1)})
+
+
+def _report(run: Run, workers: Workers | None) -> PrivacyReport:
+    """Read every attack's outcome, or attack now, and put them together."""
+    bundle, settings, method = run.bundle, run.settings, method_of(run.bundle)
+    victim = run.victims[method]
     user = user_side(run, victim)
-    before = _unprotected(run)
+    before = {key: strongest(run.attack(job) for job in jobs) for key, jobs in _unprotected(run).items()}
     floors = _floors(run, user)
     rows: list[PrivacyRow] = []
     shown: dict[str, Outcome] = {}
-    for name in settings.names:
-        for task in goals_of(name, run.tasks):
-            for looks in looks_of(name, settings):
-                after = run.attack(victim, method, name, task, looks)
-                rows.append(_row(run, victim, user, name, task, looks, before[_key(task)], after, floors[_key(task)]))
-                if after.pictures is not None and after.images == len(run.setting.test):
-                    shown[name if looks == 1 else f"{name}, {looks} messages"] = after
+    for job in _protected(run):
+        after, key = run.attack(job), job.task or ""
+        rows.append(_row(run, user, job, before[key], after, floors[key]))
+        if after.pictures is not None and after.images == len(run.setting.test):
+            shown[job.attack if job.looks == 1 else f"{job.attack}, {job.looks} messages"] = after
     found, recognised = headline(rows), _judged(run.setting)
-    report = PrivacyReport(
+    return PrivacyReport(
         bundle_id=bundle.manifest.bundle_id,
         created_utc=now_utc(),
         device=this_host(),
@@ -100,50 +117,54 @@ def evaluate(
         message=message_size(run.setting.photos, user.message_bytes),
         headline=found,
         rows=rows,
-        learning=_learning(run, victim, found, before) if run.settings.tried.learning else [],
+        learning=_learning(run, workers, found, before) if settings.tried.learning else [],
         floors=[_floor("mean photo", without_looking(run.setting)), _floor("mean photo of the answer", floors[""])],
         curves=curves(run, victim, before),
         pictures=picture_grid(run.setting, before[""], shown) if shown and "" in before else [],
         heat_maps=heat_maps(victim.soft, victim.head, run.setting),
         statistics=victim.protection.statistics(victim.smashed(run.setting.test)[0]),
-        estimated_seconds=round(expected, 1),
-        seconds=round(time.monotonic() - started, 1),
+        estimated_seconds=0.0,
+        seconds=0.0,
     )
-    progress(1.0, "done")
-    return report
 
 
-def _key(task: Task | None) -> str:
-    return "" if task is None else task.name
+def _jobs(run: Run) -> list[Job]:
+    """Every attack but those that the first results ask for."""
+    return [*itertools.chain.from_iterable(_unprotected(run).values()), *_protected(run)]
 
 
-def _unprotected(run: Run) -> dict[str, Outcome]:
-    """The strongest attacker on the network as it was, for each goal ("": the photo)."""
+def _protected(run: Run) -> list[Job]:
+    """Attacks on the bundle: a row each."""
+    method, chosen = method_of(run.bundle), run.settings
+    return [
+        Job(method, name, None if task is None else task.name, looks)
+        for name in chosen.names
+        for task in goals_of(name, run.tasks)
+        for looks in looks_of(name, chosen)
+    ]
+
+
+def _unprotected(run: Run) -> dict[str, list[Job]]:
+    """Attacks on the network as it was, for each goal ("": the photo); PI is measured against the strongest."""
     chosen = [name for name in run.settings.names if name in run.settings.tried.unprotected]
-    goals = {_key(task): task for name in run.settings.names for task in goals_of(name, run.tasks)}
-    found: dict[str, Outcome] = {}
-    for key, task in goals.items():
-        able = [name for name in chosen if task in goals_of(name, run.tasks)]
-        able = able or ["residual_decoder" if task is None else "linker" if task is LINKING else "attribute"]
-        found[key] = strongest(run.attack(run.unprotected, "unprotected", name, task) for name in able)
+    found: dict[str, list[Job]] = {}
+    for task in dict.fromkeys(job.task for job in _protected(run)):
+        able = [name for name in chosen if task in _goal_names(run, name)]
+        able = able or ["residual_decoder" if task is None else "linker" if task == LINKING.name else "attribute"]
+        found[task or ""] = [Job(UNPROTECTED, name, task) for name in able]
     return found
 
 
-def _row(
-    run: Run,
-    victim: Victim,
-    user: UserSide,
-    name: str,
-    task: Task | None,
-    looks: int,
-    before: Outcome,
-    after: Outcome,
-    floor: Outcome,
-) -> PrivacyRow:
+def _goal_names(run: Run, name: str) -> list[str | None]:
+    return [None if task is None else task.name for task in goals_of(name, run.tasks)]
+
+
+def _row(run: Run, user: UserSide, job: Job, before: Outcome, after: Outcome, floor: Outcome) -> PrivacyRow:
+    victim = run.victims[job.who]
     return score(
-        method_of(run.bundle), victim.protection.strength.item(), name, task.name if task else "reconstruction", looks,
+        job.who, victim.protection.strength.item(), job.attack, job.task or "reconstruction", job.looks,
         user, before, after,
-        floor=floor, draws=run.draws(looks) if victim.is_random else 1, seed=run.settings.seed,
+        floor=floor, draws=run.draws(job.looks) if victim.is_random else 1, seed=run.settings.seed,
     )  # fmt: skip
 
 
@@ -167,19 +188,27 @@ def _floor(name: str, outcome: Outcome) -> Floor:
     )  # fmt: skip
 
 
-def _learning(run: Run, victim: Victim, found: Headline | None, before: dict[str, Outcome]) -> list[LearningPoint]:
+def _learning(
+    run: Run, workers: Workers | None, found: Headline | None, before: dict[str, Outcome]
+) -> list[LearningPoint]:
     """Train the headline's attacker on parts of its photos: would more photos have helped?"""
     if found is None:
         return []
-    task = next((task for task in (*run.tasks, LINKING) if task.name == found.task), None)
+    every = len(run.setting.attacker)
+    whole = next(
+        job for job in _protected(run)
+        if (job.attack, job.task or "reconstruction", job.looks) == (found.attack, found.task, found.observations)
+    )  # fmt: skip
+    jobs = [*(replace(whole, photos=round(share * every)) for share in PARTS), whole]
+    if workers is not None:
+        workers.carry_out(jobs)
     points = []
-    for photos in (*(round(share * len(run.setting.attacker)) for share in _PARTS), None):
-        after = run.attack(victim, method_of(run.bundle), found.attack, task, found.observations, photos)
-        found_measures = measures_of(before[_key(task)], after, None)
+    for job in jobs:
+        found_measures = measures_of(before[job.task or ""], run.attack(job), None)
         measure = next(one for one in found_measures if one.name == found.measure)
         points.append(
             LearningPoint(
-                photos=photos or len(run.setting.attacker),
+                photos=job.photos or every,
                 pi=measure.pi,
                 pi_interval=measure.pi_interval,
                 attacker=measure.attacker,
@@ -187,18 +216,6 @@ def _learning(run: Run, victim: Victim, found: Headline | None, before: dict[str
             )
         )
     return points
-
-
-def _work(run: Run) -> float:
-    """All attacks' work, for the progress bar."""
-    settings = run.settings
-    total = sum(
-        work_of(name, task, run.setting)
-        for name in settings.names
-        for task in goals_of(name, run.tasks)
-        for _ in (*looks_of(name, settings), *((1,) if name in settings.tried.unprotected else ()))
-    )
-    return total + (0.75 if settings.tried.learning else 0.0) + 0.1
 
 
 def _mean(values: Tensor | None) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypedDict
 
 import torch
@@ -25,6 +26,7 @@ from ..tasks._truth import truth_for
 from ..tasks.classify import Classify
 from .attacking import Setting, attack_class, attack_victim, build_attack
 from .attributes import attribute_task, check_attribute
+from .jobs import Base, Job
 from .judge import judge_of
 from .lengths import length_of
 from .noise import NoiseName, source_of
@@ -36,13 +38,16 @@ from .units import to_unit
 from .victim import UserSide, Victim
 
 Progress = Callable[[float, str], None]
+Shared = dict[str, tuple[nn.Module, Training]]
+#: name of the network as it was, among a bundle's victims
+UNPROTECTED = "unprotected"
 #: bytes of attacker photos that are held in memory
 _MOST_BYTES = 2 << 30
 
 
 @dataclass
 class Run:
-    """What every step of an evaluation needs."""
+    """What every step of an evaluation needs. `cost`: a job's expected seconds, which the progress bar counts by."""
 
     bundle: Bundle
     settings: EvaluateSettings
@@ -54,52 +59,63 @@ class Run:
     tasks: list[Task]
     cache: OutcomeCache
     progress: Progress
-    total: float
+    cost: Callable[[Job], float] = lambda job: 1.0
+    total: float = 1.0
     done: float = 0.0
-    shared: dict[str, dict[str, tuple[nn.Module, Training]]] = field(default_factory=dict)
+    shared: dict[Base, Shared] = field(default_factory=dict)
 
-    def attack(
-        self, victim: Victim, who: str, name: str, task: Task | None, looks: int = 1, photos: int | None = None
-    ) -> Outcome:
+    @cached_property
+    def victims(self) -> dict[str, Victim]:
+        """The network as it was, and the bundle as an attacker meets it, by name."""
+        return victims_of(self.bundle, self.settings, self.split)
+
+    @property
+    def unprotected(self) -> Victim:
+        """The network as it was."""
+        return self.victims[UNPROTECTED]
+
+    def attack(self, job: Job, victim: Victim | None = None) -> Outcome:
         """Attack, or read the finished attack.
 
         Args:
-            victim: whom.
-            who: the victim's name among this bundle's.
-            name: of the attack.
-            task: the attacker's; None for reconstruction.
-            looks: messages of each photo.
-            photos: of the attacker, at most; None: all it has.
+            job: what to do.
+            victim: whom, if that is none of `victims`.
         """
-        budget, chosen = self.setting.budget, self.settings
-        key = {
-            "bundle": self.bundle.manifest.bundle_id, "victim": who, "attack": name, "data": self.data_key,
-            "task": None if task is None else task.name, "truth": None if task is None else task.digest,
-            "looks": looks, "draws": self.draws(looks), "budget": budget, "photos": photos,
-            "attacker_images": len(self.setting.attacker), "test_images": len(self.setting.test),
-            "seed": chosen.seed, "wire": chosen.wire,
-        }  # fmt: skip
-        text = f"{who}: {name}" + (f", {looks} messages" if looks > 1 else "")
-        work = work_of(name, task, self.setting)
+        key = self.key(job)
+        found = self.cache.find(key)
+        if found is not None:
+            return found
+        work = self.cost(job)
 
         def steps(done: int, total: int, line: str) -> None:
-            self.progress(min((self.done + work * done / max(total, 1)) / self.total, 1.0), f"{text}: {line}")
+            self.show(work * done / max(total, 1), f"{job.text}: {line}")
 
-        setting, known = self.setting, task
-        if photos is not None:
-            setting = replace(setting, attacker=setting.attacker[:photos])
-            known = None if task is None else replace(task, train=task.train[:photos])
-        shared = self.shared.setdefault(f"{who} {photos}", {})
+        chosen = self.victims[job.who] if victim is None else victim
+        shared = {} if job.base is None else self.shared.setdefault(job.base, {})
         outcome = self.cache.get(
             key,
-            lambda: attack_victim(
-                build_attack(name), victim, setting, task=known, looks=looks, draws=self.draws(looks), shared=shared,
-                progress=steps,
+            lambda: carry_out(
+                job, chosen, self.setting, goal_of(job, self.tasks), self.draws(job.looks), shared, steps
             ),
         )  # fmt: skip
         self.done += work
-        self.progress(min(self.done / self.total, 1.0), text)
+        self.show(0.0, job.text)
         return outcome
+
+    def key(self, job: Job) -> dict[str, object]:
+        """All that a job's outcome depends on: what the cache knows it by."""
+        task, chosen = goal_of(job, self.tasks), self.settings
+        return {
+            "bundle": self.bundle.manifest.bundle_id, "victim": job.who, "attack": job.attack, "data": self.data_key,
+            "task": None if task is None else task.name, "truth": None if task is None else task.digest,
+            "looks": job.looks, "draws": self.draws(job.looks), "budget": self.setting.budget, "photos": job.photos,
+            "attacker_images": len(self.setting.attacker), "test_images": len(self.setting.test),
+            "seed": chosen.seed, "wire": chosen.wire,
+        }  # fmt: skip
+
+    def show(self, under_way: float, text: str) -> None:
+        """Move the progress bar: what is done, and so many seconds of what is under way."""
+        self.progress(min((self.done + under_way) / self.total, 1.0), text)
 
     def draws(self, looks: int) -> int:
         """Attacks on each test image."""
@@ -110,11 +126,30 @@ class Run:
         """The data by its content where that is known, else by its name."""
         return self.data.ref.digest if self.data.ref is not None else data_name(self.bundle, self.settings)
 
-    @property
-    def unprotected(self) -> Victim:
-        """The network as it was."""
-        bare = NoProtection(features_of(self.split.cut.shape))
-        return Victim(self.split.head, self.split.tail, bare, **tokens_of(self.bundle))
+
+def goal_of(job: Job, tasks: Sequence[Task]) -> Task | None:
+    """What a job is after; None: the photo."""
+    return None if job.task is None else next(task for task in (*tasks, LINKING) if task.name == job.task)
+
+
+def carry_out(
+    job: Job,
+    victim: Victim,
+    setting: Setting,
+    task: Task | None,
+    draws: int,
+    shared: Shared,
+    progress: Callable[[int, int, str], None],
+) -> Outcome:
+    """Attack a victim as a job says; what one training leaves for others is read from `shared`, and left there."""
+    if job.photos is not None:
+        setting = setting.first(job.photos)
+        if task is not None and task is not LINKING:
+            task = replace(task, train=task.train[: job.photos])
+    attack = build_attack(job.attack)
+    return attack_victim(
+        attack, victim, setting, task=task, looks=job.looks, draws=draws, shared=shared, progress=progress
+    )
 
 
 def _data(bundle: Bundle, settings: EvaluateSettings) -> DataSplits:
@@ -166,7 +201,16 @@ def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> R
     specs = settings.attributes or (("slant" if data_name(bundle, settings) == "digits" else "brightness"),)
     tasks = [attribute_task(spec, data, units) for spec in specs]
     cache = OutcomeCache(bundle.root / "reports" / ".evaluate-cache", keep=bundle.can_report())
-    return Run(bundle, settings, split, data, attacker, test, setting, tasks, cache, progress, total=1.0)
+    return Run(bundle, settings, split, data, attacker, test, setting, tasks, cache, progress)
+
+
+def victims_of(bundle: Bundle, settings: EvaluateSettings, halves: Split) -> dict[str, Victim]:
+    """Both victims of a bundle by name; `halves` is its split without protection."""
+    bare = NoProtection(features_of(halves.cut.shape))
+    return {
+        UNPROTECTED: Victim(halves.head, halves.tail, bare, **tokens_of(bundle)),
+        method_of(bundle): protected_victim(bundle, settings),
+    }
 
 
 def protected_victim(bundle: Bundle, settings: EvaluateSettings) -> Victim:
@@ -264,14 +308,6 @@ def goals_of(name: str, tasks: list[Task]) -> list[Task | None]:
         return [LINKING]
     found: list[Task | None] = [None] if "images" in yields else []
     return [*found, *tasks] if "attribute" in yields else found
-
-
-def work_of(name: str, task: Task | None, setting: Setting) -> float:
-    """An attack's training in decoder steps of the budget, roughly: what the progress bar counts by."""
-    kinds = attack_class(name).work
-    chosen = ("small", "large") if task is not None else ("decoder",)
-    cost = {"decoder": 1.0, "small": 0.2, "large": 0.7}
-    return 0.05 + sum(cost[kind] * share for kind, share in kinds.items() if kind in chosen)
 
 
 def _room(bundle: Bundle) -> int:

@@ -87,6 +87,11 @@ class Victim:
         return self._store.of(images)
 
     @property
+    def features(self) -> FeatureStore:
+        """Where they are kept."""
+        return self._store
+
+    @property
     def is_random(self) -> bool:
         """Whether noise is drawn at all."""
         return self.protection.eps_shape() is not None
