@@ -104,8 +104,9 @@ def _show(report: PrivacyReport) -> None:
     ]  # fmt: skip
     show_table(columns, [cells for row in report.rows for cells in _lines(row)])
     first = report.rows[0]
+    sure = f" ({_range(first.pa_interval)})" if first.pa_interval else ""
     say(
-        f"PA {first.pa:.3f}: what is left of the user's accuracy "
+        f"PA {first.pa:.3f}{sure}: what is left of the user's accuracy "
         f"({first.accuracy:.1%} of {first.accuracy_unprotected:.1%})."
     )
     found = report.headline

@@ -15,6 +15,8 @@ from .tasks import LINKING
 _TRIALS, _FIRST, _NEXT = 0.125, 1.0, 0.5
 #: of a training step, a pass forward alone
 _FORWARD = 0.35
+#: of a step, the part that reads a message: each further version of a photo costs it again
+_ENTRANCE = 0.15
 #: parts of its photos that the strongest attacker is trained again with
 PARTS = (0.25, 0.5)
 
@@ -62,29 +64,43 @@ def _opening(run: Run, job: Job, step: Steps, openers: set[Base]) -> float:
 def cost(run: Run, job: Job, step: Steps) -> float:
     """Seconds of one attack, alone on its cores: training, and running it on the test photos."""
     kind, budget, setting = attack_class(job.attack), run.setting.budget, run.setting
-    seconds = _training(run, job, step)
     if kind.optimises:
-        seconds += 400 * step["head"]
-    elif job.task is None:
-        seconds += len(setting.test) * run.draws(job.looks) * step["judge"]
-    if kind.sees == "variants":
-        # for the test photos, and for those the attacker is validated on
-        sent = len(setting.test) + held_out(len(setting.attacker))
-        seconds += sent / budget.batch * job.looks * step["variant"]
-    return seconds
+        return 200 * step["head"]
+    parts = _parts(run, job, step)
+    batches = len(setting.test) * run.draws(job.looks) / budget.batch
+    seconds = _training(run, job, step, parts) + batches * _FORWARD * max(parts.values(), default=0.0)
+    if job.task is None:
+        seconds += batches * budget.batch * step["judge"]
+    # messages of the test photos, and of those that the attacker is validated on
+    sent = batches + held_out(len(setting.attacker)) / budget.batch
+    return seconds + sent * (step["again"] + _more(job, step))
 
 
-def _training(run: Run, job: Job, step: Steps) -> float:
+def _parts(run: Run, job: Job, step: Steps) -> dict[str, float]:
+    """Seconds of a step of each network that an attack trains."""
+    kind = attack_class(job.attack)
+    chosen = ("decoder",) if job.task is None else ("small", "large")
+    # variants are read one by one, and only then put together
+    read = 1.0 if kind.sees != "variants" else 1.0 + _ENTRANCE * (job.looks - 1)
+    return {part: read * step[part] for part in kind.work if part in chosen}
+
+
+def _more(job: Job, step: Steps) -> float:
+    """Seconds of a batch's messages beyond the first one of each photo."""
+    sees = attack_class(job.attack).sees
+    return 0.0 if sees == "one" else (job.looks - 1) * step["variant" if sees == "variants" else "again"]
+
+
+def _training(run: Run, job: Job, step: Steps, parts: Mapping[str, float]) -> float:
     """Steps, validations, and what it takes to send each photo more than once."""
     kind, budget = attack_class(job.attack), run.setting.budget
     if kind.sees == "again" and job.task is None and noise_of(run.bundle) == "memoised":
         return 0.0  # all looks are equal: there is nothing to train
-    kinds = ("decoder",) if job.task is None else ("small", "large")
-    shares = {part: share for part, share in kind.work.items() if part in kinds}
     rounds = _FIRST + _NEXT * max(budget.rounds - 1, 0) * (0.8 if budget.rounds < 4 else 0.5)
     trials = _TRIALS * len(budget.rates) if len(budget.rates) > 1 else 0.0
     steps = budget.steps * (rounds + trials)
-    held = held_out(len(run.setting.attacker))
-    passes = held / budget.batch * (LOOKS_PER_ROUND * budget.rounds + len(budget.rates))
-    more = 0.0 if kind.sees == "one" else (job.looks - 1) * step["variant" if kind.sees == "variants" else "again"]
-    return sum(share * steps * (step[part] + more) + _FORWARD * passes * step[part] for part, share in shares.items())
+    passes = held_out(len(run.setting.attacker)) / budget.batch * (LOOKS_PER_ROUND * budget.rounds + len(budget.rates))
+    return sum(
+        kind.work[part] * steps * (seconds + _more(job, step)) + _FORWARD * passes * seconds
+        for part, seconds in parts.items()
+    )

@@ -26,12 +26,12 @@ def png(image: Tensor) -> str:
 
 
 def picture_grid(setting: Setting, before: Outcome, after: dict[str, Outcome]) -> list[Pictures]:
-    """Choose the worst, median and best protected test photos by the first attack's SSIM.
+    """Choose the worst, median and best protected test photos by the strongest attack's SSIM.
 
     Args:
         setting: holds the photos.
         before: the attack on unprotected features.
-        after: what to show -> the attack on protected features; the first one ranks.
+        after: what to show -> the attack on protected features, the strongest first: it ranks.
     """
     first = next(iter(after.values()))
     if first.ssim is None:

@@ -35,7 +35,7 @@ from .running import (
     prepare,
     user_side,
 )
-from .scoring import headline, measures_of, score, strongest
+from .scoring import headline, measures_of, score, strongest, weakest_protection_first
 from .settings import EvaluateSettings
 from .side_by_side import Workers, side_by_side, worker_count
 from .sizes import message_size
@@ -93,12 +93,14 @@ def _report(run: Run, workers: Workers | None) -> PrivacyReport:
     before = {key: strongest(run.attack(job) for job in jobs) for key, jobs in _unprotected(run).items()}
     floors = _floors(run, user)
     rows: list[PrivacyRow] = []
-    shown: dict[str, Outcome] = {}
+    shown: list[tuple[PrivacyRow, Outcome]] = []
     for job in _protected(run):
         after, key = run.attack(job), job.task or ""
         rows.append(_row(run, user, job, before[key], after, floors[key]))
         if after.pictures is not None and after.images == len(run.setting.test):
-            shown[job.attack if job.looks == 1 else f"{job.attack}, {job.looks} messages"] = after
+            shown.append((rows[-1], after))
+    shown.sort(key=lambda one: weakest_protection_first(one[0]))
+    drawn = {_called(row): outcome for row, outcome in shown}
     found, recognised = headline(rows), _judged(run.setting)
     return PrivacyReport(
         bundle_id=bundle.manifest.bundle_id,
@@ -120,12 +122,16 @@ def _report(run: Run, workers: Workers | None) -> PrivacyReport:
         learning=_learning(run, workers, found, before) if settings.tried.learning else [],
         floors=[_floor("mean photo", without_looking(run.setting)), _floor("mean photo of the answer", floors[""])],
         curves=curves(run, victim, before),
-        pictures=picture_grid(run.setting, before[""], shown) if shown and "" in before else [],
+        pictures=picture_grid(run.setting, before[""], drawn) if drawn and "" in before else [],
         heat_maps=heat_maps(victim.soft, victim.head, run.setting),
         statistics=victim.protection.statistics(victim.smashed(run.setting.test)[0]),
         estimated_seconds=0.0,
         seconds=0.0,
     )
+
+
+def _called(row: PrivacyRow) -> str:
+    return row.attack if row.observations == 1 else f"{row.attack}, {row.observations} messages"
 
 
 def _jobs(run: Run) -> list[Job]:
@@ -184,6 +190,8 @@ def _floor(name: str, outcome: Outcome) -> Floor:
         {
             "name": name, "ssim": _mean(outcome.ssim), "recognised": outcome.accuracy,
             "reidentified": {str(among): share for among, share in zip(outcome.crowds, identified, strict=False)},
+            "ssim_interval": None if outcome.ssim is None else share_interval(outcome.ssim),
+            "recognised_interval": share_interval(outcome.right),
         }
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ from .attributes import attribute_task, check_attribute
 from .jobs import Base, Job
 from .judge import judge_of
 from .lengths import length_of
+from .metrics.interval import ratio_interval
 from .noise import NoiseName, source_of
 from .outcome import Outcome
 from .outcome_cache import OutcomeCache
@@ -267,7 +268,8 @@ def user_side(run: Run, victim: Victim) -> UserSide:
     before = truth.unprotected.mean().item()
     if before <= 0:
         raise InputError("The network is never right on the test images; give the data that it was trained for.")
-    return victim.user_side(test, truth, before, 5, run.settings.seed)
+    found = victim.user_side(test, truth, before, 5, run.settings.seed)
+    return replace(found, pa_interval=ratio_interval(truth.unprotected, found.per_input))
 
 
 def data_name(bundle: Bundle, settings: EvaluateSettings) -> str:

@@ -41,6 +41,7 @@ def score(
         task=task,
         observations=observations,
         pa=user.pa,
+        pa_interval=user.pa_interval,
         accuracy=user.protected,
         accuracy_interval=share_interval(user.per_input),
         accuracy_unprotected=user.unprotected,
@@ -109,6 +110,12 @@ def headline(rows: Iterable[PrivacyRow]) -> Headline | None:
         pi=lowest, interval=measure.pi_interval, attack=row.attack, task=row.task, measure=measure.name,
         observations=row.observations,
     )  # fmt: skip
+
+
+def weakest_protection_first(row: PrivacyRow) -> tuple[float, float]:
+    """Sort reconstructing rows: the lowest PI over measures first, among equals the likest picture."""
+    found = [measure.pi for measure in row.measures if measure.pi is not None]
+    return min(found, default=1.0), -(row.ssim or 0.0)
 
 
 def strongest(outcomes: Iterable[Outcome]) -> Outcome:

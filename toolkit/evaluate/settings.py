@@ -55,7 +55,7 @@ EFFORTS: dict[EffortName, Effort] = {
     "standard": Effort(
         attacks=_EVERY,
         unprotected=("residual_decoder", *_LAST_UNPROTECTED),
-        budget=Budget(steps=440, rounds=2, rates=(1e-3, 3e-3), width=64),
+        budget=Budget(steps=300, rounds=2, rates=(1e-3, 3e-3), width=64),
         attacker_images=None,
         test_images=1000,
         learning=True,

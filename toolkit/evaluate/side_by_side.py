@@ -37,6 +37,8 @@ Made = TypeVar("Made")
 _WORTH_IT = 60.0
 #: no evaluation has more long attacks that do not wait for each other, and each worker needs memory
 _MOST_WORKERS = 8
+#: bytes; loky starts a worker anew that has grown by 300 MB, and counts what is mapped: photos and features
+_NO_LEAK = "1e15"
 #: seconds between two looks at how far workers are
 _LOOK = 0.25
 
@@ -65,9 +67,8 @@ def side_by_side(run: Run, count: int) -> Iterator[Workers]:
         setting = run.setting
         for what in TENSORS:
             np.save(folder / f"{what}.npy", getattr(setting, what).numpy())
-        pool = ProcessPoolExecutor(
-            max_workers=count, initializer=watch, initargs=(os.getpid(),), env={"OMP_NUM_THREADS": str(threads)}
-        )
+        env = {"OMP_NUM_THREADS": str(threads), "LOKY_MAX_MEMORY_LEAK_SIZE": _NO_LEAK}
+        pool = ProcessPoolExecutor(max_workers=count, initializer=watch, initargs=(os.getpid(), folder), env=env)
         try:
             yield Workers(run, count, place, pool)
         finally:

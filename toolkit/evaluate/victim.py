@@ -20,6 +20,7 @@ from ..tasks._truth import Truth
 from ..tasks.base import Answers, Task, collect
 from ..tasks.classify import Classify
 from .features import FeatureStore, Tensors, as_tuple
+from .metrics.interval import Interval
 from .metrics.pa import pa, pa_per_input
 from .noise import Fresh, NoiseSource
 
@@ -41,6 +42,7 @@ class UserSide:
         per_input: [N] share of draws that the tail gets right.
         answers: [N] the tail's answer in the first draw: what anyone knows who sees the user's answer.
         message_bytes: [N] length of the messages of the first draw.
+        pa_interval: of `pa`, 95 %; None where nobody asked which photos the unprotected network gets right.
     """
 
     unprotected: float
@@ -49,6 +51,7 @@ class UserSide:
     per_input: Tensor
     answers: Tensor
     message_bytes: Tensor
+    pa_interval: Interval | None = None
 
 
 class Victim:

@@ -6,6 +6,7 @@ It ends when the process that started it does, however that ended.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Mapping
@@ -89,12 +90,13 @@ class _Opened:
     mapped: set[str] = field(default_factory=set)
 
 
-def watch(parent: int) -> None:
-    """End this process as soon as its parent is another one than that."""
+def watch(parent: int, folder: Path) -> None:
+    """End this process as soon as its parent is another one than that; nobody else is left to remove `folder`, then."""
 
     def look() -> None:
         while os.getppid() == parent:
             time.sleep(_LOOK)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=look, daemon=True).start()

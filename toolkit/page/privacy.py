@@ -30,9 +30,7 @@ _WIDE, _HIGH, _LEFT, _LOW = 600, 300, 44, 40
 def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
     """Draw the newest privacy report: one screen for everybody, then the details."""
     report = reports[-1]
-    floors = "; ".join(
-        f"{floor['name']}: SSIM {floor['ssim']:.3f}, recognised {floor['recognised']:.1%}" for floor in report["floors"]
-    )
+    floors = "; ".join(map(_floor, report["floors"]))
     return (
         f"{_STYLE}<h2>Privacy</h2>{privacy_screen.screen(report)}<h3>Every attack</h3>"
         f"<p class=note>{escape(report['definitions'])}</p>{_attacks(report['rows'])}"
@@ -48,6 +46,12 @@ def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
         f"on the wire: {escape(report['wire'])}; noise: {escape(report['noise'])}; took {report['seconds']:.0f} s, "
         f"estimated {report['estimated_seconds']:.0f} s.</p>"
     )
+
+
+def _floor(floor: dict[str, Any]) -> str:
+    interval = floor.get("ssim_interval"), floor.get("recognised_interval")
+    told = [f" (95 %: {privacy_screen.between(one)})" if one else "" for one in interval]
+    return f"{floor['name']}: SSIM {floor['ssim']:.3f}{told[0]}, recognised {floor['recognised']:.1%}{told[1]}"
 
 
 def _attacks(rows: list[dict[str, Any]]) -> str:

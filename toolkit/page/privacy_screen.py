@@ -24,15 +24,21 @@ def between(interval: list[float] | None) -> str:
     return "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
 
 
+def _kept(row: dict[str, Any]) -> str:
+    """PA in words, with its interval; reports of before 2026-11-28 have none."""
+    interval = row.get("pa_interval")
+    return f"{row['pa']:.1%} of them" + (f" (95 %: {interval[0]:.1%} to {interval[1]:.1%})" if interval else "")
+
+
 def _pictures(pictures: list[dict[str, Any]]) -> str:
     worst = [picture for picture in pictures if picture["rank"] == "worst protected"][:_MOST_SHOWN]
     if not worst:
         return ""
-    lines = ""
+    lines, drawn = "", ""
     for picture in worst:
         shown = dict(picture["rebuilt"])
         before = shown.pop("without protection", None)
-        after = next(iter(shown.values()), None)
+        drawn, after = next(iter(shown.items()), ("", None))
         cells = [(picture["photo"], "the photo"), (before, "without protection"), (after, "with protection")]
         lines += "<tr>" + "".join(
             f"<td><img class=big alt='{escape(text)}' src='data:image/png;base64,{escape(data)}'></td>"
@@ -42,7 +48,7 @@ def _pictures(pictures: list[dict[str, Any]]) -> str:
     return (
         "<table class=pics><tr><th>the photo</th><th>what an attacker rebuilds without protection</th>"
         f"<th>with protection</th></tr>{lines}</table>"
-        "<p class=note>The photos that are protected least.</p>"
+        f"<p class=note>The photos that are protected least, drawn by the strongest attack: {escape(drawn)}.</p>"
     )
 
 
@@ -60,7 +66,7 @@ def _sentences(report: dict[str, Any]) -> list[str]:
     if first is not None:
         told.append(
             f"The service still answers correctly for {first['accuracy']:.1%} of the photos; without protection "
-            f"for {first['accuracy_unprotected']:.1%}."
+            f"for {first['accuracy_unprotected']:.1%}. It keeps {_kept(first)}."
         )
     if found is None:
         return [*told, "No attacker that was tried learns anything even without protection."]

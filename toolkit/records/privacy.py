@@ -64,6 +64,8 @@ class PrivacyRow(Record):
     #: messages of each photo that the attacker sees
     observations: int
     pa: float
+    #: null in reports of before 2026-11-28
+    pa_interval: Interval | None = None
     accuracy: float
     #: of the protected accuracy; null in reports of before 2026-11-27
     accuracy_interval: Interval | None = None
@@ -125,6 +127,9 @@ class Floor(Record):
     recognised: float
     #: among how many -> share re-identified
     reidentified: dict[str, float]
+    #: null in reports of before 2026-11-28
+    ssim_interval: Interval | None = None
+    recognised_interval: Interval | None = None
 
 
 class CurvePoint(Record):
@@ -144,7 +149,7 @@ class Pictures(Record):
     rank: Literal["worst protected", "median", "best protected"]
     ssim: float
     photo: str
-    #: (what it shows, picture)
+    #: (what it shows, picture): without protection, then the strongest attack's, then the others'
     rebuilt: list[tuple[str, str]]
 
 

@@ -40,6 +40,17 @@ def pi_interval(before: Tensor, after: Tensor, chance: float, seed: int = 0) -> 
     return _percentiles(found)
 
 
+def ratio_interval(before: Tensor, after: Tensor, seed: int = 0) -> Interval | None:
+    """95 % interval of the mean of `after` over that of `before`, [N] each of the same photos, drawn together.
+
+    Returns:
+        Lower and upper end, or None where `before` has nothing in half of the draws.
+    """
+    first, second = _means(torch.stack([before, after], 1), seed).unbind(1)
+    counts = first > 0
+    return _percentiles(second[counts] / first[counts]) if counts.float().mean() >= 0.5 else None
+
+
 def _means(values: Tensor, seed: int) -> Tensor:
     """Means [draws,...] over rows of values [N,...] drawn with replacement."""
     generator = torch.Generator().manual_seed(seed)

@@ -1,0 +1,54 @@
+"""The order in which attacks begin side by side, and how long that takes."""
+
+import copy
+import pickle
+
+import pytest
+
+from toolkit import errors
+from toolkit.evaluate.jobs import Job, Order, makespan
+
+DECODER, PRIOR, RMLE = (Job("victim", name) for name in ("residual_decoder", "prior_decoder", "rmle"))
+LINKER, LABEL = Job("victim", "linker", "linking"), Job("victim", "attribute", "label")
+JOBS = [LABEL, DECODER, PRIOR, RMLE, LINKER]
+SECONDS = {LABEL: 1.0, DECODER: 10.0, PRIOR: 8.0, RMLE: 2.0, LINKER: 15.0}
+
+
+def test_what_most_waits_for_begins_first_and_the_others_wait_for_it() -> None:
+    order = Order(JOBS, SECONDS)
+    assert order.begin() == DECODER  # 18 seconds until the end, with the prior behind it
+    assert order.begin() == LINKER
+    assert order.begin() == LABEL
+    assert order.begin() is None  # both decoders that are left start from the first one's
+    order.done(DECODER)
+    assert [order.begin(), order.begin(), order.begin()] == [PRIOR, RMLE, None]
+
+
+def test_the_first_that_is_left_trains_what_others_start_from() -> None:
+    order = Order([RMLE, PRIOR], SECONDS)
+    assert order.begin() == RMLE
+    assert order.begin() is None
+    order.done(RMLE)
+    assert order.begin() == PRIOR
+
+
+def test_another_victim_and_fewer_photos_wait_for_nothing() -> None:
+    other, fewer = Job("other", "residual_decoder"), Job("victim", "residual_decoder", photos=20)
+    order = Order([DECODER, other, fewer], dict.fromkeys([DECODER, other, fewer], 1.0))
+    assert {order.begin(), order.begin(), order.begin()} == {DECODER, other, fewer}
+
+
+@pytest.mark.parametrize(("workers", "seconds"), [(1, 36.0), (2, 18.0), (9, 18.0)])
+def test_the_time_of_all(workers: int, seconds: float) -> None:
+    # two at a time: decoder 0-10 and linker 0-15; then prior 10-18, label 15-16, rmle 16-18
+    assert makespan(JOBS, SECONDS, workers) == seconds
+
+
+def test_errors_come_out_of_a_worker_as_they_went_in() -> None:
+    one = errors.UnknownNameError("attack", "rmel", ("rmle", "linker"))
+    two = errors.MissingExtraError("skimage", "privacy", "This command")
+    for error in (one, two, errors.InputError("Too short.")):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        assert str(copy.copy(error)) == str(error)
