@@ -56,6 +56,7 @@ THOROUGH = {
     "test_privacy_bench.py::test_a_foreign_method_is_entered_and_never_computed_again": "test_privacy_sweep stays",
     "test_privacy_evaluate.py::test_codes_on_the_wire_are_attacked_as_codes": "test_waist attacks coded messages",
     "test_privacy_evaluate.py::test_killed_and_started_again_it_loses_nothing": "test_privacy_cache has what is kept",
+    "test_privacy_side_by_side.py": "evaluate in several processes; test_privacy_jobs has their order, no more",
     "test_privacy_sweep.py::test_ray_gives_the_same_figures": "a Ray cluster; the file's others stay",
     "test_processes.py": "trainings in several processes; test_devices and test_protections stay",
     "test_readme.py": "README's commands for one's own network, all four targets; the verbs' own tests stay",

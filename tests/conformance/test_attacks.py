@@ -68,6 +68,12 @@ def test_run_is_given_messages_only(name):
     assert list(inspect.signature(KINDS[name].run).parameters) == ["self", "messages"]
 
 
+@pytest.mark.parametrize("name", [name for name in ATTACKS if KINDS[name].builds_on is not None])
+def test_what_an_attack_builds_on_rebuilds_photos_and_starts_from_nothing(name):
+    assert KINDS[name].builds_on in PICTURES
+    assert KINDS[KINDS[name].builds_on].builds_on is None
+
+
 def test_knowledge_holds_nothing_of_the_test_images():
     assert set(inspect.signature(Knowledge).parameters) == {
         "images", "attribute", "classes", "observe", "single", "head", "seed", "budget", "device", "landmarks",

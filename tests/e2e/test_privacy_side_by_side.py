@@ -51,6 +51,13 @@ def test_two_processes_give_the_figures_of_one(bundle, tmp_path, monkeypatch):
     two, shares = _evaluated(tmp_path / "other", monkeypatch, 2)
     assert two == one
     assert len(one["learning"]) == 3
+    # the pictures are those of the strongest attack, which comes first
+    lowest = {row["attack"]: min(measure["pi"] for measure in row["measures"]) for row in one["rows"] if row["ssim"]}
+    (bare, _), *protected = one["pictures"][0]["rebuilt"]
+    assert bare == "without protection"
+    found = [lowest[name.partition(",")[0]] for name, _ in protected]
+    assert len(found) == 3
+    assert found == sorted(found)
     # the same outcomes are kept, under the same names
     kept = {path.name for path in (bundle / cache).glob("*.safetensors")}
     assert {path.name for path in (tmp_path / "other" / cache).glob("*.safetensors")} == kept

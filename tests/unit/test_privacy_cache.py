@@ -40,3 +40,15 @@ def test_a_damaged_file_is_made_anew(tmp_path):
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:20])
     assert cache.get({}, _outcome).accuracy == pytest.approx(1 / 3)
+
+
+def test_what_a_second_folder_has_is_found_and_not_written_again(tmp_path):
+    OutcomeCache(tmp_path / "of a bundle that nobody may write to").get({"seed": 0}, _outcome)
+    read = OutcomeCache(tmp_path / "of a bundle that nobody may write to", keep=False)
+    assert read.get({"seed": 1}, _outcome).chance == 0.1
+    assert read.find({"seed": 1}) is None
+    cache = OutcomeCache(tmp_path / "for now", beside=read.folder)
+    assert cache.find({"seed": 0}).trainings == _outcome().trainings
+    cache.get({"seed": 1}, _outcome)
+    assert cache.path({"seed": 1}).is_file()
+    assert not cache.path({"seed": 0}).exists()

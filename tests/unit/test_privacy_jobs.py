@@ -2,11 +2,14 @@
 
 import copy
 import pickle
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from toolkit import errors
 from toolkit.evaluate.jobs import Job, Order, makespan
+from toolkit.evaluate.side_by_side import worker_count
 
 DECODER, PRIOR, RMLE = (Job("victim", name) for name in ("residual_decoder", "prior_decoder", "rmle"))
 LINKER, LABEL = Job("victim", "linker", "linking"), Job("victim", "attribute", "label")
@@ -52,3 +55,18 @@ def test_errors_come_out_of_a_worker_as_they_went_in() -> None:
         assert type(again) is type(error)
         assert str(again) == str(error)
         assert str(copy.copy(error)) == str(error)
+
+
+def test_workers_where_they_pay_and_never_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PRIPRO_WORKERS", raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    here, gpu = (SimpleNamespace(setting=SimpleNamespace(device=torch.device(name))) for name in ("cpu", "cuda"))
+    assert worker_count(here, 900.0) == 4
+    assert worker_count(here, 20.0) == 1
+    assert worker_count(gpu, 900.0) == 1
+    for said, workers in (("3", 3), ("1", 1), ("0", 1), ("many", 4)):
+        monkeypatch.setenv("PRIPRO_WORKERS", said)
+        assert worker_count(here, 900.0) == workers
+    monkeypatch.setenv("PRIPRO_WORKERS", "3")
+    assert worker_count(here, 20.0) == 3
+    assert worker_count(gpu, 20.0) == 1

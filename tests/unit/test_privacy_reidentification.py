@@ -8,7 +8,7 @@ from torch import nn
 
 from toolkit.attacks.base import Messages
 from toolkit.evaluate.judge import Judge
-from toolkit.evaluate.metrics.interval import pi_interval, share_interval
+from toolkit.evaluate.metrics.interval import pi_interval, ratio_interval, share_interval
 from toolkit.evaluate.metrics.reidentification import closer_than_the_true_one, top1_among
 from toolkit.evaluate.noise import Fresh, Memoised
 from toolkit.evaluate.variants import near_duplicates
@@ -41,6 +41,17 @@ def test_intervals_hold_the_truth_and_shrink_with_photos():
     assert low < hits.mean() < high
     few = share_interval(hits[:40])
     assert few[1] - few[0] > 2 * (high - low)
+
+
+def test_the_interval_of_a_ratio_pairs_the_photos():
+    before = (torch.arange(300) % 3 > 0).float()
+    assert ratio_interval(before, before) == (1.0, 1.0)  # lost nothing, whichever photos are drawn
+    kept = before * (torch.arange(300) % 10 > 0)
+    low, high = ratio_interval(before, kept)
+    assert low < kept.mean() / before.mean() < high
+    assert high - low < 0.15
+    assert ratio_interval(torch.ones(300), kept) == share_interval(kept)
+    assert ratio_interval(torch.zeros(300), kept) is None
 
 
 def test_the_interval_of_pi_pairs_the_photos():

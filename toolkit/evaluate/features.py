@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +82,11 @@ def mapped(path: Path) -> Tensor:
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
-    return torch.from_numpy(np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape))
+    room = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and would be the end of the process later
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return torch.from_numpy(room)
 
 
 def _begins_with(known: Tensor, images: Tensor) -> bool:

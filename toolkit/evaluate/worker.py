@@ -108,29 +108,30 @@ def steps(place: Place, chosen: Chosen) -> dict[str, float]:
     return time_steps(opened.setting, opened.protected)
 
 
-def attack(place: Place, chosen: Chosen, order: Commission) -> Shared:
+def attack(place: Place, chosen: Chosen, given: Commission) -> Shared:
     """Carry an attack out; its outcome goes into the cache.
 
     Returns:
         What it leaves for others, beside what it was given.
     """
-    opened, shared = _open(place, chosen), dict(order.shared)
-    victim = _with_features(place, opened, order.job.who)
+    opened, shared = _open(place, chosen), dict(given.shared)
+    victim = _with_features(place, opened, given.job.who)
     setting, landmarks = opened.setting, place.folder / "landmarks.npy"
     if landmarks.is_file():
         setting = replace(setting, known_landmarks=mapped(landmarks))
     shares = np.memmap(place.folder / "progress", dtype=np.float64, mode="r+")
 
     def progress(done: int, total: int, text: str) -> None:
-        shares[order.number] = done / max(total, 1)
+        # an attack that trains several networks one after the other begins anew; the bar does not go back
+        shares[given.number] = max(shares[given.number], done / max(total, 1))
 
     OutcomeCache(place.cache).get(
-        order.key,
+        given.key,
         lambda: carry_out(
-            order.job, victim, setting, goal_of(order.job, chosen.tasks), order.draws, shared, progress
+            given.job, victim, setting, goal_of(given.job, chosen.tasks), given.draws, shared, progress
         ),
     )  # fmt: skip
-    return {name: made for name, made in shared.items() if name not in order.shared}
+    return {name: made for name, made in shared.items() if name not in given.shared}
 
 
 def features_name(victim: int, images: str) -> str:
