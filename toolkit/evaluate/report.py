@@ -97,10 +97,15 @@ def _report(run: Run, workers: Workers | None) -> PrivacyReport:
     for job in _protected(run):
         after, key = run.attack(job), job.task or ""
         rows.append(_row(run, user, job, before[key], after, floors[key]))
-        if after.pictures is not None and after.images == len(run.setting.test):
+        if after.pictures is not None:
             shown.append((rows[-1], after))
     shown.sort(key=lambda one: weakest_protection_first(one[0]))
-    drawn = {_called(row): outcome for row, outcome in shown}
+    # the strongest ranks the photos; one that drew few of them has no place beside it
+    drawn = {
+        _called(row): outcome
+        for number, (row, outcome) in enumerate(shown)
+        if number == 0 or outcome.images == len(run.setting.test)
+    }
     found, recognised = headline(rows), _judged(run.setting)
     return PrivacyReport(
         bundle_id=bundle.manifest.bundle_id,
