@@ -96,12 +96,6 @@ RUNNING: dict[str, tuple[str, str, str, str]] = {
         "= describe()",
         "nothingIsSortedBetweenTwoRunsUnlessSomebodyLooks",
     ),
-    "8 a connection for each photo": (
-        f"{CORE}/tail/TailClient.kt",
-        "connection.useCaches = false",
-        'connection.setRequestProperty("Connection", "close")',
-        "oneConnectionServesManyPhotos",
-    ),
     "11 noise left in its buffer": (
         f"{CORE}/noise/EpsSource.kt",
         "fun forget(): Unit = buffer.fill(0f)",
