@@ -16,6 +16,17 @@ import data
 import networks
 import torch
 from attackers import PhotoDecoder
+from finish import finish
+from stored import (
+    head_features,
+    merged,
+    parts_below,
+    pooled_features,
+    split_network,
+    teacher_logits,
+    truth,
+    view,
+)
 from torch import Tensor, nn
 from torch.nn import functional
 from waist import Waist, inside_bits, short_path, start_from
@@ -31,97 +42,11 @@ DEFAULTS: dict[str, Any] = {
     "beyond": 0.0, "deep": 0, "pool": "max", "trunk": "", "mix": 0.0, "pooled_term": 0.0, "views": 3,
     "short": False, "epochs_tail": 3, "least_weight": 0.0,
 }  # fmt: skip
-VIEWS = 3
-SHIFT = 3
 #: share of the training after which the weight follows the accuracy; noise comes in over NOISE_IN
 CONTROL = 0.3
 NOISE_IN = (0.05, 0.3)
 #: share of the training in which photos are mixed
 MIX_UNTIL = 0.75
-
-
-def split_network(name: str, cut: str, weights: str | None = None) -> tuple[nn.Sequential, nn.Sequential]:
-    """Load a trained network and cut it: (head, tail), in eval mode."""
-    record = json.loads((data.ROOT / f"{weights or name}.json").read_text())
-    network = networks.BUILD[name](**record["options"])
-    network.load_state_dict(torch.load(data.ROOT / f"{weights or name}.pt", weights_only=True))
-    parts = list(network.named_children())
-    position = [key for key, _ in parts].index(cut) + 1
-    head, tail = (
-        nn.Sequential(*(part for _, part in parts[:position])),
-        nn.Sequential(*(p for _, p in parts[position:])),
-    )
-    return (head.eval().to(memory_format=torch.channels_last), tail.eval().to(memory_format=torch.channels_last))
-
-
-def parts_below(network: str, cut: str) -> int:
-    """How many of a network's parts lie in front of a cut."""
-    built = networks.BUILD[network](**json.loads((data.ROOT / f"{network}.json").read_text())["options"])
-    return [key for key, _ in built.named_children()].index(cut) + 1
-
-
-def merged(logits: Tensor, task: str) -> Tensor:
-    """Turn ten logits into the user's: for the swap, vehicle or animal."""
-    if task == "class":
-        return logits
-    animal = torch.zeros(10, dtype=torch.bool)
-    animal[list(data.ANIMALS)] = True
-    return torch.stack([logits[:, ~animal].logsumexp(1), logits[:, animal].logsumexp(1)], 1)
-
-
-def truth(labels: Tensor, task: str) -> Tensor:
-    return labels if task == "class" else torch.isin(labels, torch.tensor(data.ANIMALS)).long()
-
-
-def view(photos: Tensor, number: int, seed: int = 7) -> Tensor:
-    """View `number` of the victim's photos: each flipped and moved, the same in every run."""
-    return data.augment(photos, torch.Generator().manual_seed(1000 * seed + number), SHIFT)
-
-
-@torch.no_grad()
-def teacher_logits(network: str, photos: Tensor) -> Tensor:
-    """What the unprotected network says of every view [VIEWS,N,10]; computed once, kept as a file."""
-    file = data.ROOT / f"{network}-teacher.pt"
-    if not file.exists():
-        head, tail = split_network(network, networks.CUTS[network][0])
-        rows = []
-        for number in range(VIEWS):
-            parts = []
-            for piece in view(photos, number).split(500):
-                with torch.autocast("cpu", torch.bfloat16):
-                    parts.append(tail(head(data.normalise(data.unit(piece)))).float())
-            rows.append(torch.cat(parts))
-        torch.save(torch.stack(rows).half(), file)
-    return torch.load(file, weights_only=True).float()
-
-
-@torch.no_grad()
-def head_features(network: str, cut: str, photos: Tensor, label: str) -> Tensor:
-    """The unprotected head's output for photos [N,3,32,32], bf16; kept as a file, since many cells want the same."""
-    file = data.ROOT / f"{network}-{cut}-{label}.features"
-    if not file.exists():
-        head, _ = split_network(network, cut)
-        parts = []
-        for piece in photos.split(250):
-            with torch.autocast("cpu", torch.bfloat16):
-                parts.append(head(data.normalise(data.unit(piece))).bfloat16().contiguous())
-        torch.save(torch.cat(parts), file.with_suffix(".part"))
-        file.with_suffix(".part").rename(file)  # whole or not at all: runs are stopped at will
-    return torch.load(file, weights_only=True, mmap=True)
-
-
-@torch.no_grad()
-def pooled_features(network: str, photos: Tensor, number: int) -> Tensor:
-    """What the unprotected network's last layer is given, for one view of the victim's photos [N,K]; kept as a file."""
-    file = data.ROOT / f"{network}-pooled{number}.pt"
-    if not file.exists():
-        head, tail = split_network(network, networks.CUTS[network][0])
-        parts = []
-        for piece in photos.split(500):
-            with torch.autocast("cpu", torch.bfloat16):
-                parts.append(tail[:-1](head(data.normalise(data.unit(piece)))).bfloat16())
-        torch.save(torch.cat(parts), file)
-    return torch.load(file, weights_only=True)
 
 
 class Watch:
@@ -203,55 +128,6 @@ def set_noise(waist: Waist, share: float) -> None:
     waist.noise.set_strength(max(share, 1e-3))
 
 
-def finish(
-    settings: dict[str, Any], modules: tuple[nn.Module, Waist, nn.Module], photos: Tensor, teacher: Tensor,
-    generator: torch.Generator,
-) -> float:  # fmt: skip
-    """Train decoder and tail for what the phone's part has learned to send; returns the seconds that it took."""
-    begun = time.time()
-    mobile, waist, tail = modules
-    mobile.eval().requires_grad_(False)
-    waist.eval()
-    values = []
-    for number in range(VIEWS):
-        seen = view(photos, number)
-        at = settings["cut"] if settings["train"] == "waist" else settings["trunk"]
-        stored = head_features(settings["network"], at, seen, f"victim{number}") if at else None
-        parts = []
-        for index in torch.arange(len(photos)).split(250):
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                maps = data.normalise(data.unit(seen[index])) if stored is None else stored[index]
-                parts.append(waist.encoder(mobile(maps.contiguous(memory_format=torch.channels_last))).float())
-        values.append(torch.cat(parts))
-    epochs, batch = settings["epochs_tail"], settings["batch"]
-    groups = [{"params": list(waist.decoder.parameters()), "lr": 2e-3}, {"params": list(tail.parameters()), "lr": 5e-4}]
-    optimizer = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
-    batches = len(photos) // batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [2e-3, 5e-4], total_steps=epochs * batches, pct_start=0.15, cycle_momentum=False
-    )
-    waist.decoder.train()
-    tail.train()
-    tail.requires_grad_(True)
-    for epoch in range(epochs):
-        total = 0.0
-        for index in torch.randperm(len(photos), generator=generator).split(batch)[:batches]:
-            number = int(torch.randint(0, VIEWS, (), generator=generator))
-            target = torch.log_softmax(merged(teacher[number, index], settings["task"]), 1)
-            with torch.no_grad():
-                codes, _ = waist.send(values[number][index], waist.draw(len(index), generator))
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = merged(tail(waist.decoder(codes)).float(), settings["task"])
-            away = functional.kl_div(torch.log_softmax(logits, 1), target, log_target=True, reduction="batchmean")
-            optimizer.zero_grad()
-            away.backward()
-            optimizer.step()
-            schedule.step()
-            total += away.item()
-        print("decoder and tail", epoch + 1, "kl", round(total / batches, 4), flush=True)
-    return time.time() - begun
-
-
 def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
     """Train the cell and write build/photos/cells/NAME.pt; returns what was set and what came of it."""
     settings = {**DEFAULTS, **wanted}
@@ -283,13 +159,17 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
     trunk = head[: watch.below] if tuned else head
     trunk.requires_grad_(False)
     mobile = head[watch.below :]
-    untouched = nn.Sequential(*copy.deepcopy(mobile), *copy.deepcopy(tail)).requires_grad_(False).eval()
+    plain_head, plain_tail = split_network(settings["network"], settings["cut"])
+    untouched = nn.Sequential(*plain_head, *plain_tail)[watch.below :]
+    untouched.requires_grad_(False)
     noisy = [*waist.noise.parameters(), waist.codes.frequency]
     own = {id(p) for p in noisy}
     narrow = [p for p in waist.parameters() if id(p) not in own]
     if settings["short"]:
         watch.short = short_path(waist.shape, teacher.shape[2])
         narrow += watch.short.parameters()
+        if settings.get("start"):
+            watch.short.load_state_dict(begin["short"])
     groups = [{"params": narrow, "lr": settings["rate"]}]
     groups.append({"params": noisy, "lr": settings["rate_noise"]})
     if tuned:
@@ -426,7 +306,7 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
         "head": networks.macs(head, torch.zeros(1, 3, 32, 32)), "encoder": networks.macs(waist.encoder, z),
         "decoder": networks.macs(waist.decoder, torch.zeros(1, *waist.shape)), "tail": networks.macs(tail, z),
     }  # fmt: skip
-    weights = {key: copy.deepcopy(kept[key].state_dict()) for key in ("waist", "head", "tail")}
+    weights = {key: copy.deepcopy(kept[key].state_dict()) for key in ("waist", "head", "tail", "short") if key in kept}
     torch.save(weights, out)
     out.with_suffix(".train.json").write_text(json.dumps(result, indent=1) + "\n")
     state_file.unlink()
