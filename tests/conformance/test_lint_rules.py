@@ -253,3 +253,11 @@ def test_a_rule_file_that_does_not_fit_is_one_sentence(tmp_path: Path, rule: str
 def test_an_unknown_backend_lists_the_known_ones():
     with pytest.raises(UnknownNameError, match="tflite-gpu"):
         load_backends(("tflite-cpuu", "tflite-gpu"))
+
+
+def test_what_holds_for_all_operators_is_told_once(tmp_path: Path):
+    require_package("coreai_torch", "coreai")
+    graph = operators(core_ai("x.relu().exp() + 1", 1, 4)(tmp_path))
+    row = examine(graph, BACKENDS["coreai-ane"], head("coreai"), version="", how="rules")
+    assert [(found.rule, found.operator, found.count) for found in row.findings] == [("float32", "every operator", 3)]
+    assert (row.ops_taken, row.ops_total, row.partitions) == (0, 3, 0)

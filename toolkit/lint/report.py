@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 #: the rule's name for what a backend does not take
 NOT_TAKEN = "not-taken"
-#: what a rule names that holds for operators of every kind
-EVERY = "*"
+#: what a finding names that holds for all operators of a head
+EVERY = "every operator"
 _PLACES = 5
 _SHAPES = 3
 
@@ -188,7 +188,11 @@ def examine(
     for place, operator in enumerate(operators):
         for name, rule in rules.items():
             if matches(rule, operator, operators, made):
-                found[name, EVERY if rule.operators == (EVERY,) else operator.kind].append(place)
+                found[name, operator.kind].append(place)
+    for name in sorted({name for name, _ in found}):  # one line instead of one for each kind
+        kinds = [kind for rule, kind in found if rule == name]
+        if len(kinds) > 1 and sum(len(found[name, kind]) for kind in kinds) == len(operators):
+            found[name, EVERY] = sorted(place for kind in kinds for place in found.pop((name, kind)))
     outside = {
         place for (name, _), places in found.items() if rules[name].consequence == "fallback" for place in places
     }
@@ -241,7 +245,7 @@ def _finding(
     return LintFinding(
         rule=name,
         consequence=consequence,
-        operator="any operator" if kind == EVERY else kind,
+        operator=kind,
         count=len(places),
         places=[operators[place].name for place in places[:_PLACES]],
         shapes=", ".join(
