@@ -44,7 +44,7 @@ IN_HALF = (
     "timm.models.mobilevit:mobilevit_xxs", "timm.models.mobilevit:mobilevitv2_050",
     "timm.models.edgenext:edgenext_xx_small", "timm.models.convnext:convnextv2_atto", "timm.models.levit:levit_128s",
     "timm.models.efficientformer:efficientformer_l1", "timm.models.ghostnet:ghostnet_050",
-    "timm.models.repvgg:repvgg_a0", "timm.models.fastvit:fastvit_t8", "timm.models.poolformer:poolformer_s12",
+    "timm.models.byobnet:repvgg_a0", "timm.models.fastvit:fastvit_t8", "timm.models.metaformer:poolformer_s12",
 )  # fmt: skip
 
 
