@@ -27,7 +27,7 @@ def between(interval: list[float] | None) -> str:
 def _kept(row: dict[str, Any]) -> str:
     """PA in words, with its interval; reports of before 2026-11-28 have none."""
     interval = row.get("pa_interval")
-    return f"{row['pa']:.1%} of them" + (f" (95 %: {interval[0]:.1%} to {interval[1]:.1%})" if interval else "")
+    return f"{row['pa']:.1%} of that" + (f" (95 %: {interval[0]:.1%} to {interval[1]:.1%})" if interval else "")
 
 
 def _pictures(pictures: list[dict[str, Any]]) -> str:
@@ -48,7 +48,7 @@ def _pictures(pictures: list[dict[str, Any]]) -> str:
     return (
         "<table class=pics><tr><th>the photo</th><th>what an attacker rebuilds without protection</th>"
         f"<th>with protection</th></tr>{lines}</table>"
-        f"<p class=note>The photos that are protected least, drawn by the strongest attack: {escape(drawn)}.</p>"
+        f"<p class=note>The photos that are protected least, by the strongest attack that draws: {escape(drawn)}.</p>"
     )
 
 
@@ -65,8 +65,8 @@ def _sentences(report: dict[str, Any]) -> list[str]:
     told = []
     if first is not None:
         told.append(
-            f"The service still answers correctly for {first['accuracy']:.1%} of the photos; without protection "
-            f"for {first['accuracy_unprotected']:.1%}. It keeps {_kept(first)}."
+            f"The service still answers correctly for {first['accuracy']:.1%} of the photos, without protection "
+            f"for {first['accuracy_unprotected']:.1%}: {_kept(first)} is left."
         )
     if found is None:
         return [*told, "No attacker that was tried learns anything even without protection."]
