@@ -39,8 +39,6 @@ _WORTH_IT = 60.0
 _MOST_WORKERS = 8
 #: bytes; loky starts a worker anew that has grown by 300 MB, and counts what is mapped: photos and features
 _NO_LEAK = "1e15"
-#: Python tells of locks that a process left which was ended in the middle of its work
-_QUIET = "ignore:resource_tracker:UserWarning"
 #: seconds between two looks at how far workers are
 _LOOK = 0.25
 
@@ -69,8 +67,7 @@ def side_by_side(run: Run, count: int) -> Iterator[Workers]:
         setting = run.setting
         for what in TENSORS:
             np.save(folder / f"{what}.npy", getattr(setting, what).numpy())
-        warnings = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _QUIET)))
-        env = {"OMP_NUM_THREADS": str(threads), "LOKY_MAX_MEMORY_LEAK_SIZE": _NO_LEAK, "PYTHONWARNINGS": warnings}
+        env = {"OMP_NUM_THREADS": str(threads), "LOKY_MAX_MEMORY_LEAK_SIZE": _NO_LEAK}
         pool = ProcessPoolExecutor(max_workers=count, initializer=watch, initargs=(os.getpid(), folder), env=env)
         try:
             yield Workers(run, count, place, pool)

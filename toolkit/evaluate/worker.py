@@ -5,6 +5,7 @@ It ends when the process that started it does, however that ended.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -100,6 +101,11 @@ def watch(parent: int, folder: Path) -> None:
         os._exit(1)
 
     threading.Thread(target=look, daemon=True).start()
+    # torch.fx draws bars, whose lock between processes would outlive one that is killed: Python would tell of it
+    with contextlib.suppress(ImportError):
+        from tqdm import tqdm  # type: ignore[import-untyped]
+
+        tqdm.set_lock(threading.RLock())
 
 
 def steps(place: Place, chosen: Chosen) -> dict[str, float]:
