@@ -267,7 +267,7 @@ def _coreai_parts(head: HeadProgram, precision: str) -> Sequence[Operator]:
     from ._coreai_operators import divided
 
     if importlib.util.find_spec("coreai_torch") is None:
-        raise ConverterError("coreai-torch decides what the Core AI delegate takes; install 'pripro-toolkit[coreai]'.")
+        raise ConverterError("coreai-torch says what this delegate takes; pip install 'pripro-toolkit[coreai]'.")
     if precision == "int8":
         raise ConverterError("codes made for XNNPACK are not Core AI's, which quantises with a package of its own.")
     with converting("ExecuTorch for Core AI", precision):
