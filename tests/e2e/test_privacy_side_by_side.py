@@ -78,6 +78,21 @@ def _start(bundle: Path, *words: str, **environment: str) -> subprocess.Popen:
     )  # fmt: skip
 
 
+def test_processes_of_torchrun_give_the_figures_of_one(bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "alone")
+    words = ("--attack", "residual_decoder,linker")
+    alone, _ = _start(tmp_path / "alone", *words, PRIPRO_WORKERS="1").communicate()
+    together = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "toolkit",
+         "evaluate", str(bundle), *SMALL, *words],
+        capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert together.returncode == 0, together.stderr[-3000:]
+    one, two = (json.loads(said) for said in (alone, together.stdout))  # of the first process alone
+    assert one["rows"] == two["rows"]
+    assert one["headline"] == two["headline"]
+
+
 def _group(leader: int) -> list[int]:
     """Processes of a process group that still run."""
     listed = subprocess.run(["ps", "-eo", "pgid=,pid=,stat="], capture_output=True, text=True, check=True).stdout

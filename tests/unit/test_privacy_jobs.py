@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from toolkit import errors
-from toolkit.evaluate.jobs import Job, Order, makespan
+from toolkit.evaluate.jobs import Job, Order, makespan, shares
 from toolkit.evaluate.side_by_side import worker_count
 
 DECODER, PRIOR, RMLE = (Job("victim", name) for name in ("residual_decoder", "prior_decoder", "rmle"))
@@ -45,6 +45,16 @@ def test_another_victim_and_fewer_photos_wait_for_nothing() -> None:
 def test_the_time_of_all(workers: int, seconds: float) -> None:
     # two at a time: decoder 0-10 and linker 0-15; then prior 10-18, label 15-16, rmle 16-18
     assert makespan(JOBS, SECONDS, workers) == seconds
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 9])
+def test_processes_that_do_not_talk_share_all_jobs_and_split_no_base(processes: int) -> None:
+    parts = shares(JOBS, processes)
+    assert len(parts) == processes
+    assert sorted(job.text for part in parts for job in part) == sorted(job.text for job in JOBS)
+    (whole,) = (part for part in parts if DECODER in part)
+    assert {PRIOR, RMLE} <= set(whole)
+    assert processes == 1 or LINKER not in whole
 
 
 def test_errors_come_out_of_a_worker_as_they_went_in() -> None:

@@ -46,7 +46,8 @@ def command(
 ) -> None:
     """Attack the bundle with attackers retrained against it; killed and started again, it goes on where it was."""
     from ..bundle import Bundle
-    from ..evaluate.report import evaluate
+    from ..evaluate.ranks import ranks
+    from ..evaluate.report import evaluate, join
     from ..evaluate.settings import EvaluateSettings
     from ..page.page import render
     from ..records.settings import chosen
@@ -67,11 +68,16 @@ def command(
         wire=known_wire(wire),
         device=device,
     )
+    among = ranks()
+    if not among.first:
+        join(opened, settings, among)
+        return
     kept = will_keep(opened)
     with share_bar("evaluate") as bar:
         report = evaluate(
-            opened, settings, progress=lambda share, text: bar(share, 1, text), told=lambda took: _tell(took, kept)
-        )
+            opened, settings, progress=lambda share, text: bar(share, 1, text), told=lambda took: _tell(took, kept),
+            among=among,
+        )  # fmt: skip
     if as_json:
         show_json(report.model_dump(mode="json"))
     else:

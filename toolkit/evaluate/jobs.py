@@ -94,3 +94,24 @@ def makespan(jobs: Iterable[Job], seconds: Mapping[Job, float], workers: int) ->
             return now
         now, _, job = heapq.heappop(running)
         order.done(job)
+
+
+def shares(jobs: Iterable[Job], processes: int) -> list[list[Job]]:
+    """Divide jobs among processes that do not talk to each other: those of one base stay together, most work first.
+
+    Every process finds the same division, so it rests on `Attack.work` and not on measured times.
+    """
+    groups: dict[object, list[Job]] = {}
+    for job in dict.fromkeys(jobs):
+        groups.setdefault(job if job.base is None else job.base, []).append(job)
+    found: list[list[Job]] = [[] for _ in range(processes)]
+    loads = [0.0] * processes
+    for group in sorted(groups.values(), key=_work, reverse=True):
+        least = loads.index(min(loads))
+        found[least] += group
+        loads[least] += _work(group)
+    return found
+
+
+def _work(jobs: list[Job]) -> float:
+    return sum(1.0 + sum(attack_class(job.attack).work.values()) for job in jobs)

@@ -49,6 +49,9 @@ class Ranks:
             time.sleep(_LOOK)
 
 
+ALONE = Ranks()
+
+
 def ranks() -> Ranks:
     """What torchrun says; one process alone without it."""
     return Ranks(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))

@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..bundle import Bundle, now_utc
+from ..errors import InputError
 from ..inference import right
 from ..records.machine import this_host
 from ..records.privacy import Floor, Headline, LearningPoint, PrivacyReport, PrivacyRow
@@ -19,10 +20,11 @@ from ..records.tools import tool_versions
 from .attacking import Setting, from_answer_alone, linked_by_answer_alone, without_looking
 from .curves import curves
 from .estimate import PARTS, estimate
-from .jobs import Job
+from .jobs import Job, shares
 from .metrics.interval import share_interval
 from .outcome import Outcome
 from .pictures import heat_maps, picture_grid
+from .ranks import ALONE, Ranks
 from .running import (
     UNPROTECTED,
     Progress,
@@ -50,6 +52,7 @@ def evaluate(
     *,
     progress: Progress = lambda share, text: None,
     told: Callable[[float], None] = lambda seconds: None,
+    among: Ranks = ALONE,
 ) -> PrivacyReport:
     """Attack a bundle and report what the attackers got; `Bundle.add_report` keeps the report.
 
@@ -61,17 +64,18 @@ def evaluate(
         settings: what the user chose.
         progress: called with (share done, one line of text).
         told: called with the estimated seconds before the first attack.
+        among: of several processes this is the first; the others `join`.
 
     Raises:
-        InputError: settings that do not fit.
+        InputError: settings that do not fit, or several processes and a bundle that cannot be written to.
         BundleError: the bundle is not protected yet.
     """
     started = time.monotonic()
-    run = prepare(bundle, settings, progress)
+    run = _prepared(bundle, settings, progress, among)
     jobs = _jobs(run)
     step = time_steps(run.setting, run.victims[method_of(bundle)])
-    expected = estimate(run, jobs, step, 1)
-    count = worker_count(run, expected)
+    expected = estimate(run, jobs, step, among.processes)
+    count = worker_count(run, expected) if among.processes == 1 else 1
     with side_by_side(run, count) if count > 1 else contextlib.nullcontext() as workers:
         if workers is not None:
             expected = estimate(run, jobs, workers.steps(), count)
@@ -79,10 +83,37 @@ def evaluate(
         told(expected)
         if workers is not None:
             workers.carry_out(jobs)
+        elif among.processes > 1:
+            _carry_out_own(run, jobs, among)
+            among.wait(
+                lambda: sum(run.cache.find(run.key(job)) is None for job in jobs),
+                lambda left: run.show(0.0, f"{left} attacks of other processes"),
+            )
         report = _report(run, workers)
     seconds = time.monotonic() - started
     progress(1.0, "done")
     return report.model_copy(update={"estimated_seconds": round(expected, 1), "seconds": round(seconds, 1)})
+
+
+def join(bundle: Bundle, settings: EvaluateSettings, among: Ranks) -> None:
+    """Carry out this process's share of the attacks, which the first one then finds in the cache."""
+    run = _prepared(bundle, settings, lambda share, text: None, among)
+    _carry_out_own(run, _jobs(run), among)
+
+
+def _prepared(bundle: Bundle, settings: EvaluateSettings, progress: Progress, among: Ranks) -> Run:
+    run = prepare(bundle, settings, progress)
+    if among.processes > 1 and not run.cache.keep:
+        raise InputError(
+            f"{bundle.root} cannot be written to, and {among.processes} processes hand their results over there; "
+            "make it writable, or evaluate in one process."
+        )
+    return run
+
+
+def _carry_out_own(run: Run, jobs: list[Job], among: Ranks) -> None:
+    for job in shares(jobs, among.processes)[among.rank]:
+        run.attack(job)
 
 
 def _report(run: Run, workers: Workers | None) -> PrivacyReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -294,7 +295,9 @@ def device_of(name: str) -> torch.device:
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
         raise InputError("There is no CUDA device here; leave out --device, or give --device cpu.")
-    return torch.device("cuda" if name != "cpu" and there else "cpu")
+    if name == "cpu" or not there:
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # of several processes, each has its own
 
 
 def looks_of(name: str, settings: EvaluateSettings) -> tuple[int, ...]:
