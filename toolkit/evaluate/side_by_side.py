@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
@@ -86,6 +87,7 @@ class Workers:
         self._chosen = Chosen(run.settings, tuple(run.tasks), run.setting.budget)
         self._shared: dict[Base, Shared] = {}
         self._filed = False
+        self._started = False
 
     def steps(self) -> dict[str, float]:
         """Seconds of what attacks consist of, while every worker is at it: they share caches and memory."""
@@ -142,8 +144,9 @@ class Workers:
                     victim.features.file(images, folder, features_name(number, name))
 
     def _submit(self, work: Callable[..., Made], *given: object) -> Future[Made]:
-        with _no_interrupt():
-            asked: Future[Made] = self._pool.submit(work, *given)
+        with contextlib.nullcontext() if self._started else _no_interrupt():
+            asked: Future[Made] = self._pool.submit(work, *given)  # the first one starts the processes
+        self._started = True
         return asked
 
 
@@ -162,12 +165,12 @@ def _answer(asked: Future[Made]) -> Made:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Hold Ctrl-C back: processes that are started meanwhile never see it, this one does right after."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
+    """Processes that are started meanwhile never see Ctrl-C: one amid an answer would leave the other half unsent."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # there, Python sets no handler; a worker does so itself as soon as it runs
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -92,7 +93,7 @@ class _Opened:
 
 
 def watch(parent: int, folder: Path) -> None:
-    """End this process as soon as its parent is another one than that; nobody else is left to remove `folder`, then."""
+    """End this process when its parent is another one than that, and only then; nobody else removes `folder`, then."""
 
     def look() -> None:
         while os.getppid() == parent:
@@ -100,6 +101,7 @@ def watch(parent: int, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=look, daemon=True).start()
     # torch.fx draws bars, whose lock between processes would outlive one that is killed: Python would tell of it
     with contextlib.suppress(ImportError):
