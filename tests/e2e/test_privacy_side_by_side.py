@@ -100,9 +100,13 @@ def _group(leader: int) -> list[int]:
     return [int(pid) for group, pid, state in rows if int(group) == leader and not state.startswith("Z")]
 
 
+#: longest first: when the linkers' outcomes are there, the decoders are still to come
+LONG = "linker,residual_decoder,attribute"
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
 def test_workers_end_with_the_process_that_started_them(bundle, how):
-    running = _start(bundle, "--attack", "residual_decoder,attribute")
+    running = _start(bundle, "--attack", LONG)
     cache = bundle / "reports" / ".evaluate-cache"
     deadline = time.monotonic() + 300
     while not list(cache.glob("*.safetensors")) and running.poll() is None and time.monotonic() < deadline:
@@ -124,7 +128,7 @@ def test_workers_end_with_the_process_that_started_them(bundle, how):
         assert said.strip().splitlines()[-1].startswith("interrupted; ")
         assert "Traceback" not in said
     kept = {path: path.stat().st_mtime_ns for path in cache.glob("*.safetensors")}
-    done = _start(bundle, "--attack", "residual_decoder,attribute")
+    done = _start(bundle, "--attack", LONG)
     out, said = done.communicate(timeout=300)
     assert done.returncode == 0, said
     assert json.loads(out)["rows"]
