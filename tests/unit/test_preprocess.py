@@ -62,6 +62,7 @@ def differences(how, transform) -> list[float]:
     return worst
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_librarys_own_tensors(name):
     assert max(differences(preprocess_of(name), library_transform(name))) <= 1.0
