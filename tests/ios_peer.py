@@ -8,12 +8,12 @@ ios_peer.py proxy PORT MODE   stands between client and server, prints its own p
 """
 
 import contextlib
-import hashlib
 import json
 import socket
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 def make_bundle(out: Path) -> None:
     """Write a bundle whose networks are a convolution and a linear layer, but whose every file is real."""
     import onnx
+    from bundle_files import ref as file_ref
+    from bundle_files import stand_ins
     from onnx import TensorProto, helper, numpy_helper
     from safetensors.numpy import save_file
 
@@ -93,15 +95,8 @@ def make_bundle(out: Path) -> None:
         {"smashed": smashed.astype(np.float32), "logits": logits.astype(np.float32), "label": label},
         golden / "expected.safetensors",
     )
-    for stand_in in ("model/0/program.pt2", "protection/0/weights.safetensors"):
-        (out / stand_in).parent.mkdir(parents=True)
-        (out / stand_in).write_bytes(stand_in.encode())
-
-    def ref(path: Path) -> m.FileRef:
-        data = path.read_bytes()
-        return m.FileRef(
-            path=path.relative_to(out).as_posix(), sha256=hashlib.sha256(data).hexdigest(), bytes=len(data)
-        )
+    stand_ins(out)
+    ref = partial(file_ref, out)
 
     def spec(name, shape, dtype="float32", **more):
         return m.TensorSpec(name=name, dtype=dtype, shape=shape, **more)

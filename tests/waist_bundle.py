@@ -6,6 +6,7 @@ served. Needs neither torch nor photos, so that the phone libraries' tests can m
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ ROWS = 6
 
 def make(out: Path) -> None:
     """Write the bundle into `out`, and the goldens' photos as PHOTOS beside its manifest."""
+    from bundle_files import ref as file_ref
+    from bundle_files import stand_ins
     from safetensors.numpy import save_file
 
     from cloud_tail.archive import write_archive
@@ -37,15 +40,8 @@ def make(out: Path) -> None:
     weights = _weights(random)
     head = _save(out / "head/onnx/0/head.onnx", *_head(weights))
     tail = _save(out / "tail.onnx", *_tail(weights))
-    for stand_in in ("model/0/program.pt2", "protection/0/weights.safetensors"):
-        (out / stand_in).parent.mkdir(parents=True)
-        (out / stand_in).write_bytes(stand_in.encode())
-
-    def ref(path: Path) -> m.FileRef:
-        data = path.read_bytes()
-        return m.FileRef(
-            path=path.relative_to(out).as_posix(), sha256=hashlib.sha256(data).hexdigest(), bytes=len(data)
-        )
+    stand_ins(out)
+    ref = partial(file_ref, out)
 
     def spec(name: str, shape: tuple[int, ...], dtype: str = "float32", batch: int = -1, **more: Any) -> m.TensorSpec:
         return m.TensorSpec(name=name, dtype=dtype, shape=[batch, *shape], **more)
