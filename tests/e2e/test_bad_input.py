@@ -229,9 +229,8 @@ def test_a_report_of_a_read_only_bundle_is_shown(capfd, tmp_path, finished, argu
     _shown_and_not_kept(capfd, tmp_path, finished, arguments, key, as_json)
 
 
-@pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
-def test_a_plan_on_a_read_only_bundle_is_shown(capfd, tmp_path, finished, as_json):
-    _shown_and_not_kept(capfd, tmp_path, finished, PLAN, "recommendations", as_json)
+def test_a_plan_on_a_read_only_bundle_is_shown(capfd, tmp_path, finished):
+    _shown_and_not_kept(capfd, tmp_path, finished, PLAN, "recommendations", as_json=False)  # JSON: test_latency_measure
 
 
 def _shown_and_not_kept(capfd, tmp_path, finished, arguments, key, as_json):
