@@ -69,7 +69,8 @@ def test_the_judges_features_are_what_its_last_layer_is_given():
     how = Preprocess(channels=3, height=8, width=8, mean=[0.5] * 3, std=[0.5] * 3)
     body, last = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()), nn.Linear(5, 4)
     images = torch.rand(6, 3, 8, 8)
-    scores, features = Judge(nn.Sequential(body, last), how).look(images)
+    seen = Judge(nn.Sequential(body, last), how).look(images)
+    scores, features = seen.probabilities, seen.features
     with torch.no_grad():
         torch.testing.assert_close(features, body((images - 0.5) / 0.5))
         torch.testing.assert_close(scores, torch.softmax(last(features), 1))

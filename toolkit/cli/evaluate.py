@@ -125,7 +125,12 @@ def _show(report: PrivacyReport) -> None:
         )
     say(
         f"A message has {size(report.message.mean)}; the photo as JPEG {size(report.message.jpeg)}. "
-        f"The judge recognises {report.judge_accuracy:.1%} of the real photos."
+        + (
+            f"The judge recognises {report.judge_accuracy:.1%} of the real photos."
+            if report.judged_by == "labels"
+            else "Recognised means that the judge answers as it does to the real photo: labels were not there, or the "
+            "network names no classes."
+        )
     )
 
 

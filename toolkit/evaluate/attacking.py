@@ -39,7 +39,7 @@ class Setting:
         attacker: the attacker's images [M,channels,H,W], preprocessed.
         test: the test images [N,channels,H,W], preprocessed.
         photos: the test images in [0, 1].
-        labels: [N] class indices of the test images.
+        labels: [N] class indices of the test images; of photos without labels, what the unprotected network says.
         judge: the user's unprotected network.
         preprocess: to compare reconstructions with photos in [0, 1].
         seed: of the attacks.
@@ -69,7 +69,7 @@ class Setting:
         """The attacker's photos in the judge's feature space [M,F]; the same for every victim."""
         if self.known_landmarks is not None:
             return self.known_landmarks
-        return self.judge.look(to_unit(self.attacker, self.preprocess))[1]
+        return self.judge.look(to_unit(self.attacker, self.preprocess)).features
 
 
 def attack_class(name: str) -> type[Attack]:
@@ -177,7 +177,7 @@ def _linked(
     answers: list[tuple[Tensor, Callable[[Tensor], Tensor]]], setting: Setting, trainings: tuple[Training, ...] = ()
 ) -> Outcome:
     """Judge places [N,D], one set per draw, each with the way there from the judge's features."""
-    truth = setting.judge.look(setting.photos)[1]
+    truth = setting.judge.look(setting.photos).features
     among = _crowds(setting)
     found = []
     for places, place in answers:
@@ -198,24 +198,24 @@ def judged(answers: list[Tensor], setting: Setting, trainings: tuple[Training, .
     """Judge reconstructions [N,channels,H,W] in [0, 1] of the first N test images, one set per draw."""
     count = len(answers[0])
     photos, labels, index = setting.photos[:count], setting.labels[:count], torch.arange(count)
-    truth = setting.judge.look(setting.photos)[1]
+    real = setting.judge.look(setting.photos)
+    truth = real.features
     looks = [setting.judge.look(rebuilt) for rebuilt in answers]
     among = _crowds(setting)
     identified = []
-    for _, features in looks:
-        closer = closer_than_the_true_one(features, truth)
+    for look in looks:
+        closer = closer_than_the_true_one(look.features, truth)
         identified.append(torch.stack([top1_among(closer, len(truth), number) for number in among], 1))
     apart = (truth[index] - truth[index].roll(1, 0)).square().sum(1).sqrt().mean().clamp(min=1e-9)
+    success, right = zip(*(setting.judge.recognised(look, real, labels) for look in looks), strict=True)
     return Outcome(
-        success=torch.stack([scores[index, labels] for scores, _ in looks]).mean(0),
-        right=torch.stack([(scores.argmax(1) == labels).float() for scores, _ in looks]).mean(0),
-        chance=torch.bincount(setting.labels).max().item() / len(setting.labels),
+        success=torch.stack(success).mean(0),
+        right=torch.stack(right).mean(0),
+        chance=setting.judge.chance(real, setting.labels),
         ssim=torch.stack([likeness.ssim(rebuilt, photos) for rebuilt in answers]).mean(0),
         psnr=torch.stack([likeness.psnr(rebuilt, photos) for rebuilt in answers]).mean(0),
         mse=torch.stack([likeness.mse(rebuilt, photos) for rebuilt in answers]).mean(0),
-        distance=torch.stack([(features - truth[index]).square().sum(1).sqrt() / apart for _, features in looks]).mean(
-            0
-        ),
+        distance=torch.stack([(look.features - truth[index]).square().sum(1).sqrt() / apart for look in looks]).mean(0),
         identified=torch.stack(identified).mean(0),
         crowds=tuple(among),
         pictures=answers[0],

@@ -57,7 +57,7 @@ def attribute_task(spec: str, data: DataSplits, images: tuple[Tensor, Tensor]) -
                 )
         return _checked(spec, mine, theirs, len(values))
     if spec in tasks.NAMES:
-        labels = [part.labels[:count] for part, count in parts]
+        labels = [part.labels[:count].clamp(min=0) for part, count in parts]  # photos without one are one class
         return make_task(spec, (images[0], labels[0]), (images[1], labels[1]))
     raise UnknownNameError("attribute", spec, (*tasks.NAMES, *data.attributes, "FILE.csv:COLUMN", "class-of:FOLDER"))
 

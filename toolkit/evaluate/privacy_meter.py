@@ -49,7 +49,7 @@ def pi_meter(
         (to_unit(known, preprocess), data.attacker_train.labels[:_IMAGES]),
         (photos, data.victim_val.labels[:_IMAGES]),
     )
-    judge = judge_of(halves.head, halves.tail, preprocess)
+    judge = judge_of(halves.head, halves.tail, preprocess, halves.task)
     labels = data.victim_val.labels[:_IMAGES]
     setting = Setting(known, held, photos, labels, judge, preprocess, seed, budget=_BUDGET)
     none = protection_class("none").build(fitted.protection.features)

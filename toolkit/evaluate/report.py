@@ -9,14 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..bundle import Bundle, now_utc
 from ..errors import InputError
-from ..inference import right
 from ..records.machine import this_host
 from ..records.privacy import Floor, Headline, LearningPoint, PrivacyReport, PrivacyRow
 from ..records.tools import tool_versions
+from ..tasks.classify import Classify
 from .attacking import Setting, from_answer_alone, linked_by_answer_alone, without_looking
 from .curves import curves
 from .estimate import PARTS, estimate
@@ -152,6 +153,7 @@ def _report(run: Run, workers: Workers | None) -> PrivacyReport:
         noise=noise_of(bundle),
         judge_accuracy=recognised.mean().item(),
         judge_interval=share_interval(recognised),
+        judged_by="labels" if run.by_labels else "answers",
         message=message_size(run.setting.photos, user.message_bytes),
         headline=found,
         rows=rows,
@@ -212,11 +214,13 @@ def _row(run: Run, user: UserSide, job: Job, before: Outcome, after: Outcome, fl
 
 def _floors(run: Run, user: UserSide) -> dict[str, Outcome]:
     """What the user's answer alone gives away, for each goal ("": the photo)."""
-    found = {"": from_answer_alone(run.setting, run.attacker.labels, user.answers)}
+    # answers that are not classes reveal none: all photos count as one, as in `user.answers`
+    known = run.attacker.labels if isinstance(run.split.task, Classify) else torch.zeros_like(run.attacker.labels)
+    found = {"": from_answer_alone(run.setting, known, user.answers)}
     for task in run.tasks:
-        found[task.name] = answer_alone(task, run.attacker.labels, user.answers)
+        found[task.name] = answer_alone(task, known, user.answers)
     if any(LINKING in goals_of(name, run.tasks) for name in run.settings.names):
-        found[LINKING.name] = linked_by_answer_alone(run.setting, run.attacker.labels, user.answers)
+        found[LINKING.name] = linked_by_answer_alone(run.setting, known, user.answers)
     return found
 
 
@@ -267,8 +271,9 @@ def _mean(values: Tensor | None) -> float:
 
 
 def _judged(setting: Setting) -> Tensor:
-    """[N] 1 where the judge recognises the real photo."""
-    return right(setting.judge.probabilities(setting.photos), setting.labels).float()
+    """[N] how far the judge recognises the real photo."""
+    real = setting.judge.look(setting.photos)
+    return setting.judge.recognised(real, real, setting.labels)[1]
 
 
 def newest_report(bundle: Bundle) -> Path | None:

@@ -23,7 +23,7 @@ from ..protect.protected import features_of, load_protected
 from ..protections.base import Protection
 from ..protections.none import NoProtection
 from ..records.wire import wire_spec
-from ..tasks._truth import truth_for
+from ..tasks._truth import kept_answers, truth_for
 from ..tasks.classify import Classify
 from .attacking import Setting, attack_class, attack_victim, build_attack
 from .attributes import attribute_task, check_attribute
@@ -59,6 +59,7 @@ class Run:
     test: Part
     setting: Setting
     tasks: list[Task]
+    labelled: bool
     cache: OutcomeCache
     progress: Progress
     cost: Callable[[Job], float] = lambda job: 1.0
@@ -70,6 +71,11 @@ class Run:
     def victims(self) -> dict[str, Victim]:
         """The network as it was, and the bundle as an attacker meets it, by name."""
         return victims_of(self.bundle, self.settings, self.split)
+
+    @property
+    def by_labels(self) -> bool:
+        """Whether labels say what a photo shows; else the unprotected network's answer to the real photo does."""
+        return self.labelled and isinstance(self.split.task, Classify)
 
     @property
     def unprotected(self) -> Victim:
@@ -112,7 +118,7 @@ class Run:
             "task": None if task is None else task.name, "truth": None if task is None else task.digest,
             "looks": job.looks, "draws": self.draws(job.looks), "budget": self.setting.budget, "photos": job.photos,
             "attacker_images": len(self.setting.attacker), "test_images": len(self.setting.test),
-            "seed": chosen.seed, "wire": chosen.wire,
+            "seed": chosen.seed, "wire": chosen.wire, "by_labels": self.by_labels,
         }  # fmt: skip
 
     def show(self, under_way: float, text: str) -> None:
@@ -179,11 +185,17 @@ def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> R
     most = min(settings.attacker_images or effort.attacker_images or len(data.attacker_train), _room(bundle))
     attacker = data.attacker_train.first(most)
     test = data.test.first(settings.test_images or effort.test_images)
-    if (attacker.labels < 0).any() or (test.labels < 0).any():
-        raise InputError(f"{data_name(bundle, settings)} has photos without a label; evaluate needs them labelled.")
     split = load_split(bundle)
     images = test.images
-    if settings.data is not None and isinstance(split.task, Classify):  # the recorded set was looked at by protect
+    labelled = not ((attacker.labels < 0).any() or (test.labels < 0).any())
+    if not labelled:
+        if "label" in settings.attributes:
+            raise InputError(
+                f"{data_name(bundle, settings)} has photos without a label, so no attacker can be asked for it; "
+                "leave out --attribute label, or label every photo."
+            )
+        attacker, test = (_by_answers(part, split) for part in (attacker, test))
+    elif settings.data is not None and isinstance(split.task, Classify):  # the recorded set was looked at by protect
         answers = in_batches(split.tail, in_batches(split.head, images)).argmax(1)
         record = bundle.manifest.protection
         known = None if record is None or record.accuracy is None else record.accuracy.unprotected
@@ -193,7 +205,7 @@ def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> R
         test=images,
         photos=to_unit(images, how),
         labels=test.labels,
-        judge=judge_of(split.head, split.tail, how),
+        judge=judge_of(split.head, split.tail, how, split.task),
         preprocess=how,
         seed=settings.seed,
         budget=effort.budget,
@@ -203,7 +215,15 @@ def prepare(bundle: Bundle, settings: EvaluateSettings, progress: Progress) -> R
     specs = settings.attributes or (("slant" if data_name(bundle, settings) == "digits" else "brightness"),)
     tasks = [attribute_task(spec, data, units) for spec in specs]
     cache = OutcomeCache(bundle.root / "reports" / ".evaluate-cache", keep=bundle.can_report())
-    return Run(bundle, settings, split, data, attacker, test, setting, tasks, cache, progress)
+    return Run(bundle, settings, split, data, attacker, test, setting, tasks, labelled, cache, progress)
+
+
+def _by_answers(part: Part, split: Split) -> Part:
+    """Photos without labels: of what class the unprotected network calls them, or of one class where it names none."""
+    labels = torch.zeros(len(part), dtype=torch.int64)
+    if isinstance(split.task, Classify):
+        (labels,) = kept_answers(split.task, lambda some: split.tail(split.head(some)), part.photos)
+    return Part(part.photos, labels, part.attributes)
 
 
 def victims_of(bundle: Bundle, settings: EvaluateSettings, halves: Split) -> dict[str, Victim]:
@@ -265,7 +285,8 @@ def user_side(run: Run, victim: Victim) -> UserSide:
         InputError: the network is never right.
     """
     halves, test = run.split, run.setting.test
-    truth = truth_for(halves.task, lambda part: halves.tail(halves.head(part)), test, run.setting.labels)
+    labels = run.setting.labels if run.labelled else None
+    truth = truth_for(halves.task, lambda part: halves.tail(halves.head(part)), test, labels)
     before = truth.unprotected.mean().item()
     if before <= 0:
         raise InputError("The network is never right on the test images; give the data that it was trained for.")

@@ -163,7 +163,7 @@ def _open(place: Place, chosen: Chosen) -> _Opened:
         halves = load_split(bundle)
         how = bundle.manifest.preprocess
         attacker, test, photos, labels = (mapped(place.folder / f"{name}.npy") for name in TENSORS)
-        judge = judge_of(halves.head, halves.tail, how)
+        judge = judge_of(halves.head, halves.tail, how, halves.task)
         setting = Setting(attacker, test, photos, labels, judge, how, chosen.settings.seed, chosen.budget)
         victims = victims_of(bundle, chosen.settings, halves)
         _opened[place] = _Opened(setting, victims, victims[method_of(bundle)])

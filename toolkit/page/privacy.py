@@ -41,11 +41,17 @@ def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
         f"<p class=note>{escape(report['created_utc'])}; effort {escape(report['effort'])}; data "
         f"{escape(report['data'])}; {report['attacker_images']} "
         f"attacker and {report['test_images']} test images, apart from the victim's; seed {report['seed']}; the judge, "
-        f"the user's own network before protection, recognises {report['judge_accuracy']:.1%} of the real test images "
-        f"(95 %: {privacy_screen.between(report.get('judge_interval'))}); "
+        f"the user's own network before protection, {_judge(report)}; "
         f"on the wire: {escape(report['wire'])}; noise: {escape(report['noise'])}; took {report['seconds']:.0f} s, "
         f"estimated {report['estimated_seconds']:.0f} s.</p>"
     )
+
+
+def _judge(report: dict[str, Any]) -> str:
+    if report.get("judged_by", "labels") == "answers":
+        return "recognises a picture if it answers as it does to the real photo (no labels, or no classes)"
+    sure = privacy_screen.between(report.get("judge_interval"))
+    return f"recognises {report['judge_accuracy']:.1%} of the real test images (95 %: {sure})"
 
 
 def _floor(floor: dict[str, Any]) -> str:

@@ -13,7 +13,8 @@ DEFINITIONS = (
     "PA = accuracy with protection / accuracy without (tail unchanged). "
     "PI = 1 - (attacker with - chance) / (strongest attacker without - chance), clipped to [0, 1]; every attacker is "
     "retrained on protected messages. The headline PI is the lowest over attackers and measures. "
-    "'Recognised': the user's own unprotected network still gives the reconstruction the photo's class. "
+    "'Recognised': the user's own unprotected network still gives the reconstruction the photo's class; where photos "
+    "have no labels, or the network names no classes, the answer that it gives to the photo itself. "
     "'Re-identified of N': among N photos, the right one is nearest to the reconstruction in that network's features. "
     "The floor is what the user's answer alone gives away. Intervals: 95 %, bootstrap over photos. "
     "Per photo, the attacker's success is the mean probability that it gives to the truth."
@@ -195,6 +196,8 @@ class PrivacyReport(Report):
     judge_accuracy: float
     #: null in reports of before 2026-11-27
     judge_interval: Interval | None = None
+    #: what a photo shows: what its label says, or what the unprotected network answers to the real photo
+    judged_by: Literal["labels", "answers"] = "labels"
     message: MessageSize
     headline: Headline | None
     rows: list[PrivacyRow]
