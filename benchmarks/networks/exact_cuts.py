@@ -1,6 +1,6 @@
 """Are head and tail together the network, to the bit, at every cut that is offered? Of sixty networks, batch 1 and 5.
 
-    python benchmarks/exact_cuts.py --out benchmarks/results/exact_cuts.json [NAME ...]
+    python benchmarks/networks/exact_cuts.py --out benchmarks/results/exact_cuts.json [NAME ...]
 
 Random weights; small images where the network takes them, since only equality is looked at. Networks that the file has
 already are passed over. Exit status 1 if any cut is not exact.

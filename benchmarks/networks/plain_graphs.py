@@ -2,8 +2,8 @@
 
 Run it before and after a change of converters/plain, then lay both out:
 
-    python benchmarks/plain_graphs.py --out after.json
-    python benchmarks/plain_graphs.py --table before.json after.json
+    python benchmarks/networks/plain_graphs.py --out after.json
+    python benchmarks/networks/plain_graphs.py --table before.json after.json
 """
 
 from __future__ import annotations
