@@ -131,6 +131,15 @@ class Mixture(nn.Module):
         return kept.masked_fill(features > 1.5, 0.25)
 
 
+class Standardised(nn.Conv2d):
+    """A convolution whose weights are standardised by batch normalisation, as timm writes NFNets and BiT."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        flat = self.weight.reshape(1, self.out_channels, -1)
+        weight = functional.batch_norm(flat, None, None, training=True).reshape_as(self.weight)
+        return functional.conv2d(features, weight, self.bias)
+
+
 class ChannelsLast(nn.Module):
     """ConvNeXt's block: depthwise convolution, then everything on [B,H,W,C], back through permute."""
 
@@ -215,6 +224,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "where": lambda: layers(Mixture()),
     "spectral norm (vdot)": _spectral,
     "weight norm": _weighted,
+    "standardised weights": lambda: layers(Standardised(8, 8, 3)),
     "response norm (addcmul)": lambda: layers(Response()),
     "separable attention": lambda: layers(LinearAttention()),
     "shifted windows": lambda: layers(Windows()),

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from toolkit.errors import InputError, NetworkError
 from toolkit.partition.building import plain
@@ -193,6 +194,23 @@ def test_what_depends_on_its_neighbours_is_refused(how: str) -> None:
         return
     with pytest.raises(NetworkError, match="training mode"):
         check_alone(network)
+
+
+class Standardised(nn.Conv2d):
+    """A convolution whose weights are standardised by batch normalisation, as timm writes NFNets and BiT."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = self.weight.reshape(1, self.out_channels, -1)
+        weight = functional.batch_norm(flat, None, None, training=True).reshape_as(self.weight)
+        return functional.conv2d(x, weight, self.bias, self.stride, self.padding)
+
+
+def test_batch_normalisation_of_weights_is_no_training() -> None:
+    network = network_of(
+        nn.Sequential(Standardised(1, 4, 3), nn.ReLU(), Standardised(4, 4, 3), nn.Flatten(), nn.Linear(64, 3))
+    )
+    check_alone(network)
+    assert {"0", "1", "2"} <= set(exact(network))
 
 
 class Centres(Base):

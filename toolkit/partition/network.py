@@ -15,6 +15,7 @@ from ..datasets._photo import MAX_PIXELS
 from ..errors import InputError, MissingExtraError, NetworkError
 from .answers import Answer, answers
 from .building import build
+from .crossing import seen_of_image
 from .exporting import ImageShape, second_input
 from .exporting import export as export
 from .graph import to_graph
@@ -158,11 +159,16 @@ def check_alone(network: Network) -> None:
 
 
 def _refuse_training(network: Network) -> None:
-    """Batch normalisation that was exported in training mode takes its statistics from the batch."""
+    """Batch normalisation that was exported in training mode takes its statistics from the batch.
+
+    That of weights (standardised ones, as of NFNets and BiT, are written so) sees no photo.
+    """
+    seen = seen_of_image(network.graph)
     for node in network.graph.graph.nodes:
         name = str(node.target)
         training = name.startswith(("aten.batch_norm.", "aten._batch_norm_with_update")) and node.args[5:6] == (True,)
-        if training or name.startswith(("aten._native_batch_norm_legit_functional", "aten._batch_norm_with_update")):
+        training |= name.startswith(("aten._native_batch_norm_legit_functional", "aten._batch_norm_with_update"))
+        if training and node in seen:
             raise NetworkError(
                 f"{network.source} was exported in training mode: its batch normalisation takes its statistics from "
                 "the other photos of the batch; call network.eval() before torch.export.export."
