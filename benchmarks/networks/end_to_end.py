@@ -1,11 +1,11 @@
-"""Every verb on the networks that people put on phones: partition, protect, convert, package, verify, evaluate.
+"""Every verb on the networks that people put on phones: partition, protect, convert, package, serve, verify, evaluate.
 
     python benchmarks/networks/end_to_end.py --photos DIR [NAME ...]   # -> benchmarks/results/networks.json
     python benchmarks/networks/end_to_end.py --table                   # -> benchmarks/results/networks.md
 
-Each verb is the real command in a process of its own; `verify` serves the packaged tail and asks it. Weights are random
-(nothing is downloaded), so PA and PI say that the verbs work, not how well a trained network is protected. A network
-that the file has already is passed over.
+Each verb is the real command in a process of its own; `serve` is asked once over HTTP. Weights are random
+(nothing is downloaded), so PA and PI say that the verbs work, not how well a trained network is protected. What the
+file has already is passed over: `--without-evaluate` first and all afterwards makes the longest verb the last.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kinds import KINDS, Kind
+from serving import serve_once
 
 from toolkit.bundle import Bundle, write_atomically
 from toolkit.records.machine import this_host
@@ -109,16 +110,24 @@ def try_network(kind: Kind, photos: Path) -> dict[str, Any]:
         done.pop("told")
     if step("package", "package", root) is None:
         return row
+    steps["serve"] = serve_once(place)
     parity = step("verify", "verify", root)
     rows = [] if parity is None else parity["rows"]
     bundle = Bundle.open(place)
     row["targets"] = {target: head_row(bundle, target, converted[target], rows) for target in TARGETS}
-    report = step("evaluate", "evaluate", root, "--effort", "quick", "--attacker-images", "40", "--test-images", "30")
-    if report is not None:
-        headline = report["headline"] or {}
-        row["pa"], row["pi"] = report["rows"][0]["pa"], headline.get("pi")
-        row["bytes"], row["jpeg_bytes"] = report["message"]["mean"], report["message"]["jpeg"]
     return row
+
+
+def evaluate(row: dict[str, Any]) -> None:
+    """Attack one network whose bundle is still there, and note the scores."""
+    root = str(WORK / row["network"])
+    done = ask("evaluate", root, "--effort", "quick", "--attacker-images", "40", "--test-images", "30", "--json")
+    told = done.pop("told")
+    row["steps"]["evaluate"] = done
+    if done["exit"] == 0:
+        report = json.loads(told)
+        row["pa"], row["pi"] = report["rows"][0]["pa"], (report["headline"] or {}).get("pi")
+        row["bytes"], row["jpeg_bytes"] = report["message"]["mean"], report["message"]["jpeg"]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -156,22 +165,37 @@ def _cell(found: dict[str, Any] | None) -> str:
     return f"{found['sqnr_db']:.0f} dB{delegated}"
 
 
+def _kept(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Put one row into the file, which another run may write to at the same time; returns all rows, in KINDS' order."""
+    print(json.dumps(row), flush=True)
+    rows = json.loads(RESULT.read_text())["rows"] if RESULT.is_file() else []
+    order = [kind.name for kind in KINDS]
+    rows = [one for one in rows if one["network"] != row["network"]] + [row]
+    rows.sort(key=lambda one: order.index(one["network"]))
+    stamped = {"rows": rows, "device": this_host().model_dump()}
+    stamped["tools"] = tool_versions("torch", "torchvision", "timm", "executorch", "coremltools", "onnx")
+    write_atomically(RESULT, (json.dumps(stamped, indent=1) + "\n").encode())
+    return rows
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Every verb on networks of every kind.")
     parser.add_argument("names", nargs="*", help="some of the networks; all without")
     parser.add_argument("--photos", type=Path, help="a folder of photos")
+    parser.add_argument("--without-evaluate", action="store_true", help="leave the attacks to a later run")
     parser.add_argument("--table", action="store_true", help="only write the table")
     wanted = parser.parse_args()
     known = json.loads(RESULT.read_text())["rows"] if RESULT.is_file() else []
-    for kind in KINDS:
-        done = any(one["network"] == kind.name for one in known)
-        if wanted.table or done or (wanted.names and kind.name not in wanted.names):
+    for kind in () if wanted.table else KINDS:
+        if wanted.names and kind.name not in wanted.names:
             continue
-        known.append(try_network(kind, wanted.photos))
-        print(json.dumps(known[-1]), flush=True)
-        stamped = {"rows": known, "device": this_host().model_dump()}
-        stamped["tools"] = tool_versions("torch", "torchvision", "timm", "executorch", "coremltools", "onnx")
-        write_atomically(RESULT, (json.dumps(stamped, indent=1) + "\n").encode())
+        row = next((one for one in known if one["network"] == kind.name), None)
+        if row is None:
+            row = try_network(kind, wanted.photos)
+            known = _kept(row)
+        if not wanted.without_evaluate and "targets" in row and "evaluate" not in row["steps"]:
+            evaluate(row)
+            known = _kept(row)
     write_atomically(RESULT.with_suffix(".md"), table(known).encode())
     return int(any(step.get("error") for row in known for step in row["steps"].values()))
 
