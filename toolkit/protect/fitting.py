@@ -16,6 +16,7 @@ from ..datasets._data import DataSplits, Part
 from ..errors import InputError
 from ..partition.split import Split
 from ..protections._devices import ALONE, Devices
+from ..protections._parts import InParts
 from ..protections.base import Protection, Training
 from ..tasks._truth import truth_for
 from ..tasks.classify import Classify
@@ -133,7 +134,8 @@ def fit_and_calibrate(
     """
     if wanted.train != "injector":
         return _with_waist(halves, data, wanted, progress, checkpoint, resume_from, tell, devices)
-    head, tail = copy.deepcopy(halves.head).to(devices.device), copy.deepcopy(halves.tail).to(devices.device)
+    head = copy.deepcopy(halves.head).to(devices.device)
+    tail = InParts(copy.deepcopy(halves.tail).to(devices.device))
     options = dict(wanted.options)
     protection = protection_class(wanted.method).build(features_of(halves.cut.shape), options)
     protection.to(devices.device)

@@ -1,0 +1,55 @@
+"""A tail that keeps the activations of a few photos at a time, so that a deep network's training fits in memory."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+#: bytes of activations that one batch may keep for its gradients before it is taken in parts, and that a part may
+_WHOLE, _PART = 1 << 30, 256 << 20
+
+
+class InParts(nn.Module):
+    """A frozen network whose answers are those of the whole batch, and whose activations are computed twice.
+
+    A batch whose activations fit is passed on as it is. A larger one goes through in parts, and each part is computed
+    again when its gradients are wanted: a third more arithmetic for a fraction of the memory. On a GPU nothing changes.
+
+    Args:
+        network: [B,...] -> [B,K], each row by itself.
+        whole, part: bytes that a batch, and each part of a larger one, may keep.
+    """
+
+    def __init__(self, network: nn.Module, whole: int = _WHOLE, part: int = _PART) -> None:
+        super().__init__()
+        self.network = network
+        self._whole, self._part = whole, part
+        self._each: int | None = None
+
+    def forward(self, smashed: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and smashed.requires_grad and smashed.device.type == "cpu":
+            if self._each is None:
+                self._each = kept_bytes(self.network, smashed[:1])
+            if self._each * len(smashed) > self._whole:
+                parts = smashed.split(max(self._part // self._each, 1))
+                return torch.cat([checkpoint(self.network, part, use_reentrant=False) for part in parts])
+        answers: Tensor = self.network(smashed)
+        return answers
+
+
+def kept_bytes(network: nn.Module, inputs: Tensor) -> int:
+    """Bytes of the activations that a network keeps of these inputs for their gradients; weights are not counted."""
+    known = {value.untyped_storage().data_ptr() for value in (*network.parameters(), *network.buffers())}
+    kept: dict[int, int] = {}
+
+    def keep(value: Tensor) -> Tensor:
+        storage = value.untyped_storage()
+        if storage.data_ptr() not in known:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return value
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+        answer = network(inputs.detach().clone().requires_grad_())
+    del answer  # until here, no storage was used twice
+    return sum(kept.values())
