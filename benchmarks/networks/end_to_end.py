@@ -93,11 +93,8 @@ def try_network(kind: Kind, photos: Path) -> dict[str, Any]:
         steps[name] = done
         return json.loads(told) if done["exit"] in (0, 1) and told.lstrip().startswith("{") else None
 
-    crossing = ["--crossing", str(kind.crossing)] if kind.crossing > 1 else []
-    if (
-        step("partition", "partition", kind.source, "--input", kind.image, "--cut", kind.cut, *crossing, "-o", root)
-        is None
-    ):
+    given = ["--input", kind.image, "--cut", kind.cut, "--crossing", str(kind.crossing), "--task", kind.task]
+    if step("partition", "partition", kind.source, *given, "-o", root) is None:
         return row
     bundle = Bundle.open(place)
     row["task"] = bundle.manifest.task.name

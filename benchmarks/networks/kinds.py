@@ -14,12 +14,13 @@ class Kind:
     image: str
     cut: str
     crossing: int = 1
+    task: str = "auto"
 
 
 KINDS = (
     Kind("regression", "benchmarks.networks.own:regression", "3x64x64", "stem.1"),
     Kind("unet_three_skips", "benchmarks.networks.own:unet", "3x64x64", "middle", 4),
-    Kind("heatmaps", "benchmarks.networks.own:heatmaps", "3x64x64", "body.1"),
+    Kind("heatmaps", "benchmarks.networks.own:heatmaps", "3x64x64", "body.1", task="heatmaps"),
     Kind("ssd_like", "benchmarks.networks.own:detector", "3x64x64", "stem.1"),
     Kind("clip_tower", "benchmarks.networks.own:clip_tower", "3x96x96", "blocks.2"),
     Kind("deit_tiny", "timm.models.deit:deit_tiny_patch16_224", "3x224x224", "blocks.5"),
