@@ -88,7 +88,7 @@ def test_a_linear_start_keeps_most_of_the_accuracy_where_a_random_one_keeps_chan
     split, photos = halves(), case().data.victim_train.images[:400]
     geometry = Geometry(FEATURES, 24, 4, 48)
     features = in_batches(split.head, photos)
-    linear = linear_waist(features, slopes_of(split.tail, features, 0), geometry, 0)
+    linear = linear_waist(features, slopes_of(split.tail, features, 0, split.task), geometry, 0)
     test = case().data.test
     answers = split.tail(split.head(test.images)).argmax(1)
     kept = {}

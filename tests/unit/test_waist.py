@@ -13,14 +13,17 @@ from toolkit.errors import InputError
 from toolkit.protect.certificate import channel_bits, least_mse, most_often_right, photo_spectrum
 from toolkit.protect.waist.decoder import Decoder
 from toolkit.protect.waist.encoder import TrainingEncoder, geometry_of, plain_encoder
-from toolkit.protect.waist.geometry import LEVEL, Geometry, choose_geometry
+from toolkit.protect.waist.geometry import LEVEL, Geometry, choose_geometry, of_places
 from toolkit.protect.waist.modules import Waist
+from toolkit.protect.waist.start import slopes_of
 from toolkit.protect.waist.steering import Steering
 from toolkit.protect.waist.symbols import Rounding, Symbols
 from toolkit.protect.waist.tables import coding_for, ideal_bits, message_lengths, to_codes
 from toolkit.protect.waist.views import VIEWS, Views
 from toolkit.protections._devices import ALONE
 from toolkit.protections.gaussian import Gaussian
+from toolkit.tasks.classify import Classify
+from toolkit.tasks.regress import Regress
 
 CUTS = [
     ((16, 32, 32), 9),
@@ -66,6 +69,22 @@ def test_fewer_bytes_make_a_narrower_waist():
     wide, narrow = (choose_geometry((32, 16, 16), (3, 32, 32), 10**7, max_bytes=limit) for limit in (None, 20))
     assert narrow.symbols < wide.symbols
     assert narrow.symbols * 2 / 8 <= 20
+
+
+def test_an_answer_of_every_place_keeps_the_places():
+    mask, classes = (choose_geometry((64, 14, 14), (3, 64, 64), 10**7, places=places) for places in (True, False))
+    assert mask.shape[1:] == (14, 14)
+    assert classes.shape[1:] == (3, 3)
+    assert choose_geometry((64, 56, 56), (3, 224, 224), 10**8, places=True).shape[1:] == (14, 14)
+    assert of_places([(2, 28, 28)])
+    assert not of_places([(10,), ()])
+
+
+def test_the_only_number_of_an_answer_has_slopes():
+    torch.manual_seed(0)
+    features, tail = torch.randn(4, 3, 4, 4), nn.Sequential(nn.Flatten(), nn.Linear(48, 1))
+    assert slopes_of(tail, features, 0, Regress()).abs().min() > 0
+    assert slopes_of(tail, features, 0, Classify()).abs().max() == 0  # one class: nothing tells photos apart
 
 
 @pytest.mark.parametrize(("wrong", "word"), [({"stride": 17}, "--stride"), ({"channels": 0}, "--channels")])

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..protect.protected import features_of, protection_class
-from ..protect.waist.geometry import LEVEL, Geometry, choose_geometry
+from ..protect.waist.geometry import LEVEL, Geometry, choose_geometry, of_places
 from ..protect.waist.modules import Waist
 from .costs import costs_of_block
 
@@ -77,7 +77,8 @@ def between(network: Network, cuts: Sequence[Cut], protection: str, encoding: En
 
 def geometry_at(cut: Cut, network: Network) -> Geometry:
     """Choose the waist that `protect --train waist` would choose there."""
-    return choose_geometry(features_of(cut.shape), network.image, cut.head_macs)
+    places = of_places([one.shape for one in network.outputs])
+    return choose_geometry(features_of(cut.shape), network.image, cut.head_macs, places=places)
 
 
 def block_of(protection: str, shape: tuple[int, ...]) -> Protection | None:

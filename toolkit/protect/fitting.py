@@ -19,12 +19,11 @@ from ..protections._devices import ALONE, Devices
 from ..protections._parts import InParts
 from ..protections.base import Protection, Training
 from ..tasks._truth import truth_for
-from ..tasks.classify import Classify
 from .calibrate import CalibrationResult, calibrate_strength, calibrate_trained
 from .protected import BLOCK, DECODER, ENCODER, HEAD, TAIL, features_of, protection_class
 from .settings import Train
 from .truths import training_labels, truth_of
-from .waist.geometry import choose_geometry
+from .waist.geometry import choose_geometry, of_places
 from .waist.modules import Waist, narrowed
 from .waist.training import WaistTraining, train_waist
 
@@ -217,17 +216,12 @@ def _with_waist(
     """Train a waist around the method, by distillation; then raise the strength to what the accuracy allows.
 
     Raises:
-        InputError: the network does not classify, or a geometry that does not fit.
+        InputError: a geometry that does not fit.
     """
-    if not isinstance(halves.task, Classify):
-        raise InputError(
-            f"--train {wanted.train} distils top-1 answers, and this network's task is another one; protect it with "
-            "--train injector."
-        )
     features, options = features_of(halves.cut.shape), dict(wanted.options)
     geometry = choose_geometry(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
-        max_bytes=wanted.max_bytes, deep=wanted.encoder == "deep",
+        max_bytes=wanted.max_bytes, deep=wanted.encoder == "deep", places=of_places(halves.task.shapes),
     )  # fmt: skip
     protection = protection_class(wanted.method).build(geometry.shape, options)
     images, labels = watched(data.victim_val)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ...errors import InputError
@@ -15,6 +16,8 @@ _MOST_DEEP, _VECTOR = 0.09, 8
 LEVEL = 3
 #: positions of the waist's longer side, for photos smaller than this side and for others
 _LARGE_PHOTO, _FEW, _MANY = 96, 4, 14
+#: the same where the answer says something of every place, as a mask does: what a place lost, no decoder brings back
+_MANY_PLACES = 16
 #: positions of the cut, per side, that one of the waist stands for by default: small, large photos
 _ACROSS, _ACROSS_LARGE = 4, 2
 #: bits that a code costs roughly, once training has spread its distribution
@@ -70,6 +73,11 @@ class Geometry:
         return math.prod(self.shape)
 
 
+def of_places(outputs: Iterable[tuple[int, ...]]) -> bool:
+    """Whether a network's answer says something of every place: an output, without the batch axis, is a map."""
+    return any(len(shape) > 1 for shape in outputs)
+
+
 def choose_geometry(
     features: tuple[int, int, int],
     image: tuple[int, int, int],
@@ -79,6 +87,7 @@ def choose_geometry(
     stride: int | None = None,
     max_bytes: int | None = None,
     deep: bool = False,
+    places: bool = False,
 ) -> Geometry:
     """Fill in what the user left open.
 
@@ -90,6 +99,7 @@ def choose_geometry(
         stride: of the waist, or None.
         max_bytes: most bytes of a message on average; narrows the waist where its codes would need more.
         deep: whether the encoder has a deep branch, as wide as its work allows.
+        places: whether the network's answer says something of every place, see `of_places`.
 
     Raises:
         InputError: a stride or a number of channels that the features do not have, or no room for a deep branch.
@@ -99,7 +109,7 @@ def choose_geometry(
     is_large = max(image[1:]) >= _LARGE_PHOTO
     if stride is None:
         most, across = (_MANY, _ACROSS_LARGE) if is_large else (_FEW, _ACROSS)
-        positions = min(max(longest // across, 1), most)
+        positions = min(longest, _MANY_PLACES) if places else min(max(longest // across, 1), most)
         stride = -(-longest // positions)
     if not 1 <= stride <= longest:
         raise InputError(f"--stride {stride} does not fit features of {height}x{width}; give 1 to {longest}.")

@@ -16,10 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...inference import seeded
+from ...tasks.classify import Classify
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from ...tasks.base import Task
     from .geometry import Geometry
 
 #: principal components of the patches, at most: of thousands of values in a patch, few vary independently
@@ -58,14 +60,18 @@ def patches(features: Tensor, geometry: Geometry) -> Tensor:
     return functional.unfold(padded, stride, stride=stride).transpose(1, 2).flatten(0, 1)
 
 
-def slopes_of(tail: nn.Module, features: Tensor, seed: int) -> Tensor:
-    """Gradients of random mixtures of the tail's answers by the features [N,...]: [MIXTURES*N,...]."""
+def slopes_of(tail: nn.Module, features: Tensor, seed: int, task: Task) -> Tensor:
+    """Gradients of random mixtures of the tail's answers by the features [N,...]: [MIXTURES*N,...].
+
+    What all scores of classes have in common says nothing of the class, so it is left out; other answers count whole.
+    """
     generator, found = seeded(seed), []
     for piece in features.split(_AT_ONCE):
         at = piece.clone().requires_grad_(True)
         with torch.enable_grad():
             answers = tail(at)
-            answers = answers - answers.mean(1, keepdim=True)
+            if isinstance(task, Classify):
+                answers = answers - answers.mean(1, keepdim=True)
             for _ in range(MIXTURES):
                 mixed = (answers * torch.randn(1, answers.shape[1], generator=generator)).sum()
                 found.append(torch.autograd.grad(mixed, at, retain_graph=True)[0])

@@ -176,7 +176,7 @@ class _Run:
         each = 4 * math.prod(halves.cut.shape) * MIXTURES
         images = self.wanted.photos.photos[: max(min(_MEASURED, _MEASURED_BYTES // each), 64)]
         features = in_batches(halves.head, images)
-        slopes = slopes_of(halves.tail, features, self.wanted.seed)
+        slopes = slopes_of(halves.tail, features, self.wanted.seed, halves.task)
         linear = linear_waist(features, slopes, self.wanted.geometry, self.wanted.seed)
         self.encoder.start_from(linear)
         self.encoder.measure(features)
