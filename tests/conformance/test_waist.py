@@ -2,7 +2,6 @@
 
 import io
 import re
-from dataclasses import replace
 
 import numpy as np
 import parity_bundle
@@ -38,7 +37,6 @@ from toolkit.protect.waist.start import linear_waist, patches, slopes_of
 from toolkit.protect.waist.symbols import Rounding
 from toolkit.protect.waist.tables import codes_of, coding_for, to_codes
 from toolkit.protections.pripro import PriPro
-from toolkit.tasks.embed import Embed
 from toolkit.verify.coarse import coarse_rows
 from toolkit.verify.codes import Codes
 from toolkit.verify.replay import load_goldens
@@ -306,8 +304,3 @@ def test_two_photos_of_one_device_do_not_share_their_noise(bundle):
     images = load_goldens(bundle).inputs["image"][:2]
     first, second = memoised_eps(bytes(32), bundle.manifest.bundle_id, images, [(8, 4, 4)])[0]
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.5
-
-
-def test_a_network_that_does_not_classify_is_refused():
-    with pytest.raises(InputError, match="--train injector"):
-        fit_and_calibrate(replace(halves(), task=Embed()), case().data, Fitting("pripro", train="waist"))
