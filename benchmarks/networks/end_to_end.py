@@ -32,6 +32,13 @@ from toolkit.records.tools import tool_versions
 RESULT = Path("benchmarks/results/networks.json")
 WORK = Path("build/networks")
 TARGETS = ("executorch", "coreml", "tflite", "onnx")
+ABOUT = """# Networks of every kind, through every verb
+
+From `networks.json`, which has the seconds and memory of every step; random weights, 100 photos, PriPro for one epoch.
+A target's cell: SQNR of its head beside eager PyTorch and operators in the delegate of all, or why there is no head.
+Served: SQNR of the answer of `pripro serve` over HTTP beside eager PyTorch's. PA and PI of `--effort quick` say that
+the verb works, not how well a trained network is protected. Other work ran beside it: seconds mean little.
+"""
 #: seconds after which a verb is given up
 LIMIT = 1500
 
@@ -129,24 +136,21 @@ def evaluate(row: dict[str, Any]) -> None:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Write the rows as Markdown."""
-    lines = [
-        "# Networks of every kind, through every verb",
-        "",
-        "From `networks.json`; random weights. A target's cell: SQNR of its head beside eager PyTorch, operators in",
-        "the delegate of all, or why there is no head.",
-        "",
-        "| network | input | cut and crossing | task | executorch | coreml | tflite | onnx | verified | PA, PI |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    columns = ("network", "cut, what crosses", "task, answers", *TARGETS, "served", "verified", "PA, PI", "memory")
+    lines = [ABOUT, f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     for row in rows:
         cells = [_cell(row.get("targets", {}).get(target)) for target in TARGETS]
-        failed = next((f"{name}: {done['error']}" for name, done in row["steps"].items() if done.get("error")), "")
-        verified = "yes" if row["steps"].get("verify", {}).get("exit") == 0 else f"no: {failed}"
+        steps = {**row["steps"], **{name: one["convert"] for name, one in row.get("targets", {}).items()}}
+        failed = next((f"{name}: {done['error']}" for name, done in steps.items() if done.get("error")), "")
+        verified = "yes" if steps.get("verify", {}).get("exit") == 0 else f"no: {failed}"
         score = "" if "pa" not in row else f"{row['pa']:.3f}, {'-' if row['pi'] is None else format(row['pi'], '.3f')}"
-        crossing = " + ".join(row.get("crossing", []))
+        served = steps.get("serve", {}).get("sqnr_db")
+        served = "in verify" if served is None and verified == "yes" else f"{served} dB"
+        most = max(one.get("peak_mb", 0) for one in steps.values())
         lines.append(
-            f"| {row['network']} | {row['input']} | {row['cut']}, {crossing} | {row.get('task', '')} | "
-            f"{' | '.join(cells)} | {verified} | {score} |"
+            f"| {row['network']}, {row['input']} | {row['cut']}, {' + '.join(row.get('crossing', []))} | "
+            f"{row.get('task', '')}, {', '.join(row.get('outputs', []))} | {' | '.join(cells)} | {served} | "
+            f"{verified} | {score} | {most / 1000:.1f} GB |"
         )
     return "\n".join(lines) + "\n"
 
