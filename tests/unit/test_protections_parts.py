@@ -1,9 +1,10 @@
-"""A tail taken in parts: the same answers and gradients, with a part's activations kept instead of the batch's."""
+"""What a training holds in memory: a part's activations, not the batch's; centres of the classes that are there."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from toolkit.protections._dependence import own_centres
 from toolkit.protections._parts import InParts, kept_bytes
 
 
@@ -41,3 +42,10 @@ def test_fewer_activations_are_kept() -> None:
 def test_what_fits_is_passed_on_as_it_is() -> None:
     inputs, network = torch.randn(8, 4, 8, 8), tail()
     assert kept_bytes(InParts(network), inputs) == kept_bytes(network, inputs)
+
+
+def test_centres_are_those_of_the_classes_that_are_there() -> None:
+    features, labels = torch.randn(6, 3), torch.tensor([1, 4, 1, 1, 4, 0])
+    wanted = torch.stack([features[labels == label].mean(0) for label in labels])
+    torch.testing.assert_close(own_centres(features, labels, 5), wanted)
+    torch.testing.assert_close(own_centres(features, labels, 10**12), wanted)

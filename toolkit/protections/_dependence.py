@@ -29,12 +29,13 @@ def distance_correlation(first: Tensor, second: Tensor) -> Tensor:
     return torch.sqrt(covariance / torch.sqrt(variances) + 1e-9)
 
 
-def class_centres(features: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Mean features [classes, D] of each class in features [N,D]; the overall mean where a class is missing."""
+def own_centres(features: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """For each of features [N,D] the mean [N,D] of its class among them; labels [N] are below `classes`."""
+    if classes > len(labels):  # most are missing, and a row for each would be the largest tensor of a training
+        labels = labels.unique(return_inverse=True)[1]
+        classes = int(labels.max()) + 1
     member = torch.nn.functional.one_hot(labels, classes).to(features.dtype)
-    count = member.sum(0)[:, None]
-    sums = member.T @ features
-    return torch.where(count > 0, sums / count.clamp(min=1), features.mean(0, keepdim=True))
+    return (member.T @ features / member.sum(0)[:, None].clamp(min=1))[labels]
 
 
 def tolerated_directions(tail: nn.Module, smashed: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from . import _training
-from ._dependence import class_centres
+from ._dependence import own_centres
 from ._features import sample_of
 from ._leak import inside_bits
 from .base import FeatureShape, Protection, Sent, Training
@@ -52,8 +52,7 @@ class ConditionalEntropy(Protection):
             features = training.head(batch.images)
             logits = training.tail(self(features, *batch.noise_for(self)))
             flat = features.flatten(1)
-            centres = class_centres(flat, batch.labels, classes)[batch.labels]
-            inside = (flat - centres).square().mean(0)
+            inside = (flat - own_centres(flat, batch.labels, classes)).square().mean(0)
             leak = torch.log1p(inside / self.deviation.square()).mean()
             loss = batch.loss(logits) + balance.weight * leak
             optimizer.zero_grad()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from . import _training
-from ._dependence import class_centres, tolerated_directions
+from ._dependence import own_centres, tolerated_directions
 from ._features import sample_of
 from ._leak import inside_bits
 from .base import FeatureShape, Protection, Sent, Training
@@ -282,7 +282,7 @@ class PriPro(Protection):
         mean = smashed + weight * (mu - smashed)
         # in the noise's own directions, where it is independent
         turned = functional.conv2d(mean, self.basis.transpose(0, 1)).flatten(1)
-        inside = (turned - class_centres(turned, labels, classes)[labels]).square().mean(0)
+        inside = (turned - own_centres(turned, labels, classes)).square().mean(0)
         noise = (weight * sigma).square().flatten(1).mean(0)
         least = (_LEAST_NOISE * self.moments.unit).square()
         return torch.stack([torch.log1p(inside / (noise / n + least)).mean() for n in _OBSERVATIONS]).mean()
