@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import parity_bundle
@@ -37,6 +38,7 @@ from toolkit.protect.waist.start import linear_waist, patches, slopes_of
 from toolkit.protect.waist.symbols import Rounding
 from toolkit.protect.waist.tables import codes_of, coding_for, to_codes
 from toolkit.protections.pripro import PriPro
+from toolkit.tasks.embed import Embed
 from toolkit.verify.coarse import coarse_rows
 from toolkit.verify.codes import Codes
 from toolkit.verify.replay import load_goldens
@@ -297,10 +299,27 @@ def test_a_planted_fault_is_seen_in_coarse_codes(bundle, fault):
 @pytest.mark.parametrize(("setting", "word"), [({"max_bytes": 100}, "--max-bytes"), ({"encoder": "deep"}, "--encoder")])
 def test_a_waist_setting_without_a_waist_is_refused(setting, word):
     with pytest.raises(ValueError, match=word):
-        ProtectSettings(**setting)
+        ProtectSettings(train="injector", **setting)
 
 
 def test_two_photos_of_one_device_do_not_share_their_noise(bundle):
     images = load_goldens(bundle).inputs["image"][:2]
     first, second = memoised_eps(bytes(32), bundle.manifest.bundle_id, images, [(8, 4, 4)])[0]
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.5
+
+
+def test_the_class_alone_makes_surer_scores():
+    test, sure, right = case().data.test, {}, {}
+    for answer in ("scores", "class"):
+        found, _ = fitted("none", "all", epochs=3, answer=answer)
+        scores = torch.softmax(found.split.tail(found.protection(found.head(test.images))), 1)
+        sure[answer], right[answer] = scores.max(1).values.mean(), (scores.argmax(1) == test.labels).float().mean()
+    assert sure["class"] > sure["scores"]
+    assert right["class"] > right["scores"] - 0.05
+
+
+def test_the_class_alone_is_for_networks_that_name_classes():
+    with pytest.raises(InputError, match="--answer class"):
+        fit_and_calibrate(
+            replace(halves(), task=Embed()), case().data, Fitting("pripro", train="waist", answer="class")
+        )

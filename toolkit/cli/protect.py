@@ -37,15 +37,22 @@ def command(
         str,
         typer.Option(
             help="injector: the block alone, head and tail untouched (the paper's); waist: an encoder and a decoder "
-            "around it, few coarse codes cross; all: head and tail fine-tuned too."
+            "around it, few coarse codes cross; all: head and tail fine-tuned too; auto: all for 5,000 colour photos "
+            "and more, else injector."
         ),
-    ] = "injector",
+    ] = "auto",
     channels: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
     stride: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
     encoder: Annotated[
         str,
         typer.Option(help="Of the waist: flat, two convolutions; deep: a small network too, for early cuts."),
     ] = "flat",
+    answer: Annotated[
+        str,
+        typer.Option(
+            help="Of the waist: scores, what every class scored; class: the class alone, so that less crosses."
+        ),
+    ] = "scores",
     max_bytes: Annotated[
         int | None, typer.Option(help="With a waist: most bytes a message may have on average, such as 400.")
     ] = None,
@@ -89,6 +96,7 @@ def command(
         channels=channels,
         stride=stride,
         encoder=encoder,
+        answer=answer,
         max_bytes=max_bytes,
         pad=pad,
         noise=noise,

@@ -56,7 +56,7 @@ def describe(
     }
     waist = certificate = None
     if fitted.waist is not None and data is not None:
-        chosen |= {"max_bytes": settings.max_bytes}
+        chosen |= {"max_bytes": settings.max_bytes, "answer": settings.answer}
         coding = coding_of(narrow.head, protection, data.victim_train, settings.seed + 2, pad=settings.pad)
         waist = records.Waist(
             shape=list(fitted.waist.geometry.shape),
@@ -74,11 +74,11 @@ def describe(
         settings=chosen,
         seed=settings.seed,
         data=None if data is None else data.ref,
-        train=settings.train,
+        train=settings.trained,
         eps=[] if eps_shape is None else [records.TensorSpec(name="eps", dtype="float32", shape=[-1, *eps_shape])],
         noise=settings.noise,
         weights=records.FileRef(path="protection/weights.safetensors", sha256="0" * 64, bytes=0),
-        trains_head=protection.trains_head or settings.train == "all",
+        trains_head=protection.trains_head or settings.trained == "all",
         statistics=protection.statistics(narrow.head(sample)),
         accuracy=None if data is None else _accuracy(halves, fitted, data, settings.seed + 1),
         wire_uint8=[wire_codes(Protected(narrow, protection), sample) if waist is None else as_wire(waist)],

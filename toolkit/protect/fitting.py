@@ -19,9 +19,10 @@ from ..protections._devices import ALONE, Devices
 from ..protections._parts import InParts
 from ..protections.base import Protection, Training
 from ..tasks._truth import truth_for
+from ..tasks.classify import Classify
 from .calibrate import CalibrationResult, calibrate_strength, calibrate_trained
 from .protected import BLOCK, DECODER, ENCODER, HEAD, TAIL, features_of, protection_class
-from .settings import Train
+from .settings import Answer, Train
 from .truths import training_labels, truth_of
 from .waist.geometry import choose_geometry, of_places
 from .waist.modules import Waist, narrowed
@@ -59,6 +60,7 @@ class Fitting:
         train: what is trained: the injector, a waist around it, or head and tail too.
         channels, stride: of the waist, or None: as fits the cut.
         encoder: of the waist, two convolutions or a deep branch beside them.
+        answer: what a waist keeps of an answer: every class's score, or the class alone.
         max_bytes: most bytes of a message on average, or None.
     """
 
@@ -75,6 +77,7 @@ class Fitting:
     channels: int | None = None
     stride: int | None = None
     encoder: Literal["flat", "deep"] = "flat"
+    answer: Answer = "scores"
     max_bytes: int | None = None
 
 
@@ -216,8 +219,13 @@ def _with_waist(
     """Train a waist around the method, by distillation; then raise the strength to what the accuracy allows.
 
     Raises:
-        InputError: a geometry that does not fit.
+        InputError: a geometry that does not fit, or the class alone of an answer that names none.
     """
+    if wanted.answer == "class" and not isinstance(halves.task, Classify):
+        raise InputError(
+            "--answer class distils the class alone, and this network names no classes; leave it out, or give "
+            "partition --task classify."
+        )
     features, options = features_of(halves.cut.shape), dict(wanted.options)
     geometry = choose_geometry(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
@@ -233,7 +241,7 @@ def _with_waist(
         WaistTraining(
             halves, geometry, protection, "all" if wanted.train == "all" else "waist", options, data.victim_train,
             images, truth, allowed,
-            max_bits=None if wanted.max_bytes is None else 8.0 * wanted.max_bytes,
+            answer=wanted.answer, max_bits=None if wanted.max_bytes is None else 8.0 * wanted.max_bytes,
             epochs=wanted.epochs, batch_size=wanted.batch_size, seed=wanted.seed,
             progress=progress, checkpoint=checkpoint, resume_from=resume_from, tell=tell, devices=devices,
         )

@@ -28,6 +28,8 @@ from .truths import truth_of
 if TYPE_CHECKING:
     from ..bundle import Bundle
 
+#: channels of a colour photo, and how many of them a waist wants to learn from: 289 were too few, 28,000 enough
+_COLOUR, _ENOUGH = 3, 5000
 #: given a seed too, makes a function that measures PI at the protection's present strength, with a retrained attacker
 Meter = Callable[[Split, Fitted, DataSplits, records.Preprocess, int], Callable[[], float]]
 
@@ -63,8 +65,9 @@ def protect(
     halves = load_split(bundle)
     fitted = Fitted(halves, kind.build(features_of(halves.cut.shape), settings.options), None)
     searches = settings.max_accuracy_drop is not None or settings.min_pi is not None
-    trains = kind.fit is not Protection.fit or settings.train != "injector"
+    trains = kind.fit is not Protection.fit or settings.train in ("waist", "all") or bool(settings.of_a_waist)
     data = _data(bundle, settings, progress, needs=trains or searches)
+    settings = with_train(settings, halves, data, tell)
     if data is not None and not settings.anyway:
         _refuse_foreign(bundle, halves, data, settings, devices)
     kept = Checkpoint(bundle, settings, kind.revision)
@@ -120,12 +123,34 @@ def _refuse_foreign(
 def join(bundle: Bundle, settings: ProtectSettings, devices: Devices, *, resume: bool = False) -> None:
     """Train in a process that is not the first: the same photos in the same order, and nothing is written."""
     kind, halves = protection_class(settings.method), load_split(bundle)
-    if settings.data is None or (kind.fit is Protection.fit and settings.train == "injector"):
+    if settings.data is None:
         return
     data = load_data(settings.data, bundle.manifest.preprocess, labels=_labels(bundle))
+    settings = with_train(settings, halves, data)
+    if kind.fit is Protection.fit and settings.train == "injector":
+        return
     kept = Checkpoint(bundle, settings, kind.revision)
     state = kept.load() if resume else None
     fit_and_calibrate(halves, data, _fitting(settings), resume_from=state, devices=devices)
+
+
+def with_train(
+    settings: ProtectSettings, halves: Split, data: DataSplits | None, tell: Callable[[str], None] = lambda text: None
+) -> ProtectSettings:
+    """Choose what is trained where the user left it open, and tell why."""
+    if settings.train != "auto":
+        return settings
+    count = 0 if data is None else len(data.victim_train)
+    photos = halves.image[0] == _COLOUR and settings.method != "none" and settings.min_pi is None
+    if settings.of_a_waist or (photos and count >= _ENOUGH):
+        tell(f"training a waist, head and tail on {count} photos (--train all); --train injector leaves both untouched")
+        return settings.model_copy(update={"train": "all"})
+    if photos and data is not None:
+        tell(
+            f"training the injector alone: {count} photos are fewer than the {_ENOUGH} that a waist wants. Of colour "
+            "photos it hides little (docs/privacy.md); --train waist or all tries all the same."
+        )
+    return settings.model_copy(update={"train": "injector"})
 
 
 def _fitting(settings: ProtectSettings) -> Fitting:
@@ -137,10 +162,11 @@ def _fitting(settings: ProtectSettings) -> Fitting:
         seed=settings.seed,
         max_drop=settings.max_accuracy_drop,
         draws=DRAWS,
-        train=settings.train,
+        train=settings.trained,
         channels=settings.channels,
         stride=settings.stride,
         encoder=settings.encoder,
+        answer=settings.answer,
         max_bytes=settings.max_bytes,
     )
 

@@ -10,6 +10,12 @@ from ..records.settings import Seed, Settings, Share
 
 #: the paper's injector alone; encoder and decoder too; head and tail as well
 Train = Literal["injector", "waist", "all"]
+#: what a waist has to keep of an answer: how every class scored, or the class alone
+Answer = Literal["scores", "class"]
+#: settings that only a waist has, and what they are where nobody chose
+_OF_A_WAIST = {
+    "channels": None, "stride": None, "encoder": "flat", "max_bytes": None, "pad": False, "answer": "scores",
+}  # fmt: skip
 
 
 class ProtectSettings(Settings):
@@ -26,10 +32,11 @@ class ProtectSettings(Settings):
         options: the method's own settings.
         anyway: go on where the unprotected network is right about the data no more often than by chance.
         train: injector: the paper's block alone, head and tail untouched; waist: an encoder and a decoder around it;
-            all: head and tail fine-tuned too.
+            all: head and tail fine-tuned too; auto: all for colour photos if there are enough of them, else injector.
         channels: of the waist; None: as fits the cut.
         stride: positions of the cut, per side, to one of the waist; None: as fits the cut.
         encoder: of the waist; flat: two convolutions; deep: a small network beside them, for early and middle cuts.
+        answer: of a waist; scores: every class's score is distilled; class: the class alone, so that less crosses.
         max_bytes: most bytes of a message on average, with a waist.
         pad: whether all messages have one length, with a waist.
         noise: memoised: the same photo on the same device always gives the same message; fresh: a new draw each time.
@@ -44,10 +51,11 @@ class ProtectSettings(Settings):
     seed: Seed = 0
     options: dict[str, float] = Field(default_factory=dict)
     anyway: bool = False
-    train: Train = "injector"
+    train: Train | Literal["auto"] = "auto"
     channels: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=1)] | None = None
     encoder: Literal["flat", "deep"] = "flat"
+    answer: Answer = "scores"
     max_bytes: Annotated[int, Field(ge=1)] | None = None
     pad: bool = False
     noise: Literal["memoised", "fresh"] = "memoised"
@@ -63,11 +71,26 @@ class ProtectSettings(Settings):
 
     @model_validator(mode="after")
     def _only_with_a_waist(self) -> Self:
-        wrong = [name for name in ("channels", "stride", "max_bytes", "pad") if getattr(self, name)]
-        wrong += ["encoder"] if self.encoder != "flat" else []
+        wrong = self.of_a_waist
         if self.train == "injector" and wrong:
             raise ValueError(
                 f"--{wrong[0].replace('_', '-')} ({wrong[0]} in deploy.toml) is about a waist; give it with "
                 "--train waist or --train all."
             )
         return self
+
+    @property
+    def trained(self) -> Train:
+        """What is trained, once that is known.
+
+        Raises:
+            TypeError: it is still to be chosen.
+        """
+        if self.train == "auto":
+            raise TypeError("toolkit.protect.fuse.with_train comes first")
+        return self.train
+
+    @property
+    def of_a_waist(self) -> list[str]:
+        """Names of the settings that were chosen and that only a waist has."""
+        return [name for name, usual in _OF_A_WAIST.items() if getattr(self, name) != usual]

@@ -4,7 +4,9 @@ Loss of one batch, all of it in [ours] proportions:
 
     KL(unprotected || protected) + w * (rate + hidden) / 100 + r * rate / 100 + beyond / 10
 
-- KL: knowledge distillation, Hinton et al. 2015, arXiv 1503.02531; the teacher is the very network that is cut.
+- KL: knowledge distillation, Hinton et al. 2015, arXiv 1503.02531; the teacher is the very network that is cut. Of its
+  answer all scores are the target, or the class alone: scores tell photos of a class apart, so whoever wants them
+  finds the photo again (benchmarks/privacy/photos/README.md).
 - rate: bits of the message, see symbols.py.
 - hidden: the method's own privacy term, see `Protection.hidden`; for an adversarial method minus the error of an
   opponent that is trained at the same time.
@@ -56,6 +58,8 @@ _RATE, _RATE_NOISE, _RATE_TUNED, _RATE_OPPONENT = 1e-3, 3e-3, 2e-4, 2e-3
 _NOISE_FROM, _NOISE_WHOLE = 0.05, 0.30
 _LOOK_EVERY, _CHECKPOINT_SECONDS = 10, 60.0
 _CLIP = 5.0
+#: scores multiplied by it leave one class
+_SHARPEN = 20.0
 _BEYOND = 0.1
 #: weight of an opponent's error, relative to a bit
 _OPPONENT_BITS = 100.0
@@ -77,6 +81,7 @@ class WaistTraining:
         watched: victim-val images [N,C,H,W].
         truth: what is right about `watched`.
         max_drop: of the accuracy, a share of all photos.
+        answer: "scores": every class's score is the target; "class": the class alone.
         max_bits: of a message on average, or None.
         epochs, batch_size, seed: of the training.
         progress: called with (steps done, steps in all, one line of text).
@@ -95,6 +100,7 @@ class WaistTraining:
     watched: Tensor
     truth: Truth
     max_drop: float
+    answer: Literal["scores", "class"] = "scores"
     max_bits: float | None = None
     epochs: int = 16
     batch_size: int = 64
@@ -261,7 +267,8 @@ class _Run:
         protection.set_strength(max(share, 1e-3))
         z = self.encoder(self.head(seen.images) if self.tuned else seen.features)
         codes, lengths = self.symbols(self._noisy(z, count))
-        answers, wanted = (self.task.answers(each) for each in (self.tail(self.decoder(codes)), seen.answers))
+        told = seen.answers if self.wanted.answer == "scores" else _SHARPEN * seen.answers
+        answers, wanted = (self.task.answers(each) for each in (self.tail(self.decoder(codes)), told))
         beyond = (z.abs() - LEVEL - 0.5).clamp(min=0).square().mean()
         bits = own * lengths.mean()
         weight, extra = self.steering.weight.item(), self.steering.extra_rate.item()
