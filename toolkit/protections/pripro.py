@@ -255,6 +255,7 @@ class PriPro(Protection):
             self.start_from(smashed, generator)
             with _training.frozen(training.tail):
                 self.basis.copy_(tolerated_directions(training.tail, smashed[:512])[:, :, None, None])
+            del smashed  # of an early cut, they are not small
         optimizer = torch.optim.Adam(self.parameters(), lr=options["learning_rate"])
         steps = training.epochs * -(-len(training.images) // training.batch_size)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1), options["learning_rate"] / 20)
