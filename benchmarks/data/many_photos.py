@@ -58,7 +58,7 @@ from toolkit.bundle import Bundle
 from toolkit.protect.fuse import protect
 from toolkit.protect.settings import ProtectSettings
 began = time.perf_counter()
-settings = ProtectSettings(method={method!r}, data="folder:{folder}", anyway=True, epochs=1)
+settings = ProtectSettings(method={method!r}, data="folder:{folder}", anyway=True, epochs=1, train="injector")
 protect(Bundle.open(Path({str(bundle)!r})), settings)
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({{"seconds": time.perf_counter() - began, "peak_mb": used.ru_maxrss / 1024}}))
