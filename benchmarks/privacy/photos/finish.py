@@ -5,6 +5,7 @@ from typing import Any
 
 import data
 import torch
+from fresh import Fresh
 from stored import VIEWS, head_features, merged, view
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,7 +17,7 @@ RATES = (2e-3, 5e-4)
 
 def finish(
     settings: dict[str, Any], modules: tuple[nn.Module, Waist, nn.Module], photos: Tensor, teacher: Tensor,
-    generator: torch.Generator,
+    generator: torch.Generator, source: Fresh | None = None,
 ) -> float:  # fmt: skip
     """Train decoder and tail for what the phone's part has learned to send; returns the seconds that it took."""
     begun = time.time()
@@ -24,7 +25,7 @@ def finish(
     mobile.eval().requires_grad_(False)
     waist.eval()
     values = []
-    for number in range(VIEWS):
+    for number in range(VIEWS if source is None else 0):
         seen = view(photos, number)
         at = settings["cut"] if settings["train"] == "waist" else settings["trunk"]
         stored = head_features(settings["network"], at, seen, f"victim{number}") if at else None
@@ -49,10 +50,16 @@ def finish(
     for epoch in range(epochs):
         total = 0.0
         for index in torch.randperm(len(photos), generator=generator).split(batch)[:batches]:
-            number = int(torch.randint(0, VIEWS, (), generator=generator))
-            target = torch.log_softmax(merged(teacher[number, index], settings["task"]), 1)
+            if source is None:
+                number = int(torch.randint(0, VIEWS, (), generator=generator))
+                target, z = merged(teacher[number, index], settings["task"]), values[number][index]
+            else:
+                maps, target = source.batch(index, generator, mixed=settings["mix"] > 0 and epoch < epochs - 1)
+                with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                    z = waist.encoder(mobile(maps)).float()
+            target = torch.log_softmax(settings["sharpen"] * target, 1)
             with torch.no_grad():
-                codes, _ = waist.send(values[number][index], waist.draw(len(index), generator))
+                codes, _ = waist.send(z, waist.draw(len(index), generator))
             with torch.autocast("cpu", torch.bfloat16):
                 logits = merged(tail(waist.decoder(codes)).float(), settings["task"])
             away = functional.kl_div(torch.log_softmax(logits, 1), target, log_target=True, reduction="batchmean")

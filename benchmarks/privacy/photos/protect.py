@@ -17,6 +17,7 @@ import networks
 import torch
 from attackers import PhotoDecoder
 from finish import finish
+from fresh import Fresh, mixture
 from stored import (
     head_features,
     merged,
@@ -41,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "temperature": 1.0, "early_drop": 0.015, "strength": 0.5, "spread": 1.2,
     "beyond": 0.0, "deep": 0, "pool": "max", "trunk": "", "mix": 0.0, "pooled_term": 0.0, "views": 3,
     "short": False, "epochs_tail": 3, "least_weight": 0.0,
+    "sharpen": 1.0,
 }  # fmt: skip
 #: share of the training after which the weight follows the accuracy; noise comes in over NOISE_IN
 CONTROL = 0.3
@@ -162,6 +164,9 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
     plain_head, plain_tail = split_network(settings["network"], settings["cut"])
     untouched = nn.Sequential(*plain_head, *plain_tail)[watch.below :]
     untouched.requires_grad_(False)
+    source = None
+    if not settings["views"]:
+        source = Fresh(trunk, untouched, victim.photos, settings["task"], settings["mix"])
     noisy = [*waist.noise.parameters(), waist.codes.frequency]
     own = {id(p) for p in noisy}
     narrow = [p for p in waist.parameters() if id(p) not in own]
@@ -206,24 +211,26 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
         trunk.eval()
         tail.train(tuned)
         order = torch.randperm(len(victim.labels), generator=generator)
-        number = (epoch + settings["seed"]) % settings["views"]
+        number = (epoch + settings["seed"]) % (settings["views"] or 1)
         photos, stored = view(victim.photos, number), None
-        if stored_at:
+        if stored_at and source is None:
             stored = head_features(settings["network"], stored_at, photos, f"victim{number}")
         pooled = pooled_features(settings["network"], photos, number) if settings["pooled_term"] else None
         for step, index in enumerate(order.split(settings["batch"])[:batches]):
             done = (epoch * batches + step) / total
             share = min(max((done - NOISE_IN[0]) / (NOISE_IN[1] - NOISE_IN[0]), 0.0), 1.0)
             set_noise(waist, share * settings["strength"])
-            pixels = data.normalise(data.unit(photos[index])) if stored is None or rebuild is not None else None
+            pixels = None
+            if source is None and (stored is None or rebuild is not None):
+                pixels = data.normalise(data.unit(photos[index]))
             target = merged(teacher[number, index], settings["task"])
             with torch.autocast("cpu", torch.bfloat16):
                 maps = pixels if stored is None else stored[index].contiguous(memory_format=torch.channels_last)
                 mixed = done < MIX_UNTIL and settings["mix"] > 0
-                if mixed:  # the unprotected network's answers to mixtures of two photos, or of their first features
-                    part = torch.rand(len(index), 1, 1, 1, generator=generator)
-                    part[torch.rand(len(index), generator=generator) > settings["mix"]] = 0.0
-                    maps = (maps + part * (maps.flip(0) - maps)).to(maps.dtype)
+                if source is not None:
+                    maps, target = source.batch(index, generator, mixed=mixed)
+                elif mixed:  # the unprotected network's answers to mixtures of two photos, or of their first features
+                    maps = mixture(maps, settings["mix"], generator)
                     with torch.no_grad():
                         target = merged(untouched(maps).float(), settings["task"])
                 maps = mobile(maps)
@@ -232,7 +239,7 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
                 last = path[:-1](sent.rebuilt)
                 logits = merged(path[-1](last).float(), settings["task"])
             heat = settings["temperature"]
-            likely = functional.log_softmax(target / heat, 1)
+            likely = functional.log_softmax(settings["sharpen"] * target / heat, 1)
             away = (
                 functional.kl_div(
                     functional.log_softmax(logits / heat, 1), likely, log_target=True, reduction="batchmean"
@@ -298,7 +305,7 @@ def protect(wanted: dict[str, Any], name: str) -> dict[str, Any]:
     if watch.short is not None:
         short_ratio, watch.short = watch.whole(head, waist, tail, generator), None
         print("short path: accuracy ratio", round(short_ratio, 4), flush=True)
-        spent += finish(settings, (mobile, waist, tail), victim.photos, teacher, generator)
+        spent += finish(settings, (mobile, waist, tail), victim.photos, teacher, generator, source)
     result = {**settings, "features": list(features), "seconds": round(spent), "last": row, "weight_end": watch.weight}
     result["val_ratio"] = watch.whole(head, waist, tail, generator)
     z = torch.zeros(1, *features)
