@@ -69,7 +69,8 @@ OPTIONS = {
     "protect": {
         "--method": "gaussian", "--data": "digits", "--max-accuracy-drop": "1%", "--min-pi": "0.5", "--epochs": "1",
         "--batch-size": "32", "--option": "scale=2", "--seed": "1", "--train": "waist", "--channels": "4",
-        "--stride": "7", "--max-bytes": "9", "--answer": "class", "--noise": "fresh", "--device": "cpu", "--precision": "fp32",
+        "--stride": "7", "--max-bytes": "9", "--answer": "class", "--noise": "fresh",
+        "--device": "cpu", "--precision": "fp32",
     },
     "convert": {"--to": "onnx", "--precision": "int8", "--backend": "cpu", "--wire": "uint8", "--data": "digits"},
     "package": {

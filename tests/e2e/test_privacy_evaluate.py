@@ -218,6 +218,23 @@ def test_the_learning_curve_has_an_interval_at_each_point(demo_bundle, tmp_path,
     assert f"{low:.2f} to {high:.2f}" in render(opened).read_text()
 
 
+def test_every_way_to_send_a_photo_has_its_bytes_and_accuracy(whole):
+    root, report = whole[0], whole[1]
+    ways: dict[str, list] = {}
+    for point in report["rates"]:
+        ways.setdefault(point["way"], []).append(point)
+    assert list(ways) == ["message", "float32 features", "uint8 features", "JPEG", "WebP"]
+    assert ways["message"][0]["bytes"] == pytest.approx(report["message"]["mean"], rel=0.05)
+    assert ways["float32 features"][0]["bytes"] == 4 * ways["uint8 features"][0]["bytes"]
+    for way in ("JPEG", "WebP"):
+        sizes = [point["bytes"] for point in ways[way]]
+        assert sizes == sorted(sizes)
+        assert ways[way][-1]["accuracy"] > 0.9 * ways["float32 features"][0]["accuracy"]
+    page = (root / "report.html").read_text()
+    assert "Accuracy against bytes" in page
+    assert "WebP, quality 75" in page
+
+
 def test_the_page_opens_in_a_browser(whole, tmp_path):
     chromium = require_tool("chromium", "apt-get install chromium")
     shot = tmp_path / "page.png"

@@ -26,6 +26,7 @@ from .metrics.interval import share_interval
 from .outcome import Outcome
 from .pictures import heat_maps, picture_grid
 from .ranks import ALONE, Ranks
+from .rates import rates
 from .running import (
     UNPROTECTED,
     Progress,
@@ -155,6 +156,7 @@ def _report(run: Run, workers: Workers | None) -> PrivacyReport:
         judge_interval=share_interval(recognised),
         judged_by="labels" if run.by_labels else "answers",
         message=message_size(run.setting.photos, user.message_bytes),
+        rates=rates(run, user),
         headline=found,
         rows=rows,
         learning=_learning(run, workers, found, before) if settings.tried.learning else [],

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..bundle import Bundle
-from . import privacy_screen
+from . import privacy_screen, rates
 from .page import table
 
 #: Okabe-Ito, and a mark each, so that a curve is known without its colour
@@ -37,6 +37,7 @@ def section(reports: list[dict[str, Any]], bundle: Bundle) -> str:
         f"<p class=note>Without any attack: {escape(floors)}. Whoever knows the user's answer can draw the mean photo "
         "of its class; an attack that scores less made less of the messages than that.</p>"
         f"{_learning(report)}{_pictures(report['pictures'])}{_heat_maps(report['heat_maps'])}{_curves(report['curves'])}"
+        f"{rates.curve(report.get('rates', []))}"
         f"{''.join(_distribution(row) for row in report['rows'] if row['pi_inputs'])}{_trainings(report['rows'])}"
         f"<p class=note>{escape(report['created_utc'])}; effort {escape(report['effort'])}; data "
         f"{escape(report['data'])}; {report['attacker_images']} "

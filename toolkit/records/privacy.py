@@ -175,6 +175,16 @@ class MessageSize(Record):
     jpeg: float
 
 
+class RatePoint(Record):
+    """One way to send a photo: mean bytes, and what is left of the accuracy on the same photos."""
+
+    #: "message": what the bundle sends; the others are unprotected
+    way: Literal["message", "uint8 features", "float32 features", "JPEG", "WebP"]
+    quality: int | None = None
+    bytes: float
+    accuracy: float
+
+
 class PrivacyReport(Report):
     """Rows hold attacks on the protected bundle; shares are in [0, 1]."""
 
@@ -199,6 +209,8 @@ class PrivacyReport(Report):
     #: what a photo shows: what its label says, or what the unprotected network answers to the real photo
     judged_by: Literal["labels", "answers"] = "labels"
     message: MessageSize
+    #: accuracy against bytes; empty in reports of before 2026-11-28
+    rates: list[RatePoint] = Field(default_factory=list)
     headline: Headline | None
     rows: list[PrivacyRow]
     learning: list[LearningPoint]
