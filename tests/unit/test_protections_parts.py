@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit.protections._dependence import own_centres
+from toolkit.protections._dependence import own_centres, tolerated_directions
 from toolkit.protections._parts import InParts, kept_bytes
 
 
@@ -49,3 +49,10 @@ def test_centres_are_those_of_the_classes_that_are_there() -> None:
     wanted = torch.stack([features[labels == label].mean(0) for label in labels])
     torch.testing.assert_close(own_centres(features, labels, 5), wanted)
     torch.testing.assert_close(own_centres(features, labels, 10**12), wanted)
+
+
+def test_directions_are_those_of_the_whole_tail() -> None:
+    inputs, network = torch.randn(9, 4, 8, 8), tail()
+    parts = InParts(network, whole=0, part=2 * kept_bytes(network, inputs[:1]))
+    found, wanted = tolerated_directions(parts, inputs), tolerated_directions(network, inputs)
+    torch.testing.assert_close((found * wanted).sum(0).abs(), torch.ones(4), rtol=1e-3, atol=1e-3)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ._parts import at_once
+
 #: images whose gradients are held at a time, answers that are looked at one by one, and random sums of more than those
 _DIRECTIONS_BATCH, _MOST_DIRECTIONS, _SUMS = 32, 64, 8
 
@@ -48,15 +50,18 @@ def tolerated_directions(tail: nn.Module, smashed: Tensor) -> Tensor:
     product = torch.zeros(channels, channels, device=smashed.device)
     generator = torch.Generator().manual_seed(0)
     for part in smashed.split(_DIRECTIONS_BATCH):
-        inputs = part.clone().requires_grad_(True)
-        logits = tail(inputs)
-        count = logits.shape[1]
-        many = count > _MOST_DIRECTIONS
-        signs = torch.randn(_SUMS, count, generator=generator) if many else torch.eye(count)
-        for row in signs.to(smashed.device):
-            (gradient,) = torch.autograd.grad((logits * row).sum(), inputs, retain_graph=True)
-            rows = gradient.flatten(2).transpose(1, 2).reshape(-1, channels)
-            product += rows.T @ rows
+        signs: Tensor | None = None
+        for piece in part.split(at_once(tail, part)):
+            inputs = piece.clone().requires_grad_(True)
+            logits = tail(inputs)
+            if signs is None:
+                count = logits.shape[1]
+                many = count > _MOST_DIRECTIONS
+                signs = torch.randn(_SUMS, count, generator=generator) if many else torch.eye(count)
+            for row in signs.to(smashed.device):
+                (gradient,) = torch.autograd.grad((logits * row).sum(), inputs, retain_graph=True)
+                rows = gradient.flatten(2).transpose(1, 2).reshape(-1, channels)
+                product += rows.T @ rows
     # eigh leaves the signs open; they carry no meaning
     vectors: Tensor = torch.linalg.eigh(product / product.trace().clamp(min=1e-20)).eigenvectors
     return vectors

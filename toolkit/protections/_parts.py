@@ -27,15 +27,27 @@ class InParts(nn.Module):
         self._whole, self._part = whole, part
         self._each: int | None = None
 
+    def at_once(self, smashed: Tensor) -> int:
+        """How many of these photos [B,...] keep activations that fit: all, or a part's."""
+        if smashed.device.type != "cpu":
+            return len(smashed)
+        if self._each is None:
+            self._each = kept_bytes(self.network, smashed[:1])
+        return len(smashed) if self._each * len(smashed) <= self._whole else max(self._part // self._each, 1)
+
     def forward(self, smashed: Tensor) -> Tensor:
-        if torch.is_grad_enabled() and smashed.requires_grad and smashed.device.type == "cpu":
-            if self._each is None:
-                self._each = kept_bytes(self.network, smashed[:1])
-            if self._each * len(smashed) > self._whole:
-                parts = smashed.split(max(self._part // self._each, 1))
+        if torch.is_grad_enabled() and smashed.requires_grad:
+            number = self.at_once(smashed)
+            if number < len(smashed):
+                parts = smashed.split(number)
                 return torch.cat([checkpoint(self.network, part, use_reentrant=False) for part in parts])
         answers: Tensor = self.network(smashed)
         return answers
+
+
+def at_once(tail: nn.Module, smashed: Tensor) -> int:
+    """How many of these photos [B,...] a tail can take at once, with gradients; it may be `InParts` or not."""
+    return tail.at_once(smashed) if isinstance(tail, InParts) else len(smashed)
 
 
 def kept_bytes(network: nn.Module, inputs: Tensor) -> int:
