@@ -34,7 +34,8 @@ WORK = Path("build/networks")
 TARGETS = ("executorch", "coreml", "tflite", "onnx")
 ABOUT = """# Networks of every kind, through every verb
 
-From `networks.json`, which has the seconds and memory of every step; random weights, 100 photos, PriPro for one epoch.
+From `networks.json`, which has the seconds and memory of every step; random weights, 100 photos (40 for the two
+largest), PriPro for one epoch.
 A target's cell: SQNR of its head beside eager PyTorch and operators in the delegate of all, or why there is no head.
 Served: SQNR of the answer of `pripro serve` over HTTP beside eager PyTorch's. PA and PI of `--effort quick` say that
 the verb works, not how well a trained network is protected; above 150 pixels no attacker draws pictures (`attribute`,
@@ -94,6 +95,7 @@ def try_network(kind: Kind, photos: Path) -> dict[str, Any]:
     shutil.rmtree(place, ignore_errors=True)
     root, data = str(place), f"photos:{photos}"
     row: dict[str, Any] = {"network": kind.name, "source": kind.source, "input": kind.image, "cut": kind.cut}
+    row["photos"] = sum(1 for file in photos.iterdir() if file.is_file())
     steps: dict[str, Any] = {}
     row["steps"] = steps
 

@@ -19,7 +19,9 @@ LEAST, LEAST_INT8 = 100.0, 30.0
 MENDED = [
     *[("add with alpha", "tflite", precision) for precision in ("fp32", "int8")],
     *[("nearest x1.5", "tflite", precision) for precision in ("fp32", "int8")],
-    ("rsub with alpha", "coreml", "fp32"),
+    *[(name, "coreml", "fp32") for name in ("rsub with alpha", "sub with alpha", "instance norm, tracked")],
+    *[(name, "coreml", "fp32") for name in ("transposed convolution", "bicubic x2", "response norm (addcmul)")],
+    ("sub with alpha", "tflite", "fp32"),
     *[("bilinear, antialiased", target, "fp32") for target in ("coreml", "tflite")],
     *[("bicubic, antialiased", target, "fp32") for target in ("executorch", "coreml", "tflite")],
     *[("bilinear x1.7", target, "fp32") for target in ("executorch", "coreml", "tflite")],
