@@ -28,5 +28,5 @@ KINDS = (
     Kind("lraspp_mobilenet_v3_large", "lraspp_mobilenet_v3_large", "3x224x224", "backbone.4"),
     Kind("inception_resnet_v1", "benchmarks.networks.own:faces", "3x160x160", "mixed_6a"),
     Kind("swin_t", "swin_t", "3x224x224", "features.3"),
-    Kind("vit_b_16", "vit_b_16", "3x224x224", "encoder.layers.encoder_layer_3"),
+    Kind("vit_b_16", "benchmarks.networks.own:vit_b_16", "3x224x224", "encoder.layers.encoder_layer_3"),
 )

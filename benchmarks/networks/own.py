@@ -6,6 +6,7 @@ Random weights from a fixed seed, so that two runs cut the same network.
 from __future__ import annotations
 
 import torch
+import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -131,6 +132,14 @@ def detector() -> nn.Module:
 def regression() -> nn.Module:
     torch.manual_seed(0)
     return Regression().eval()
+
+
+def vit_b_16() -> nn.Module:
+    """Torchvision's, whose last layer starts at nothing: its answers would all be zero."""
+    torch.manual_seed(0)
+    network = torchvision.models.vit_b_16()
+    nn.init.normal_(network.heads.head.weight, std=0.05)
+    return network.eval()
 
 
 def faces() -> nn.Module:

@@ -59,4 +59,6 @@ def serve_once(root: Path) -> dict[str, Any]:
 
 def _sqnr_db(wanted: Array, found: Array) -> float:
     signal, noise = float(np.square(wanted).sum()), float(np.square(wanted - found).sum())
+    if signal == 0.0:
+        raise SystemExit("the network answers nothing but zeros; give it other weights")
     return round(10 * np.log10(signal / max(noise, 1e-30 * signal)), 1)
