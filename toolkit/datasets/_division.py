@@ -11,8 +11,8 @@ from .base import TEST, UNSAID, VAL, Bytes, Chunk
 VICTIM_TRAIN, VICTIM_VAL, ATTACKER_TRAIN, TESTED = range(4)
 #: victim-train, victim-val, attacker-train; the rest is test
 _SHARES = (0.45, 0.15, 0.20)
-#: where the data set says what is for the test
-_SHARES_WITHOUT_TEST = (0.55, 0.15, 0.30)
+#: the same where the data set says what is for the test, and where it says what is for validation too
+_SHARES_WITHOUT_TEST, _SHARES_OF_TRAIN = (0.55, 0.15, 0.30), (0.65, 0.0, 0.35)
 
 
 def divide(digests: Bytes, said: Bytes, seed: int) -> tuple[Chunk, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
@@ -20,7 +20,8 @@ def divide(digests: Bytes, said: Bytes, seed: int) -> tuple[Chunk, np.ndarray[tu
 
     A photo's part depends on no other photo, but for one thing: as soon as the data set says of any photo what it
     is for, its own division counts: the photos that it keeps for the test are the test part (its validation photos
-    where it has no others), and the rest is divided by hash.
+    where it has no others), its validation photos are victim-val where it has both, and the rest is divided by hash.
+    A network is nearly always right about photos that it has learned, so accuracy is best watched on others.
 
     Args:
         digests: [M,32], of the photos' content.
@@ -35,9 +36,10 @@ def divide(digests: Bytes, said: Bytes, seed: int) -> tuple[Chunk, np.ndarray[tu
     held = said == (TEST if has_test else VAL)
     if not held.any() or (said == UNSAID).all():
         return np.searchsorted(np.cumsum(_SHARES), place, side="right").astype(np.int64), rank
-    edges = np.cumsum(_SHARES_WITHOUT_TEST)[:-1]
+    watched = (said == VAL) & ~held
+    edges = np.cumsum(_SHARES_OF_TRAIN if watched.any() else _SHARES_WITHOUT_TEST)[:-1]
     part = np.searchsorted(edges, place, side="right").astype(np.int64)
-    part[held] = TESTED
+    part[held], part[watched] = TESTED, VICTIM_VAL
     return part, rank
 
 

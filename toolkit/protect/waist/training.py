@@ -16,7 +16,8 @@ Loss of one batch, all of it in [ours] proportions:
 
 Started at the best linear waist (start.py), without noise; noise, rate and privacy come in between 5 % and 30 % of
 the steps. With `all`, head and tail are fine-tuned from the trained weights; normalisation statistics stay as they
-were exported. Where too few photos make it worse than it began, and than the user allows, the start is kept.
+were exported. With many photos that goes in two phases: phases.py. Where too few photos make it worse than it began,
+and than the user allows, the start is kept.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from .decoder import Decoder
 from .encoder import SPREAD, TrainingEncoder
 from .geometry import LEVEL
 from .modules import Waist
+from .phases import Learner, Phase, ShortPath, phases_of
 from .start import MIXTURES, linear_waist, slopes_of
 from .steering import Steering
 from .symbols import Symbols
@@ -53,8 +55,7 @@ if TYPE_CHECKING:
     from ...protections.base import Protection
     from .geometry import Geometry
 
-#: noise and frequencies start at nothing, so they learn faster
-_RATE, _RATE_NOISE, _RATE_TUNED, _RATE_OPPONENT = 1e-3, 3e-3, 2e-4, 2e-3
+_RATE_OPPONENT = 2e-3
 _NOISE_FROM, _NOISE_WHOLE = 0.05, 0.30
 _LOOK_EVERY, _CHECKPOINT_SECONDS = 10, 60.0
 _CLIP = 5.0
@@ -83,6 +84,7 @@ class WaistTraining:
         max_drop: of the accuracy, a share of all photos.
         answer: "scores": every class's score is the target; "class": the class alone.
         max_bits: of a message on average, or None.
+        short: whether the phone's part learns first, on a short path, see phases.py; with "all" only.
         epochs, batch_size, seed: of the training.
         progress: called with (steps done, steps in all, one line of text).
         checkpoint: called with a resumable state now and then.
@@ -102,6 +104,7 @@ class WaistTraining:
     max_drop: float
     answer: Literal["scores", "class"] = "scores"
     max_bits: float | None = None
+    short: bool = False
     epochs: int = 16
     batch_size: int = 64
     seed: int = 0
@@ -153,14 +156,21 @@ class _Run:
             self.opponent = wanted.protection.opponent(halves.image)
         _training.reinitialise(wanted.protection, wanted.seed)
         wanted.protection.settle(wanted.options, self.generator)
-        self._begin_linear(halves)
+        answers = self._begin_linear(halves)
+        self.phases = phases_of(wanted.epochs, short=wanted.short and self.tuned)
+        self.phase, self.short = self.phases[0], None
+        if len(self.phases) > 1:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(wanted.seed)
+                self.short = ShortPath(geometry.shape, answers)
         self.truth, self.task = wanted.truth, halves.task
         self.before = self.truth.unprotected
         self.batches = max(len(wanted.photos) // wanted.batch_size, 1)
-        looks = wanted.epochs * self.batches // _LOOK_EVERY
+        looks = self.phases[0].epochs * self.batches // _LOOK_EVERY
         self.steering = Steering(wanted.max_drop, wanted.max_bits, len(self.before), looks)
         head, tail = (copy.deepcopy(half).to(self.devices.device) for half in (halves.head, halves.tail))
-        self.views = Views(head, tail, halves.cut.shape, wanted.photos, wanted.seed, self.devices)
+        fresh = self.short is not None
+        self.views = Views(head, tail, halves.cut.shape, wanted.photos, wanted.seed, self.devices, fresh=fresh)
         self.head, self.tail = (copy.deepcopy(half) if self.tuned else half for half in (head, tail))
         # a frozen head gives the same features every time
         self.watched = wanted.watched if self.tuned else in_batches(halves.head, wanted.watched)
@@ -170,6 +180,8 @@ class _Run:
         }  # fmt: skip
         if self.tuned:
             self.modules |= {"head": self.head, "tail": self.tail}
+        if self.short is not None:
+            self.modules["short"] = self.short
         if self.opponent is not None:
             self.modules["opponent"] = self.opponent
         for name, module in self.modules.items():
@@ -178,7 +190,8 @@ class _Run:
         self.start = self._weights()
 
     @torch.no_grad()
-    def _begin_linear(self, halves: Split) -> None:
+    def _begin_linear(self, halves: Split) -> int:
+        """Start encoder and decoder at the best linear waist; returns how many values an answer has."""
         each = 4 * math.prod(halves.cut.shape) * MIXTURES
         images = self.wanted.photos.photos[: max(min(_MEASURED, _MEASURED_BYTES // each), 64)]
         features = in_batches(halves.head, images)
@@ -187,11 +200,12 @@ class _Run:
         self.encoder.start_from(linear)
         self.encoder.measure(features)
         self.decoder.start_from(features, linear, SPREAD)
+        return int(halves.tail(features[:1]).shape[1])
 
     def run(self) -> Trained:
         wanted, batches = self.wanted, self.batches
         total = wanted.epochs * batches
-        self._optimisers(total)
+        learners = self._learners()
         first = self._resumed()
         began, saved = time.monotonic(), time.monotonic()
         # fine-tuning needs gradients of weights that `split` froze
@@ -199,15 +213,19 @@ class _Run:
         for parameter in open_:
             parameter.requires_grad_(True)
         for epoch in range(first // batches, wanted.epochs):
+            learner = next(one for one in reversed(learners) if one.phase.first <= epoch)
+            self.phase = phase = learner.phase
             order = torch.randperm(len(wanted.photos), generator=seeded(wanted.seed + 7919 * (epoch + 1)))
             parts = order.split(wanted.batch_size)[:batches]
             skipped = max(first - epoch * batches, 0)
             own = [self.devices.own(index) for index in parts[skipped:]]
-            for number, seen in enumerate(self.views.batches(epoch, own), skipped):
+            for number, seen in enumerate(self.views.batches(epoch, own, mixed=epoch in phase.mixed), skipped):
                 step = epoch * batches + number
-                self._step(seen, parts[number], step / total)
+                # behind the first phase noise stays whole and nothing is steered any more
+                done = min(step / (self.phases[0].epochs * batches), 1.0)
+                self._step(seen, parts[number], done, learner)
                 if step % _LOOK_EVERY == _LOOK_EVERY - 1:
-                    self.steering.look(self.before, self._right, step / total)
+                    self.steering.look(self.before, self._right, done)
                 left = (time.monotonic() - began) / (step + 1 - first) * (total - step - 1)
                 wanted.progress(step + 1, total, self._line(left))
                 if self.devices.first and (time.monotonic() - saved > _CHECKPOINT_SECONDS or number == batches - 1):
@@ -216,65 +234,65 @@ class _Run:
         for parameter in open_:
             parameter.requires_grad_(False)
         wanted.protection.set_strength(1.0)
+        self.phase = Phase("whole", 0, 0)  # what is judged is what will be served
         at_start = self._start_was_better()
         for module in (self.head, self.tail, *self.modules.values()):
             module.cpu().eval().requires_grad_(False)
         waist = Waist(wanted.geometry, self.encoder.folded().requires_grad_(False), self.decoder)
         return Trained(waist, self.head, self.tail, at_start)
 
-    def _optimisers(self, total: int) -> None:
-        narrow = [*self.encoder.parameters(), *self.decoder.parameters()]
-        noisy = [*self.wanted.protection.parameters(), *self.symbols.parameters()]
-        self.clipped = [*narrow, *noisy]
-        self.learning = list(self.clipped)
-        groups = [{"params": narrow, "lr": _RATE}, {"params": noisy, "lr": _RATE_NOISE}]
-        if self.tuned:
-            halves = [*self.head.parameters(), *self.tail.parameters()]
-            groups.append({"params": halves, "lr": _RATE_TUNED})
-            self.learning += halves
-        adam = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            adam,
-            [_RATE, _RATE_NOISE, _RATE_TUNED][: len(groups)],
-            total_steps=max(total, 2),
-            pct_start=0.15,
-            cycle_momentum=False,
-        )
-        self.optimisers: dict[str, torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler]
-        self.optimisers = {"adam": adam, "schedule": schedule}
-        self.adam, self.schedule = adam, schedule
+    def _learners(self) -> list[Learner]:
+        found = [Learner(phase, self.modules, phase.epochs * self.batches) for phase in self.phases]
+        self.optimisers: dict[str, torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler] = {}
+        for learner in found:
+            self.optimisers |= learner.parts
         if self.opponent is not None:
             self.rival = torch.optim.AdamW(self.opponent.parameters(), lr=_RATE_OPPONENT)
             self.optimisers["opponent"] = self.rival
+        return found
 
-    def _step(self, seen: Seen, batch: Tensor, done: float) -> None:
+    def _step(self, seen: Seen, batch: Tensor, done: float, learner: Learner) -> None:
         """Learn from this process's photos of a batch [B], `done` of the training."""
         loss, bits = self._loss(seen, batch, done)
-        self.adam.zero_grad()
+        learner.adam.zero_grad()
         loss.backward()
-        self.devices.average_gradients(self.learning)
-        nn.utils.clip_grad_norm_(self.clipped, _CLIP)
-        self.adam.step()
-        self.schedule.step()
+        self.devices.average_gradients(learner.learning)
+        nn.utils.clip_grad_norm_(learner.clipped, _CLIP)
+        learner.adam.step()
+        learner.schedule.step()
         self.steering.count_bits(self.devices.mean(bits.item()), done)
 
     def _loss(self, seen: Seen, batch: Tensor, done: float) -> tuple[Tensor, Tensor]:
         """This process's part of the loss and of a message's bits; the means over processes are the batch's."""
         protection, count, own = self.wanted.protection, len(batch), self.devices.weight(batch)
-        for module in (self.encoder, self.decoder):
-            module.train()
+        learns = self.phase.learns
+        self.encoder.train(learns != "server")
+        self.decoder.train(learns != "phone")
+        if self.short is not None:
+            self.short.train(learns == "phone")
         share = min(max((done - _NOISE_FROM) / (_NOISE_WHOLE - _NOISE_FROM), 0.0), 1.0)
         protection.set_strength(max(share, 1e-3))
-        z = self.encoder(self.head(seen.images) if self.tuned else seen.features)
-        codes, lengths = self.symbols(self._noisy(z, count))
+        with torch.set_grad_enabled(learns != "server"):
+            z = self.encoder(self.head(seen.images) if self.tuned else seen.features)
+            codes, lengths = self.symbols(self._noisy(z, count))
         told = seen.answers if self.wanted.answer == "scores" else _SHARPEN * seen.answers
-        answers, wanted = (self.task.answers(each) for each in (self.tail(self.decoder(codes)), told))
-        beyond = (z.abs() - LEVEL - 0.5).clamp(min=0).square().mean()
+        answers, wanted = (self.task.answers(each) for each in (self._answered(codes), told))
         bits = own * lengths.mean()
+        loss = own * self.task.loss(answers, wanted)
+        if learns == "server":
+            return loss, bits
+        beyond = (z.abs() - LEVEL - 0.5).clamp(min=0).square().mean()
         weight, extra = self.steering.weight.item(), self.steering.extra_rate.item()
         private = weight * (bits + self._private(seen, z, codes, count))
-        loss = own * (self.task.loss(answers, wanted) + _BEYOND * beyond)
-        return loss + share * (private + extra * bits) / 100, bits.detach()
+        return loss + own * _BEYOND * beyond + share * (private + extra * bits) / 100, bits.detach()
+
+    def _answered(self, codes: Tensor) -> Tensor:
+        """What is said of codes: by decoder and tail, or on the short path while these do not learn."""
+        if self.short is not None and self.phase.learns == "phone":
+            found: Tensor = self.short(codes)
+            return found
+        answers: Tensor = self.tail(self.decoder(codes))
+        return answers
 
     def _private(self, seen: Seen, z: Tensor, codes: Tensor, count: int) -> Tensor:
         """The terms that are statistics over the whole batch: the method's own, and an opponent's error."""
@@ -344,12 +362,12 @@ class _Run:
 
     @torch.no_grad()
     def _right(self, index: Tensor) -> Tensor:
-        for module in (self.encoder, self.decoder):
+        for module in (self.encoder, self.decoder, *([] if self.short is None else [self.short])):
             module.eval()
         photos = self.watched[index].to(self.devices.device)
         z = self.encoder(self.head(photos) if self.tuned else photos)
         codes, _ = self.symbols(self._noisy(z, len(z)))
-        kept = self.task.keep(self.task.answers(self.tail(self.decoder(codes))))
+        kept = self.task.keep(self.task.answers(self._answered(codes)))
         return self.truth.rows(index).right(tuple(each.cpu() for each in kept))
 
     def _line(self, left: float) -> str:

@@ -1,7 +1,9 @@
 """Photos as seen again: shifted a little and, in colour, mirrored; and what the unprotected network says of each view.
 
 A few fixed views instead of a new one each time [ours]: the frozen network's answers, and its features where the head
-stays frozen, are then computed once and kept.
+stays frozen, are then computed once and kept. Fresh ones instead, never the same twice and mixed with one another,
+have the frozen network answer anew in every step: a patient teacher (Beyer et al., CVPR 2022), worth 0.994 for 0.978
+of a ResNet's accuracy at its middle cut (benchmarks/privacy/photos).
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from ...protections._devices import Devices
 
 VIEWS = 3
+#: share of a batch's photos that are mixed with another, in any proportion [ours]
+_MIXED = 0.7
 #: of the side, at most
 _SHIFT = 0.1
 #: decoded photos, and features, that are kept in memory, each at most
@@ -46,7 +50,7 @@ class Seen:
 
 
 class Views:
-    """The victim's photos in VIEWS views, one an epoch.
+    """The victim's photos in VIEWS views, one an epoch, or in another view each time.
 
     Args:
         head, tail: of the unprotected network, on the training's device.
@@ -54,25 +58,41 @@ class Views:
         part: victim-train.
         seed: of the views.
         devices: where the arithmetic happens.
+        fresh: another view in each epoch; nothing is kept.
     """
 
     def __init__(
-        self, head: nn.Module, tail: nn.Module, smashed: tuple[int, ...], part: Part, seed: int, devices: Devices
+        self,
+        head: nn.Module,
+        tail: nn.Module,
+        smashed: tuple[int, ...],
+        part: Part,
+        seed: int,
+        devices: Devices,
+        *,
+        fresh: bool = False,
     ) -> None:
         self._head, self._tail, self._part, self._seed, self._devices = head, tail, part, seed, devices
+        self._fresh = fresh
         self._in_memory = isinstance(part.photos, Tensor) or 4 * part.photos.shape.numel() <= _KEPT_BYTES
         size = 4 * VIEWS * len(part) * math.prod(smashed)
         self._keeps_features = size <= _KEPT_BYTES
         self._known: dict[int, tuple[Tensor | None, Tensor]] = {}
 
-    def batches(self, epoch: int, order: Sequence[Tensor]) -> Iterator[Seen]:
-        """Go over batches of photos, given by their indices [B], as this epoch sees them."""
-        number = epoch % VIEWS
+    def batches(self, epoch: int, order: Sequence[Tensor], *, mixed: bool = False) -> Iterator[Seen]:
+        """Go over batches of photos, given by their indices [B], as this epoch sees them.
+
+        Args:
+            epoch: from 0.
+            order: the batches.
+            mixed: whether photos are mixed with one another; fresh views only.
+        """
+        number = epoch if self._fresh else epoch % VIEWS
         view = _View(len(self._part), tuple(self._part.photos.shape[1:]), seeded(1000 * self._seed + number))
-        photos = self._part.photos
-        if not self._in_memory and not isinstance(photos, Tensor):
-            for index, images in zip(order, photos.batches(order), strict=True):
-                yield self._looked_at(view.of(images, index))
+        if self._fresh or not self._in_memory:
+            for index, images in zip(order, self._loaded(order), strict=True):
+                seen = view.of(images, index)
+                yield self._looked_at(self._mixed(seen, index, number) if mixed else seen)
             return
         device = self._devices.device
         features, answers = self._known.get(number) or self._learn(number, view)
@@ -80,6 +100,19 @@ class Views:
             images = view.of(self._part.images[index], index).to(device)
             kept = self._smashed(images) if features is None else features[index].to(device)
             yield Seen(images, kept, answers[index].to(device))
+
+    def _loaded(self, order: Sequence[Tensor]) -> Iterator[Tensor]:
+        photos = self._part.photos
+        if self._in_memory or isinstance(photos, Tensor):
+            return (self._part.images[index] for index in order)
+        return photos.batches(order)
+
+    def _mixed(self, images: Tensor, index: Tensor, number: int) -> Tensor:
+        """Mix most of a batch [B,C,H,W] with its mirror image, first with last, the same whenever it comes."""
+        generator = seeded(1_000_003 * (1000 * self._seed + number) + int(index[0]))
+        part = torch.rand(len(images), 1, 1, 1, generator=generator)
+        part[torch.rand(len(images), generator=generator) > _MIXED] = 0.0
+        return torch.lerp(images, images.flip(0), part)
 
     @torch.no_grad()
     def _smashed(self, images: Tensor) -> Tensor:
