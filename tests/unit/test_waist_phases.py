@@ -46,7 +46,8 @@ def trained(states=None, *, stop_after=None, resume_from=None, photos=96):
     return train_waist(
         WaistTraining(
             halves, geometry, protection, "all", {}, Part(few.images[:photos], few.labels[:photos]),
-            watched.images, truth, 0.02, short=True, epochs=EPOCHS, batch_size=32, checkpoint=checkpoint, resume_from=resume_from,
+            watched.images, truth, 0.02,
+            short=True, epochs=EPOCHS, batch_size=32, checkpoint=checkpoint, resume_from=resume_from,
         )
     )  # fmt: skip
 

@@ -45,8 +45,11 @@ def command(
     stride: Annotated[int | None, typer.Option(help="Of the waist; default: as fits the cut.")] = None,
     encoder: Annotated[
         str,
-        typer.Option(help="Of the waist: flat, two convolutions; deep: a small network too, for early cuts."),
-    ] = "flat",
+        typer.Option(
+            help="Of the waist: flat, two convolutions; deep: a small network too, for early cuts; auto: deep with "
+            "--train all and 5,000 photos or more."
+        ),
+    ] = "auto",
     answer: Annotated[
         str,
         typer.Option(

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +21,11 @@ from ..tasks._truth import truth_for
 from ..tasks.classify import Classify
 from .calibrate import CalibrationResult, calibrate_strength, calibrate_trained
 from .protected import BLOCK, DECODER, ENCODER, HEAD, TAIL, features_of, protection_class
-from .settings import Answer, Train
+from .settings import Answer, Encoder, Train
 from .truths import training_labels, truth_of
 from .waist.geometry import choose_geometry, of_places
 from .waist.modules import Waist, narrowed
+from .waist.phases import ENOUGH
 from .waist.training import WaistTraining, train_waist
 
 #: accuracy that a waist may cost where the user says nothing
@@ -59,7 +59,7 @@ class Fitting:
         relabel: from class indices [N] to what the user wants to know [N].
         train: what is trained: the injector, a waist around it, or head and tail too.
         channels, stride: of the waist, or None: as fits the cut.
-        encoder: of the waist, two convolutions or a deep branch beside them.
+        encoder: of the waist, two convolutions or a deep branch beside them; auto: deep on the short path.
         answer: what a waist keeps of an answer: every class's score, or the class alone.
         max_bytes: most bytes of a message on average, or None.
     """
@@ -76,7 +76,7 @@ class Fitting:
     train: Train = "injector"
     channels: int | None = None
     stride: int | None = None
-    encoder: Literal["flat", "deep"] = "flat"
+    encoder: Encoder = "auto"
     answer: Answer = "scores"
     max_bytes: int | None = None
 
@@ -227,9 +227,12 @@ def _with_waist(
             "partition --task classify."
         )
     features, options = features_of(halves.cut.shape), dict(wanted.options)
+    places = of_places(halves.task.shapes)
+    short = wanted.train == "all" and len(data.victim_train) >= ENOUGH and not places
     geometry = choose_geometry(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
-        max_bytes=wanted.max_bytes, deep=wanted.encoder == "deep", places=of_places(halves.task.shapes),
+        max_bytes=wanted.max_bytes, deep=None if wanted.encoder == "auto" else wanted.encoder == "deep",
+        places=places, short=short,
     )  # fmt: skip
     protection = protection_class(wanted.method).build(geometry.shape, options)
     images, labels = watched(data.victim_val)
@@ -242,7 +245,7 @@ def _with_waist(
             halves, geometry, protection, "all" if wanted.train == "all" else "waist", options, data.victim_train,
             images, truth, allowed,
             answer=wanted.answer, max_bits=None if wanted.max_bytes is None else 8.0 * wanted.max_bytes,
-            epochs=wanted.epochs, batch_size=wanted.batch_size, seed=wanted.seed,
+            short=short, epochs=wanted.epochs, batch_size=wanted.batch_size, seed=wanted.seed,
             progress=progress, checkpoint=checkpoint, resume_from=resume_from, tell=tell, devices=devices,
         )
     )  # fmt: skip

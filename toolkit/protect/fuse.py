@@ -24,12 +24,13 @@ from .fitting import WAIST_DROP, Fitted, Fitting, Progress, fit_and_calibrate, j
 from .protected import features_of, protection_class
 from .settings import ProtectSettings
 from .truths import truth_of
+from .waist.phases import ENOUGH
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
 
-#: channels of a colour photo, and how many of them a waist wants to learn from: 289 were too few, 28,000 enough
-_COLOUR, _ENOUGH = 3, 5000
+#: channels of a colour photo
+_COLOUR = 3
 #: given a seed too, makes a function that measures PI at the protection's present strength, with a retrained attacker
 Meter = Callable[[Split, Fitted, DataSplits, records.Preprocess, int], Callable[[], float]]
 
@@ -142,12 +143,12 @@ def with_train(
         return settings
     count = 0 if data is None else len(data.victim_train)
     photos = halves.image[0] == _COLOUR and settings.method != "none" and settings.min_pi is None
-    if settings.of_a_waist or (photos and count >= _ENOUGH):
+    if settings.of_a_waist or (photos and count >= ENOUGH):
         tell(f"training a waist, head and tail on {count} photos (--train all); --train injector leaves both untouched")
         return settings.model_copy(update={"train": "all"})
     if photos and data is not None:
         tell(
-            f"training the injector alone: {count} photos are fewer than the {_ENOUGH} that a waist wants. Of colour "
+            f"training the injector alone: {count} photos are fewer than the {ENOUGH} that a waist wants. Of colour "
             "photos it hides little (docs/privacy.md); --train waist or all tries all the same."
         )
     return settings.model_copy(update={"train": "injector"})

@@ -12,9 +12,11 @@ from ..records.settings import Seed, Settings, Share
 Train = Literal["injector", "waist", "all"]
 #: what a waist has to keep of an answer: how every class scored, or the class alone
 Answer = Literal["scores", "class"]
+#: of a waist: two convolutions, or a small network beside them; auto: the latter where there are photos enough
+Encoder = Literal["auto", "flat", "deep"]
 #: settings that only a waist has, and what they are where nobody chose
 _OF_A_WAIST = {
-    "channels": None, "stride": None, "encoder": "flat", "max_bytes": None, "pad": False, "answer": "scores",
+    "channels": None, "stride": None, "encoder": "auto", "max_bytes": None, "pad": False, "answer": "scores",
 }  # fmt: skip
 
 
@@ -35,7 +37,8 @@ class ProtectSettings(Settings):
             all: head and tail fine-tuned too; auto: all for colour photos if there are enough of them, else injector.
         channels: of the waist; None: as fits the cut.
         stride: positions of the cut, per side, to one of the waist; None: as fits the cut.
-        encoder: of the waist; flat: two convolutions; deep: a small network beside them, for early and middle cuts.
+        encoder: of the waist; flat: two convolutions; deep: a small network beside them, for early and middle cuts;
+            auto: deep there, if head and tail are trained on photos enough and the head's work leaves room, else flat.
         answer: of a waist; scores: every class's score is distilled; class: the class alone, so that less crosses.
         max_bytes: most bytes of a message on average, with a waist.
         pad: whether all messages have one length, with a waist.
@@ -54,7 +57,7 @@ class ProtectSettings(Settings):
     train: Train | Literal["auto"] = "auto"
     channels: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=1)] | None = None
-    encoder: Literal["flat", "deep"] = "flat"
+    encoder: Encoder = "auto"
     answer: Answer = "scores"
     max_bytes: Annotated[int, Field(ge=1)] | None = None
     pad: bool = False

@@ -20,6 +20,9 @@ _LARGE_PHOTO, _FEW, _MANY = 96, 4, 14
 _MANY_PLACES = 16
 #: positions of the cut, per side, that one of the waist stands for by default: small, large photos
 _ACROSS, _ACROSS_LARGE = 4, 2
+#: the same of small photos where the phone's part learns on a short path: at middle cuts 48 channels at one position
+#: keep as much of the accuracy as at four, and a quarter of the bytes (benchmarks/privacy/photos)
+_ACROSS_SHORT = 8
 #: bits that a code costs roughly, once training has spread its distribution
 _BITS = 2.0
 #: few positions with many channels say more in as many bytes than many positions with few (benchmarks/privacy/photos)
@@ -86,8 +89,9 @@ def choose_geometry(
     channels: int | None = None,
     stride: int | None = None,
     max_bytes: int | None = None,
-    deep: bool = False,
+    deep: bool | None = False,
     places: bool = False,
+    short: bool = False,
 ) -> Geometry:
     """Fill in what the user left open.
 
@@ -98,8 +102,10 @@ def choose_geometry(
         channels: of the waist, or None.
         stride: of the waist, or None.
         max_bytes: most bytes of a message on average; narrows the waist where its codes would need more.
-        deep: whether the encoder has a deep branch, as wide as its work allows.
+        deep: whether the encoder has a deep branch, as wide as its work allows; None: on the short path, where the
+            features leave it something to do and room.
         places: whether the network's answer says something of every place, see `of_places`.
+        short: whether the phone's part learns on the short path, see phases.py.
 
     Raises:
         InputError: a stride or a number of channels that the features do not have, or no room for a deep branch.
@@ -108,14 +114,15 @@ def choose_geometry(
     longest = max(height, width)
     is_large = max(image[1:]) >= _LARGE_PHOTO
     if stride is None:
-        most, across = (_MANY, _ACROSS_LARGE) if is_large else (_FEW, _ACROSS)
+        most, across = (_MANY, _ACROSS_LARGE) if is_large else (_FEW, _ACROSS_SHORT if short else _ACROSS)
         positions = min(longest, _MANY_PLACES) if places else min(max(longest // across, 1), most)
         stride = -(-longest // positions)
     if not 1 <= stride <= longest:
         raise InputError(f"--stride {stride} does not fit features of {height}x{width}; give 1 to {longest}.")
     if channels is None:
         positions = -(-height // stride) * -(-width // stride)
-        channels = _CHANNELS_OF_ONE if positions == 1 else _CHANNELS
+        late = positions == 1 and longest < 2 * _ACROSS
+        channels = _CHANNELS_OF_ONE if late else _CHANNELS
         if is_large:
             channels = _directions(full * stride**2, positions, int(_MOST_WORK * head_macs))
         channels = min(channels, max(full * stride**2 // (_NARROWER if not is_large else 2), _FEWEST))
@@ -130,18 +137,20 @@ def choose_geometry(
     macs_per_inner = (full * stride * stride + channels) * -(-height // stride) * -(-width // stride)
     inner = min(max(full, 2 * channels), max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
     geometry = Geometry(features, channels, stride, inner)
-    return replace(geometry, deep=_deep_channels(geometry, int(_MOST_DEEP * head_macs))) if deep else geometry
+    work = int(_MOST_DEEP * head_macs)
+    if deep is None:
+        deep = short and longest >= 2 * _ACROSS and _widest_branch(geometry, work) >= _VECTOR
+    return replace(geometry, deep=_deep_channels(geometry, work)) if deep else geometry
 
 
 def _deep_channels(geometry: Geometry, macs: int) -> int:
-    """How wide two 3x3 convolutions may be, n of them: positions * 9 * (C n + n^2) within the work.
+    """How wide the deep branch is.
 
     Raises:
         InputError: not even one vector of channels.
     """
     full, height, width = geometry.features
-    positions = -(-height // geometry.deep_stride) * -(-width // geometry.deep_stride)
-    widest = int((math.sqrt(full**2 + 4 * macs / (9 * positions)) - full) / 2)
+    widest = _widest_branch(geometry, macs)
     if widest < _VECTOR:
         raise InputError(
             f"--encoder deep does not fit: {_VECTOR} channels at {full}x{height}x{width} are more than "
@@ -149,6 +158,13 @@ def _deep_channels(geometry: Geometry, macs: int) -> int:
         )
     # whole vectors of eight are what phones' kernels compute at once
     return min(widest - widest % _VECTOR, max(full, _VECTOR))
+
+
+def _widest_branch(geometry: Geometry, macs: int) -> int:
+    """How wide two 3x3 convolutions may be, n of them: positions * 9 * (C n + n^2) within the work."""
+    full, height, width = geometry.features
+    positions = -(-height // geometry.deep_stride) * -(-width // geometry.deep_stride)
+    return int((math.sqrt(full**2 + 4 * macs / (9 * positions)) - full) / 2)
 
 
 def _directions(values: int, positions: int, macs: int) -> int:

@@ -29,6 +29,8 @@ _RATES: dict[str, tuple[tuple[tuple[str, ...], float], ...]] = {
 _TUNED = ("head", "tail")
 #: share of the epochs in which decoder and tail learn from what is sent
 _SERVERS_SHARE = 0.18
+#: photos that training on a waist wants: 289 were too few, 28,000 enough
+ENOUGH = 5000
 #: fewer epochs leave nothing to divide
 _LEAST_EPOCHS = 3
 #: share of a phase in which photos are mixed; in the end everything sees photos as they will come
