@@ -167,13 +167,13 @@ def test_every_tensor_of_a_waists_step_is_sent_to_the_device(method, train, monk
             devices=Devices(torch.device("meta")),
         )
     )  # fmt: skip
-    run._optimisers(3)
+    (learner,) = run._learners()
     index = torch.arange(16)
     images = part.images[index].to("meta")
     loss, bits = run._loss(Seen(images, run.head(images).detach(), torch.empty(16, 3, device="meta")), index, 0.5)
     loss.backward()
     assert {value.device.type for value in (loss, bits)} == {"meta"}
-    assert {parameter.grad.device.type for parameter in run.learning if parameter.grad is not None} == {"meta"}
+    assert {parameter.grad.device.type for parameter in learner.learning if parameter.grad is not None} == {"meta"}
 
 
 class _Viewing(nn.Module):

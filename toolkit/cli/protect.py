@@ -71,7 +71,7 @@ def command(
     device: Annotated[
         str, typer.Option(help="auto, cpu, mps, cuda or cuda:N; several processes with torchrun.")
     ] = "cpu",
-    precision: Annotated[str, typer.Option(help="Of the frozen head in training: fp32 or bf16.")] = "fp32",
+    precision: Annotated[str, typer.Option(help="In training: fp32, or bf16 where the processor has it.")] = "fp32",
     as_json: JsonOption = False,
 ) -> None:
     """Train a protection on the frozen network, set its strength, and fuse it into the head."""

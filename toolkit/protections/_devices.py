@@ -32,7 +32,8 @@ class Devices:
         device: of this process.
         rank: of this process, 0 to processes - 1; the first one writes files.
         processes: P.
-        half: whether the frozen head computes in bfloat16 where autocast thinks it safe.
+        half: whether the frozen head, and around a waist every network, computes in bfloat16 where autocast thinks it
+            safe.
     """
 
     device: torch.device
@@ -114,7 +115,7 @@ class Devices:
         return box[0]
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Bfloat16 for the frozen head, where it was asked for."""
+        """Bfloat16 for networks, where it was asked for."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.half else nullcontext()
 
     @property
@@ -132,7 +133,7 @@ def devices_for(spec: str = "auto", precision: str = "fp32") -> Devices:
 
     Args:
         spec: auto (cuda, else mps, else cpu), cpu, mps, cuda, or cuda:N.
-        precision: fp32, or bf16 for the frozen head.
+        precision: fp32, or bf16 for the frozen head and all networks around a waist.
 
     Raises:
         InputError: an unknown or absent device, or several processes told to share one.

@@ -31,7 +31,6 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...inference import in_batches, seeded
 from ...protections import _training
@@ -43,6 +42,7 @@ from .decoder import Decoder
 from .encoder import SPREAD, TrainingEncoder
 from .geometry import LEVEL
 from .modules import Waist
+from .opponent import Opponent
 from .phases import Learner, Phase, ShortPath, phases_of
 from .start import MIXTURES, linear_waist, slopes_of
 from .steering import Steering
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from ...protections.base import Protection
     from .geometry import Geometry
 
-_RATE_OPPONENT = 2e-3
 _NOISE_FROM, _NOISE_WHOLE = 0.05, 0.30
 _LOOK_EVERY, _CHECKPOINT_SECONDS = 10, 60.0
 _CLIP = 5.0
@@ -153,7 +152,7 @@ class _Run:
             torch.manual_seed(wanted.seed)
             self.encoder, self.decoder = TrainingEncoder(geometry), Decoder(geometry)
             self.symbols = Symbols(geometry.channels)
-            self.opponent = wanted.protection.opponent(halves.image)
+            opponent = wanted.protection.opponent(halves.image)
         _training.reinitialise(wanted.protection, wanted.seed)
         wanted.protection.settle(wanted.options, self.generator)
         answers = self._begin_linear(halves)
@@ -182,11 +181,12 @@ class _Run:
             self.modules |= {"head": self.head, "tail": self.tail}
         if self.short is not None:
             self.modules["short"] = self.short
-        if self.opponent is not None:
-            self.modules["opponent"] = self.opponent
+        if opponent is not None:
+            self.modules["opponent"] = opponent
         for name, module in self.modules.items():
             with_shared_norms(module, self.devices)
             self.devices.align(module if name == "steering" else module.to(self.devices.device))
+        self.rival = None if opponent is None else Opponent(opponent, self.devices)
         self.start = self._weights()
 
     @torch.no_grad()
@@ -246,9 +246,8 @@ class _Run:
         self.optimisers: dict[str, torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler] = {}
         for learner in found:
             self.optimisers |= learner.parts
-        if self.opponent is not None:
-            self.rival = torch.optim.AdamW(self.opponent.parameters(), lr=_RATE_OPPONENT)
-            self.optimisers["opponent"] = self.rival
+        if self.rival is not None:
+            self.optimisers["opponent"] = self.rival.adam
         return found
 
     def _step(self, seen: Seen, batch: Tensor, done: float, learner: Learner) -> None:
@@ -273,7 +272,7 @@ class _Run:
         share = min(max((done - _NOISE_FROM) / (_NOISE_WHOLE - _NOISE_FROM), 0.0), 1.0)
         protection.set_strength(max(share, 1e-3))
         with torch.set_grad_enabled(learns != "server"):
-            z = self.encoder(self.head(seen.images) if self.tuned else seen.features)
+            z = self._encoded(seen.images if self.tuned else seen.features)
             codes, lengths = self.symbols(self._noisy(z, count))
         told = seen.answers if self.wanted.answer == "scores" else _SHARPEN * seen.answers
         answers, wanted = (self.task.answers(each) for each in (self._answered(codes), told))
@@ -286,13 +285,20 @@ class _Run:
         private = weight * (bits + self._private(seen, z, codes, count))
         return loss + own * _BEYOND * beyond + share * (private + extra * bits) / 100, bits.detach()
 
+    def _encoded(self, given: Tensor) -> Tensor:
+        """Map images, or features of a frozen head, to z; noise and codes are never computed in half precision."""
+        with self.devices.autocast():
+            z: Tensor = self.encoder(self.head(given) if self.tuned else given)
+        return z.float()
+
     def _answered(self, codes: Tensor) -> Tensor:
         """What is said of codes: by decoder and tail, or on the short path while these do not learn."""
-        if self.short is not None and self.phase.learns == "phone":
-            found: Tensor = self.short(codes)
-            return found
-        answers: Tensor = self.tail(self.decoder(codes))
-        return answers
+        with self.devices.autocast():
+            if self.short is not None and self.phase.learns == "phone":
+                answers: Tensor = self.short(codes)
+            else:
+                answers = self.tail(self.decoder(codes))
+        return answers.float()
 
     def _private(self, seen: Seen, z: Tensor, codes: Tensor, count: int) -> Tensor:
         """The terms that are statistics over the whole batch: the method's own, and an opponent's error."""
@@ -302,26 +308,9 @@ class _Run:
         known = self.task.groups(self.task.keep(self.task.answers(answers)))
         hidden = self.wanted.protection.hidden(Sent(images, smashed, sent, *known))
         private = torch.zeros((), device=z.device) if hidden is None else hidden
-        if self.opponent is not None:
-            spread = images.var()
-            private = private - _OPPONENT_BITS * self._error(self.opponent, codes, seen.images, spread, count)
+        if self.rival is not None:
+            private = private - _OPPONENT_BITS * self.rival.error(codes, seen.images, images.var(), count)
         return private
-
-    def _error(self, opponent: nn.Module, codes: Tensor, images: Tensor, spread: Tensor, count: int) -> Tensor:
-        """The opponent's error in photos' variances, at most 1, after it has learned from this batch."""
-
-        def error(seen: Tensor) -> Tensor:
-            each = functional.mse_loss(opponent(seen), images, reduction="none").flatten(1).mean(1)
-            return gathered(each, count, self.devices).mean() / spread
-
-        opponent.requires_grad_(True)
-        own = error(codes.detach())
-        self.rival.zero_grad()
-        own.backward()
-        self.devices.average_gradients(opponent.parameters())
-        self.rival.step()
-        opponent.requires_grad_(False)
-        return error(codes).clamp(max=1.0)
 
     def _noisy(self, z: Tensor, count: int) -> Tensor:
         """Protect this process's part of `count` photos; every process draws the noise of them all."""
@@ -365,7 +354,7 @@ class _Run:
         for module in (self.encoder, self.decoder, *([] if self.short is None else [self.short])):
             module.eval()
         photos = self.watched[index].to(self.devices.device)
-        z = self.encoder(self.head(photos) if self.tuned else photos)
+        z = self._encoded(photos)
         codes, _ = self.symbols(self._noisy(z, len(z)))
         kept = self.task.keep(self.task.answers(self._answered(codes)))
         return self.truth.rows(index).right(tuple(each.cpu() for each in kept))

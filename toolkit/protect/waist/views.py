@@ -124,7 +124,9 @@ class Views:
     def _looked_at(self, images: Tensor) -> Seen:
         images = images.to(self._devices.device)
         features = self._smashed(images)
-        return Seen(images, features, self._tail(features))
+        with self._devices.autocast():
+            answers: Tensor = self._tail(features)
+        return Seen(images, features, answers.float())
 
     def _learn(self, number: int, view: _View) -> tuple[Tensor | None, Tensor]:
         """Compute a whole view in the photos' order, so that a resumed training finds the same numbers to the bit."""
