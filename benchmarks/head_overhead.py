@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--cut", default="layer2")
     parser.add_argument("--pixels", type=int, default=224)
     parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32")
+    parser.add_argument("--waist", choices=("none", "flat", "deep"), default="none", help="an encoder before the block")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=10, help="runs of each head per round")
     parser.add_argument("--repeats", type=int, default=5, help="processes per head for the memory figure")
@@ -55,6 +56,7 @@ def main() -> None:
             "pixels": arguments.pixels,
             "backend": "xnnpack",
             "precision": arguments.precision,
+            "waist": arguments.waist,
             "threads": 1,
             "host": "not a phone",
             "latency": latency(files, arguments.rounds, arguments.runs),
@@ -67,28 +69,39 @@ def convert_both(arguments: argparse.Namespace, folder: Path) -> dict[str, Path]
     """Write the plain and the protected head of one network with random weights."""
     import torch
 
-    from converters.base import HeadProgram
+    from converters.base import HeadProgram, TensorSpec
     from converters.to_executorch import ToExecutorch
     from toolkit.partition.network import load_network
     from toolkit.partition.split import split
+    from toolkit.protect.waist.geometry import LEVEL, choose_geometry
+    from toolkit.protect.waist.modules import Waist, narrowed
     from toolkit.protections.pripro import PriPro
 
     torch.manual_seed(0)
     shape = (3, arguments.pixels, arguments.pixels)
-    head = split(load_network(arguments.network, shape), arguments.cut, check=False).head
+    halves = split(load_network(arguments.network, shape), arguments.cut, check=False)
     photos = [photo(arguments.pixels, index) for index in range(2)]
+    head, wire, outside = halves.head, None, 0
+    if arguments.waist != "none":
+        deep = arguments.waist == "deep"
+        geometry = choose_geometry(halves.cut.shape, shape, halves.cut.head_macs, deep=deep)
+        head = narrowed(halves, Waist.empty(geometry)).head
+        wire = TensorSpec(
+            "smashed", "uint8", (-1, *geometry.shape), scale=(1.0,), zero_point=(LEVEL,), levels=(2 * LEVEL + 1,)
+        )
+        outside = 1  # the cast to uint8
     with torch.no_grad():
         smashed = head(photos[0])
     block = PriPro(tuple(smashed.shape[1:])).eval()
     programs = {
-        "plain": HeadProgram(head, None, photos[0], None, photos),
-        "protected": HeadProgram(head, block, photos[0], torch.randn(smashed.shape), photos),
+        "plain": HeadProgram(halves.head, None, photos[0], None, photos),
+        "protected": HeadProgram(head, block, photos[0], torch.randn(smashed.shape), photos, wire),
     }
     files = {}
     for name, program in programs.items():
         (folder / name).mkdir()
         made = ToExecutorch().convert(program, folder / name, precision=arguments.precision, backend="xnnpack")
-        if made.ops_delegated != made.ops_total:
+        if made.ops_delegated + (outside if name == "protected" else 0) != made.ops_total:
             raise SystemExit(
                 f"{made.ops_total - made.ops_delegated} operators of the {name} head are outside the delegate"
             )

@@ -37,10 +37,11 @@ class Codes(nn.Module):
         if spec.levels and len(set(spec.levels)) > 1:
             self.tops = torch.tensor(spec.levels, dtype=torch.float32).reshape(per_channel) - 1.0
         self._dtype: torch.dtype = getattr(torch, spec.dtype)
+        self._in_units = set(spec.scale or ()) == {1.0}  # as behind a waist: nothing to divide by
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features [B,C,h,w], float32, to codes."""
-        codes = torch.round(features / self.scale) + self.zero_point
+        codes = torch.round(features if self._in_units else features / self.scale) + self.zero_point
         if self.tops is not None:
             return torch.minimum(codes.clamp(min=0.0), self.tops).to(self._dtype)
         return codes.clamp(0.0, self._top).to(self._dtype)

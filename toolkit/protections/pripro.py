@@ -77,7 +77,10 @@ class AttentionMap(nn.Module):
         # min-max undoes the shift; summing what departs from 1/N keeps the digits that a sum near 1 would round off
         rows = (attention - 1.0 / positions).reshape(-1, positions, *self.pooled)  # [B,N,h',w']
         received = functional.conv2d(rows, self.ones)  # [ours] sum over the axis softmax leaves open
-        return functional.interpolate(self._unit(received), size=self.size, mode="bilinear", align_corners=False)
+        shares = self._unit(received)
+        if self.pooled == self.size:  # to the same size is a copy, and an operator on the phone
+            return shares
+        return functional.interpolate(shares, size=self.size, mode="bilinear", align_corners=False)
 
     def _unit_power(self, small: Tensor) -> Tensor:
         """Divide by the root mean square per image [ours].
@@ -152,6 +155,11 @@ class NoiseMoments(nn.Module):
         return moments[:, : self.channels], softplus * self.unit
 
 
+def _after_loading(module: nn.Module, keys: object) -> None:
+    if isinstance(module, PriPro):
+        module.see_whether_it_turns()
+
+
 class PriPro(Protection):
     """(1 - W_A) * x + W_A * (mu + Q sigma eps)  [ours: convex combination].
 
@@ -183,6 +191,8 @@ class PriPro(Protection):
         self.register_buffer("transparency", torch.tensor(0.5))
         self.register_buffer("most", torch.tensor(1.0))
         self.register_buffer("basis", torch.eye(features[0])[:, :, None, None].clone())
+        self.turns = False
+        self.register_load_state_dict_post_hook(_after_loading)
 
     def start_from(self, smashed: Tensor, generator: torch.Generator) -> None:
         """Measure the scales of smashed [N,C,h,w] and draw the first weightings."""
@@ -203,9 +213,15 @@ class PriPro(Protection):
     def forward(self, smashed: Tensor, eps: Tensor) -> Tensor:
         """Map smashed, eps [B,C,h,w] -> protected [B,C,h,w]."""
         mu, sigma = self.moments(smashed)
-        noise = mu + functional.conv2d(self.gain * sigma * eps, self.basis)
+        noise = self.gain * sigma * eps
+        noise = mu + (functional.conv2d(noise, self.basis) if self.turns else noise)
         protected: Tensor = smashed + self.share_of_noise(smashed) * (noise - smashed)
         return protected
+
+    def see_whether_it_turns(self) -> None:
+        """Look at Q: where it is the identity, as behind a waist, no head computes a product with it."""
+        own = self.basis[:, :, 0, 0]
+        self.turns = own.device.type == "meta" or not torch.equal(own, torch.eye(len(own), device=own.device))
 
     def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
         """Take the paper's own weighted sum (transparency 1), mu at 0 and sigma at an eighth of a code [ours].
@@ -255,6 +271,7 @@ class PriPro(Protection):
             self.start_from(smashed, generator)
             with _training.frozen(training.tail):
                 self.basis.copy_(tolerated_directions(training.tail, smashed[:512])[:, :, None, None])
+            self.see_whether_it_turns()
             del smashed  # of an early cut, they are not small
         optimizer = torch.optim.Adam(self.parameters(), lr=options["learning_rate"])
         steps = training.epochs * -(-len(training.images) // training.batch_size)
