@@ -192,7 +192,7 @@ class PriPro(Protection):
         self.register_buffer("most", torch.tensor(1.0))
         self.register_buffer("basis", torch.eye(features[0])[:, :, None, None].clone())
         self.turns = False
-        self.register_load_state_dict_post_hook(_after_loading)
+        self.register_load_state_dict_post_hook(_after_loading)  # type: ignore[no-untyped-call]
 
     def start_from(self, smashed: Tensor, generator: torch.Generator) -> None:
         """Measure the scales of smashed [N,C,h,w] and draw the first weightings."""
