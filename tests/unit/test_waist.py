@@ -185,6 +185,16 @@ def test_privacy_weighs_more_while_accuracy_is_there_and_less_while_it_is_not(lo
     assert (steering.weight.item() > start) == rises
 
 
+def test_a_longer_training_moves_the_weight_as_far_in_as_many_epochs():
+    weights = []
+    for looks in (100, 800):
+        steering = Steering(0.01, None, 1000, looks)
+        for _ in range(looks // 2):
+            steering.look(torch.ones(1000), lambda index: torch.ones(len(index)), 0.9)
+        weights.append(steering.weight.item())
+    assert weights[0] == pytest.approx(weights[1], rel=0.01)
+
+
 def test_bytes_above_the_limit_make_rate_weigh_more():
     steering = Steering(0.01, 100.0, 10, 20)
     for _ in range(50):

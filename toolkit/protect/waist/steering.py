@@ -16,8 +16,11 @@ _AIM = 0.6
 _EARLY = 0.015
 #: until this share of the training is done, noise is still being added and accuracies say nothing
 _WARM = 0.3
-#: change of the weight at one look, in a training that looks this often; fewer looks weigh more
+#: change of the weight at one look, in a training that looks this often; fewer looks weigh more, more weigh less:
+#: accuracy follows the weight over an epoch or so, and a weight that moves faster swings between all and nothing
 _GROWTH, _RATE_GROWTH, _LOOKS = 1.08, 1.05, 100
+#: a weight below it hides nothing, and takes long to come back
+_LEAST = 1e-3
 _LEAST_RATE, _MOST_RATE = 1e-3, 1e3
 
 
@@ -41,7 +44,7 @@ class Steering(nn.Module):
     def __init__(self, max_drop: float, max_bits: float | None, count: int, looks: int) -> None:
         super().__init__()
         self.max_drop, self.max_bits, self.count = max_drop, max_bits, count
-        self.pace = max(1.0, _LOOKS / max(looks, 1))
+        self.pace = _LOOKS / max(looks, 1)
         for name, start in (("weight", 0.1), ("extra_rate", _LEAST_RATE), ("drop", 0.0), ("accuracy", 0.0)):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("bits", torch.tensor(float("nan")))
@@ -66,7 +69,7 @@ class Steering(nn.Module):
             return
         allowed = _AIM * self.max_drop + _EARLY * (1 - done)
         room = 1 - self.drop.item() / allowed
-        self.weight.mul_(_GROWTH ** (self.pace * max(-3.0, min(1.0, room))))
+        self.weight.mul_(_GROWTH ** (self.pace * max(-3.0, min(1.0, room)))).clamp_(min=_LEAST)
 
     def count_bits(self, bits: float, done: float) -> None:
         """Take in one batch's mean bits a message."""
@@ -74,5 +77,5 @@ class Steering(nn.Module):
         if self.max_bits is None or done <= _WARM:
             return
         over = self.bits.item() / self.max_bits - 0.97
-        factor = _RATE_GROWTH ** (self.pace * max(-1.0, min(1.0, 10 * over)))
+        factor = _RATE_GROWTH ** (max(self.pace, 1.0) * max(-1.0, min(1.0, 10 * over)))
         self.extra_rate.mul_(factor).clamp_(_LEAST_RATE, _MOST_RATE)
