@@ -12,10 +12,10 @@ from toolkit.datasets._data import Part
 from toolkit.errors import InputError
 from toolkit.protect.certificate import channel_bits, least_mse, most_often_right, photo_spectrum
 from toolkit.protect.waist.decoder import Decoder
-from toolkit.protect.waist.encoder import TrainingEncoder, geometry_of, plain_encoder
+from toolkit.protect.waist.encoder import SPREAD, TrainingEncoder, geometry_of, plain_encoder
 from toolkit.protect.waist.geometry import LEVEL, Geometry, choose_geometry, of_places
 from toolkit.protect.waist.modules import Waist
-from toolkit.protect.waist.start import slopes_of
+from toolkit.protect.waist.start import linear_waist, patches, slopes_of
 from toolkit.protect.waist.steering import Steering
 from toolkit.protect.waist.symbols import Rounding, Symbols
 from toolkit.protect.waist.tables import coding_for, ideal_bits, message_lengths, to_codes
@@ -93,10 +93,10 @@ def test_a_waist_that_does_not_fit_is_refused(wrong, word):
         choose_geometry((32, 16, 16), (3, 32, 32), 10**7, **wrong)
 
 
-@pytest.mark.parametrize("deep", [0, 5])
+@pytest.mark.parametrize(("inner", "deep"), [(6, 0), (0, 0), (0, 5), (6, 5)])
 @pytest.mark.parametrize(("size", "stride"), [((8, 8), 4), ((7, 7), 3), ((13, 9), 2), ((5, 4), 1)])
-def test_a_folded_encoder_is_the_same_function_and_loads(size, stride, deep):
-    geometry = Geometry((6, *size), 3, stride, 6, deep)
+def test_a_folded_encoder_is_the_same_function_and_loads(size, stride, inner, deep):
+    geometry = Geometry((6, *size), 3, stride, inner, deep)
     encoder = TrainingEncoder(geometry)
     for _ in range(5):
         encoder(torch.randn(16, 6, *size) + 1)
@@ -109,6 +109,28 @@ def test_a_folded_encoder_is_the_same_function_and_loads(size, stride, deep):
     again = plain_encoder(geometry)
     again.load_state_dict(state)
     assert torch.equal(again(features), folded(features))
+
+
+def test_of_a_large_photo_every_direction_that_the_work_allows_is_a_channel():
+    late, early = (
+        choose_geometry(*at)
+        for at in (((112, 14, 14), (3, 224, 224), 178 * 10**6), ((24, 56, 56), (3, 224, 224), 77 * 10**6))
+    )
+    assert (late.inner, late.channels) == (0, 192)
+    assert (early.inner, early.channels) == (0, 71)
+    assert Waist.empty(early).encoder_macs <= 0.07 * 77 * 10**6
+
+
+def test_a_linear_encoder_starts_at_the_linear_waist_itself():
+    geometry, generator = Geometry((6, 8, 8), 4, 4, 0), seeded()
+    features = torch.randn(64, 6, 8, 8, generator=generator)
+    linear = linear_waist(features, torch.randn(256, 6, 8, 8, generator=generator), geometry, 0)
+    encoder = TrainingEncoder(geometry)
+    encoder.start_from(linear)
+    encoder.measure(features)
+    wanted = (patches(features, geometry) - linear.mean) @ linear.down.T
+    z = encoder.folded()(features).permute(0, 2, 3, 1).flatten(0, 2)
+    assert torch.allclose(z, SPREAD * wanted / wanted.std(0, unbiased=False), atol=1e-2)
 
 
 def test_a_deep_branch_that_a_head_has_no_room_for_is_refused():

@@ -1,4 +1,4 @@
-"""The encoder: two convolutions, and where it is wanted a deep branch, all that the phone computes beyond its head."""
+"""The encoder: one or two convolutions, and where wanted a deep branch: what the phone computes beyond its head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPREAD = 1.2
 
 
 class Deepened(nn.Module):
-    """Features [B,C,H,W] -> z [B,c,h,w]: two convolutions and a branch beside them, as the phone runs them."""
+    """Features [B,C,H,W] -> z [B,c,h,w]: convolutions and a branch beside them, as the phone runs them."""
 
     def __init__(self, flat: nn.Sequential, branch: Branch) -> None:
         super().__init__()
@@ -37,26 +37,30 @@ class TrainingEncoder(nn.Module):
 
     def __init__(self, geometry: Geometry) -> None:
         super().__init__()
-        first, second = _convolutions(geometry, bias=False)
-        self.gather = first
-        self.norm = nn.BatchNorm2d(geometry.inner)
-        self.project = second
+        self.gather, *further = _convolutions(geometry, bias=False)
+        self.norm = nn.BatchNorm2d(geometry.inner) if further else None
+        self.project = further[0] if further else None
         self.scale = nn.BatchNorm2d(geometry.channels)
         nn.init.constant_(self.scale.weight, SPREAD)
         self.branch = TrainingBranch(geometry) if geometry.deep else None
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features to z."""
-        values = self.project(self.norm(self.gather(features)).relu())
+        values = self.gather(features)
+        if self.norm is not None and self.project is not None:
+            values = self.project(self.norm(values).relu())
         z: Tensor = self.scale(values if self.branch is None else values + self.branch(features))
         return z
 
     @torch.no_grad()
     def start_from(self, linear: LinearWaist) -> None:
-        """Start at a linear map: each of its directions twice, with either sign, since relu(x) - relu(-x) = x.
+        """Start at a linear map, of two convolutions each direction twice, with either sign: relu(x) - relu(-x) = x.
 
-        Directions for which the first convolution is too narrow, and its other channels, stay as they were drawn.
+        Directions for which the first of two is too narrow, and its other channels, stay as they were drawn.
         """
+        if self.project is None:
+            self.gather.weight.copy_(linear.down.view_as(self.gather.weight))
+            return
         count = min(self.project.out_channels, self.gather.out_channels // 2)
         down = linear.down[:count].view(count, *self.gather.weight.shape[1:])
         self.gather.weight[:count], self.gather.weight[count : 2 * count] = down, -down
@@ -80,9 +84,11 @@ class TrainingEncoder(nn.Module):
     def folded(self) -> nn.Module:
         """Return the same function of convolutions with bias; its module is in eval mode."""
         self.eval()
-        flat = nn.Sequential(
-            fuse_conv_bn_eval(self.gather, self.norm), nn.ReLU(), fuse_conv_bn_eval(self.project, self.scale)
-        )
+        if self.norm is None or self.project is None:
+            flat = nn.Sequential(fuse_conv_bn_eval(self.gather, self.scale))
+        else:
+            gather, project = fuse_conv_bn_eval(self.gather, self.norm), fuse_conv_bn_eval(self.project, self.scale)
+            flat = nn.Sequential(gather, nn.ReLU(), project)
         if self.branch is None:
             return flat.eval()
         return Deepened(flat, self.branch.folded(self.scale)).eval()
@@ -90,22 +96,22 @@ class TrainingEncoder(nn.Module):
 
 def plain_encoder(geometry: Geometry) -> nn.Module:
     """Build what `folded` returns, to load weights into."""
-    first, second = _convolutions(geometry, bias=True)
-    flat = nn.Sequential(first, nn.ReLU(), second)
+    first, *second = _convolutions(geometry, bias=True)
+    flat = nn.Sequential(first, *((nn.ReLU(), *second) if second else ()))
     return Deepened(flat, plain_branch(geometry)).eval() if geometry.deep else flat.eval()
 
 
 def geometry_of(features: tuple[int, int, int], channels: int, state: Mapping[str, Tensor]) -> Geometry:
     """Read the geometry from a folded encoder's weights."""
     prefix = "flat." if "flat.0.weight" in state else ""
-    inner, _, stride, _ = state[prefix + "0.weight"].shape
+    first, _, stride, _ = state[prefix + "0.weight"].shape
+    inner = first if prefix + "2.weight" in state else 0
     deep = len(state["branch.first.weight"]) if prefix else 0
     return Geometry(features, channels, stride, inner, deep)
 
 
-def _convolutions(geometry: Geometry, *, bias: bool) -> tuple[nn.Conv2d, nn.Conv2d]:
-    stride = geometry.stride
-    return (
-        nn.Conv2d(geometry.features[0], geometry.inner, stride, stride, geometry.padding, bias=bias),
-        nn.Conv2d(geometry.inner, geometry.channels, 1, bias=bias),
-    )
+def _convolutions(geometry: Geometry, *, bias: bool) -> list[nn.Conv2d]:
+    """One, or two with a ReLU between them."""
+    stride, wide = geometry.stride, geometry.inner or geometry.channels
+    first = nn.Conv2d(geometry.features[0], wide, stride, stride, geometry.padding, bias=bias)
+    return [first, nn.Conv2d(wide, geometry.channels, 1, bias=bias)] if geometry.inner else [first]

@@ -42,7 +42,7 @@ class Geometry:
         features: (C, H, W) at the cut.
         channels: of the waist.
         stride: positions of the cut, per side, that one position of the waist stands for.
-        inner: channels between the encoder's two convolutions.
+        inner: channels between the encoder's two convolutions; 0: it is one, a linear map.
         deep: channels of the encoder's deep branch; 0: it has none.
     """
 
@@ -134,13 +134,14 @@ def choose_geometry(
             f"--channels {channels} does not fit: one position of this waist stands for {full * stride**2} values, and "
             f"more are no waist; give 1 to {most}."
         )
+    if deep is None:
+        room = _widest_branch(Geometry(features, channels, stride, 0), int(_MOST_DEEP * head_macs)) >= _VECTOR
+        deep = short and longest >= 2 * _ACROSS and room
     macs_per_inner = (full * stride * stride + channels) * -(-height // stride) * -(-width // stride)
     inner = min(max(full, 2 * channels), max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
-    geometry = Geometry(features, channels, stride, inner)
-    work = int(_MOST_DEEP * head_macs)
-    if deep is None:
-        deep = short and longest >= 2 * _ACROSS and _widest_branch(geometry, work) >= _VECTOR
-    return replace(geometry, deep=_deep_channels(geometry, work)) if deep else geometry
+    # what bends is a deep branch's task; and of a large photo more directions say more than the bend between them
+    geometry = Geometry(features, channels, stride, 0 if deep or is_large else inner)
+    return replace(geometry, deep=_deep_channels(geometry, int(_MOST_DEEP * head_macs))) if deep else geometry
 
 
 def _deep_channels(geometry: Geometry, macs: int) -> int:
@@ -168,6 +169,5 @@ def _widest_branch(geometry: Geometry, macs: int) -> int:
 
 
 def _directions(values: int, positions: int, macs: int) -> int:
-    """How many directions of patches of so many values a linear start can have within the work: two channels each."""
-    widest = (math.sqrt(values**2 + 2 * macs / positions) - values) / 2
-    return min(max(int(widest), _FEWEST), _CHANNELS_LARGE)
+    """How many directions of patches of so many values a linear map can find within the work."""
+    return min(max(macs // (values * positions), _FEWEST), _CHANNELS_LARGE)
