@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: floats of this size are whole numbers; 1.5 * 2**23, so that negative numbers stay in the same binade
 _NO_FRACTION = 12582912.0
 
+#: codes of one scale, made floats again
+_DECODED = "quantized_decomposed.dequantize_per_tensor.default"
+
 
 def delegable(program: ExportedProgram) -> ExportedProgram:
     """Rewrite, in place, what would be left to portable kernels. Returns the same program.
@@ -25,6 +28,10 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
     - a product of matrices of rank 4 is decomposed into expand_copy, which has no XNNPACK form, and bmm; where nothing
       broadcasts, it becomes bmm between two reshapes, which XNNPACK's own kernels get right.
     - any other integer constant beside a float tensor becomes a float, for the same reason.
+    - copies that nothing tells from the original go, so that the next rule sees who reads what.
+    - decoded codes that several operators read are decoded once for each: where one reader is inside of a delegate and
+      one outside, XNNPACK's ChannelsLastTaggedReshapePass hands out the one's layout as the other's, and the runtime
+      then refuses to run the file.
     """
     import torch
 
@@ -35,8 +42,13 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
             _spell_out_hardsigmoid(node)
         elif node.target == aten.round.default:
             _spell_out(node, [(aten.add.Tensor, (_NO_FRACTION,)), (aten.sub.Tensor, (_NO_FRACTION,))])
+        elif node.target == aten.clone.default and _lie_alike(node):
+            node.replace_all_uses_with(node.args[0])
+            program.graph.erase_node(node)
         elif node.target == aten.matmul.default:
             _without_expansion(node)
+        elif str(node.target) == _DECODED:
+            _decode_for_each(node)
         elif node.target in arithmetic and node.meta["val"].is_floating_point():
             node.args = tuple(float(value) if type(value) is int else value for value in node.args)
     program.graph_module.recompile()
@@ -68,6 +80,21 @@ def _without_expansion(node: Node) -> None:
         result = _call(graph, node, reshape, (product, list(made.shape)), made)
     node.replace_all_uses_with(result)
     graph.erase_node(node)
+
+
+def _lie_alike(copy: Node) -> bool:
+    """Whether a copy lies in memory as its original does."""
+    (original,) = copy.all_input_nodes
+    before, after = (node.meta.get("val") for node in (original, copy))
+    return before is not None and after is not None and before.stride() == after.stride()
+
+
+def _decode_for_each(node: Node) -> None:
+    """Give every reader but the first a copy of its own."""
+    for user in list(node.users)[1:]:
+        with node.graph.inserting_after(node):
+            copy = node.graph.node_copy(node)
+        user.replace_input_with(node, copy)
 
 
 def _call(graph: Graph, like: Node, target: Callable[..., Any], arguments: tuple[Any, ...], value: Tensor) -> Node:

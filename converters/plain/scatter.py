@@ -31,6 +31,20 @@ def slice_scatter(
     return torch.cat([x, part], dim).index_select(dim, order)
 
 
+@rewrites("aten.copy.default")
+def copy(x: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor | None:
+    """What a part of a tensor is overwritten with; the part's own values do not count."""
+    if x.dtype != source.dtype:
+        return None
+    return source if source.shape == x.shape else source.expand(x.shape)
+
+
+@rewrites("aten.fill.Tensor")
+def fill(x: Tensor, value: Tensor) -> Tensor | None:
+    """One number in every place."""
+    return value.expand(x.shape) if value.dtype == x.dtype else None
+
+
 def _joined(x: Tensor, part: Tensor, dim: int, start: int, end: int) -> Tensor:
     before, after = x.narrow(dim, 0, start), x.narrow(dim, end, x.shape[dim] - end)
     parts = [one for one in (before, part, after) if one.shape[dim]]
