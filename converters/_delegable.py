@@ -9,13 +9,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
     from torch.export import ExportedProgram
-    from torch.fx import Graph, Node
+    from torch.fx import Graph, GraphModule, Node
+    from torch.fx.passes.infra.pass_base import PassResult
 
 #: floats of this size are whole numbers; 1.5 * 2**23, so that negative numbers stay in the same binade
 _NO_FRACTION = 12582912.0
 
-#: codes of one scale, made floats again
-_DECODED = "quantized_decomposed.dequantize_per_tensor.default"
+#: what makes floats of codes of one scale
+_DECODES = "quantized_decomposed.dequantize_per_tensor"
 
 
 def delegable(program: ExportedProgram) -> ExportedProgram:
@@ -28,10 +29,7 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
     - a product of matrices of rank 4 is decomposed into expand_copy, which has no XNNPACK form, and bmm; where nothing
       broadcasts, it becomes bmm between two reshapes, which XNNPACK's own kernels get right.
     - any other integer constant beside a float tensor becomes a float, for the same reason.
-    - copies that nothing tells from the original go, so that the next rule sees who reads what.
-    - decoded codes that several operators read are decoded once for each: where one reader is inside of a delegate and
-      one outside, XNNPACK's ChannelsLastTaggedReshapePass hands out the one's layout as the other's, and the runtime
-      then refuses to run the file.
+    - copies that nothing tells from the original go, so that `decoded_for_each` sees who reads what.
     """
     import torch
 
@@ -47,12 +45,28 @@ def delegable(program: ExportedProgram) -> ExportedProgram:
             program.graph.erase_node(node)
         elif node.target == aten.matmul.default:
             _without_expansion(node)
-        elif str(node.target) == _DECODED:
-            _decode_for_each(node)
         elif node.target in arithmetic and node.meta["val"].is_floating_point():
             node.args = tuple(float(value) if type(value) is int else value for value in node.args)
     program.graph_module.recompile()
     return program
+
+
+def decoded_for_each(module: GraphModule) -> PassResult:
+    """Decode codes once for each operator that reads them, in an edge program before it is divided.
+
+    Where one reader of the same decoded codes is inside of a delegate and another one outside, XNNPACK's
+    ChannelsLastTaggedReshapePass hands out the one's layout as the other's, and the runtime refuses to run the file.
+    """
+    from torch.fx.passes.infra.pass_base import PassResult
+
+    decoded = [node for node in module.graph.nodes if _DECODES in str(node.target) and len(node.users) > 1]
+    for node in decoded:
+        for user in list(node.users)[1:]:
+            with module.graph.inserting_after(node):
+                copy = module.graph.node_copy(node)
+            user.replace_input_with(node, copy)
+    module.recompile()
+    return PassResult(module, bool(decoded))
 
 
 def _spell_out_hardsigmoid(node: Node) -> None:
@@ -87,14 +101,6 @@ def _lie_alike(copy: Node) -> bool:
     (original,) = copy.all_input_nodes
     before, after = (node.meta.get("val") for node in (original, copy))
     return before is not None and after is not None and before.stride() == after.stride()
-
-
-def _decode_for_each(node: Node) -> None:
-    """Give every reader but the first a copy of its own."""
-    for user in list(node.users)[1:]:
-        with node.graph.inserting_after(node):
-            copy = node.graph.node_copy(node)
-        user.replace_input_with(node, copy)
 
 
 def _call(graph: Graph, like: Node, target: Callable[..., Any], arguments: tuple[Any, ...], value: Tensor) -> Node:

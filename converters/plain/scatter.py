@@ -63,6 +63,19 @@ def roll(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor |
     return x
 
 
+@rewrites("aten.pad.default")
+def circular_pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor | None:
+    """Along each axis from the last one on, its end in front of it and its beginning behind it."""
+    if mode != "circular" or min(pad) < 0:
+        return None
+    for count in range(len(pad) // 2):
+        dim, (before, after) = x.dim() - 1 - count, pad[2 * count : 2 * count + 2]
+        size = x.shape[dim]
+        parts = [x.narrow(dim, size - before, before), x, x.narrow(dim, 0, after)]
+        x = torch.cat([one for one in parts if one.shape[dim]], dim)
+    return x
+
+
 @rewrites("aten.slice.Tensor", targets=["executorch"])
 def strided_slice(
     x: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
