@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import arithmetic, attention, lowered, norm, order, pool, product, resize, scatter
+from . import arithmetic, attention, lowered, norm, order, pool, product, resize, sampling, scatter
 from ._broadcast import unexpanded
 from ._fold import fold
 from ._memory import in_order
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plain"]
 
-_FILES = (arithmetic, attention, lowered, norm, order, pool, product, resize, scatter)
+_FILES = (arithmetic, attention, lowered, norm, order, pool, product, resize, sampling, scatter)
 
 
 def plain(module: nn.Module, example: tuple[Tensor, ...] | Mapping[str, Tensor], target: str) -> ExportedProgram:
