@@ -69,6 +69,37 @@ def decoded_for_each(module: GraphModule) -> PassResult:
     return PassResult(module, bool(decoded))
 
 
+def padded_codes(module: GraphModule) -> PassResult:
+    """Say of decoded codes with zeros around them that they are codes still, in an edge program before it is divided.
+
+    XNNPACK's own InsertPadQDQPass says so too, but hides the decoding: where zeros are the last thing in a delegate, or
+    what reads them computes in floats, the runtime then refuses to load the file.
+    """
+    from executorch.exir.dialects._ops import ops
+    from torch.fx.passes.infra.pass_base import PassResult
+
+    codes = ops.edge.quantized_decomposed
+    pads = [node for node in module.graph.nodes if node.target == ops.edge.aten.constant_pad_nd.default]
+    found = False
+    for pad in pads:
+        value, amounts, filling = pad.args[0], pad.args[1], pad.args[2] if len(pad.args) > 2 else 0
+        coded = any("quantize_per_tensor" in str(user.target) for user in pad.users)
+        if value.target != codes.dequantize_per_tensor.default or coded or filling != 0 or min(amounts) < 0:
+            continue
+        how, readers = value.args[1:], list(pad.users)
+        with module.graph.inserting_after(pad):
+            encoded = module.graph.call_function(codes.quantize_per_tensor.default, (pad, *how))
+        with module.graph.inserting_after(encoded):
+            decoded = module.graph.call_function(codes.dequantize_per_tensor.default, (encoded, *how))
+        encoded.meta = {**pad.meta, "val": pad.meta["val"].to(how[-1])}
+        decoded.meta = dict(pad.meta)
+        for reader in readers:
+            reader.replace_input_with(pad, decoded)
+        found = True
+    module.recompile()
+    return PassResult(module, found)
+
+
 def _spell_out_hardsigmoid(node: Node) -> None:
     import torch
 

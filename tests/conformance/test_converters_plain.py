@@ -33,9 +33,9 @@ MENDED = [
     ("local response norm", "tflite", "int8"),
     ("average pool, ceil, padding left out", "tflite", "int8"),
     *[(name, "coreai", "fp32") for name in ("standard deviation", "prelu, elu, selu, celu")],
-    *[(name, "executorch", "int8") for name in ("written in place", "mish and hardswish")],
+    *[(name, "executorch", "int8") for name in ("written in place", "mish and hardswish", "zeros around")],
     ("channels_last weights", "executorch", "fp32"),
-    *[(name, "tflite", "fp32") for name in ("separable attention", "largest three")],
+    *[(name, "tflite", "fp32") for name in ("separable attention", "largest three", "transposed convolution")],
     *[(name, "tflite", "int8") for name in ("max pool, dilated", "grid sample")],
     *[(name, "coreml", "fp32") for name in ("max pool, dilated", "circular pad", "prelu, elu, selu, celu")],
 ]
