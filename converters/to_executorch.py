@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._delegable import delegable
+from ._delegable import decoded_for_each, delegable, padded_codes
 from ._executorch_operators import lowered_operators, operators
 from ._heads import (
     EPS,
@@ -220,7 +220,9 @@ def _prepared(head: HeadProgram, precision: str) -> HeadProgram:
 def _lowered(program: ExportedProgram, backend: str) -> Any:  # noqa: ANN401 - executorch ships no types
     from executorch.exir import to_edge_transform_and_lower
 
-    return to_edge_transform_and_lower(delegable(program), partitioner=_partitioners(backend))
+    return to_edge_transform_and_lower(
+        delegable(program), transform_passes=[padded_codes, decoded_for_each], partitioner=_partitioners(backend)
+    )
 
 
 def _write(lowered: Any, entry: Path) -> None:  # noqa: ANN401 - executorch ships no types

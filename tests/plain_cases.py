@@ -238,6 +238,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "einsum": lambda: Apply(lambda x: torch.einsum("bchw,bdhw->bcd", x, x)[..., None] / 64),
     "standard deviation": lambda: Apply(lambda x: x / (x.std((2, 3), keepdim=True) + 1)),
     "crop and pad": lambda: Apply(lambda x: functional.pad(x[:, :, 2:-3, 1:], (1, 2, 3, 0), mode="reflect")),
+    "zeros around": lambda: layers(nn.ZeroPad2d((1, 2, 0, 1))),
     "circular pad": lambda: layers(nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular")),
     "mish and hardswish": lambda: layers(nn.Mish(), nn.Hardswish()),
     "gelu, tanh": lambda: layers(nn.GELU("tanh")),

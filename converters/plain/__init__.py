@@ -3,16 +3,18 @@
 One function per operator to replace, in the file that its kind belongs to; `_table.rewrites` registers it. What no
 rewrite fixes is in refused.py and ends the conversion with the operator's name and the line of the network.
 
-Order: in-place writes become functions of tensors, then operators are replaced, then whatever depends on weights
-alone is computed once and stored.
+Order: in-place writes become functions of tensors, weights come into the usual order of memory, then operators are
+replaced, then whatever depends on weights alone is computed once and stored.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import arithmetic, attention, lowered, norm, pool, product, resize, scatter
+from . import arithmetic, attention, lowered, norm, order, pool, product, resize, sampling, scatter
+from ._broadcast import unexpanded
 from ._fold import fold
+from ._memory import in_order
 from ._replace import functional, replace
 from ._table import TABLE
 from .refused import refuse
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plain"]
 
-_FILES = (arithmetic, attention, lowered, norm, pool, product, resize, scatter)
+_FILES = (arithmetic, attention, lowered, norm, order, pool, product, resize, sampling, scatter)
 
 
 def plain(module: nn.Module, example: tuple[Tensor, ...] | Mapping[str, Tensor], target: str) -> ExportedProgram:
@@ -45,7 +47,9 @@ def plain(module: nn.Module, example: tuple[Tensor, ...] | Mapping[str, Tensor],
     with torch.no_grad():
         program = functional(torch.export.export(module, arguments, options))
         graph = program.module(check_guards=False)
-        changed = replace(graph, TABLE, target)
+        changed = in_order(graph)
+        changed |= replace(graph, TABLE, target)
+        changed |= unexpanded(graph)
         changed |= fold(graph)
         if changed:
             program = torch.export.export(graph, arguments, options)

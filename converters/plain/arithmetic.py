@@ -1,9 +1,10 @@
-"""Sums with factors: Core ML's converters drop the factor, LiteRT's refuse it."""
+"""Sums with factors, which Core ML's converters drop and LiteRT's refuse; functions of one number."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ._table import rewrites
 
@@ -44,3 +45,9 @@ def addcdiv(x: Tensor, first: Tensor, second: Tensor, *, value: float = 1) -> Te
     """X + value * first / second."""
     made = first / second
     return x + (made if value == 1 else made * value)
+
+
+@rewrites("aten.celu.default")
+def celu(x: Tensor, alpha: float = 1) -> Tensor:
+    """ELU of another width; Core ML's converter knows the one of width 1."""
+    return functional.elu(x) if alpha == 1 else functional.elu(x / alpha) * alpha

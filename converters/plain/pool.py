@@ -100,6 +100,44 @@ def adaptive_maximum(x: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor] | 
     return torch.cat(columns, 3), x
 
 
+@rewrites("aten.max_pool2d.default", targets=("coreml", "tflite"))
+def dilated_maximum(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> Tensor | None:
+    """Windows with gaps: each window's places side by side along either axis, then a pooling without gaps.
+
+    Core ML has no such pooling; LiteRT's converter spells it out in maxima that its quantiser cannot calibrate.
+    """
+    kernel, padding, apart = _pair(kernel), _pair(padding), _pair(dilation)
+    if apart == (1, 1) or x.dim() != 4:
+        return None
+    steps = _pair(stride) if len(stride) else kernel
+    for axis in (0, 1):
+        n, k, d = x.shape[axis + 2], kernel[axis], apart[axis]
+        reach = (k - 1) * d + 1
+        beyond = _beyond(n, reach, steps[axis], padding[axis], ceil_mode)
+        with constants():
+            places = _window_places(n, k, d, steps[axis], padding[axis], beyond)
+        window = (k, 1) if axis == 0 else (1, k)
+        x = functional.max_pool2d(x.index_select(axis + 2, places), window, window)
+    return x
+
+
+def _window_places(n: int, k: int, apart: int, step: int, padding: int, beyond: int) -> Tensor:
+    """Which of n places each window takes, k of them; a place outside stands for one of the window's that is not."""
+    count = (n + 2 * padding + beyond - (k - 1) * apart - 1) // step + 1
+    places = []
+    for first in range(-padding, count * step - padding, step):
+        taken = [place for place in range(first, first + k * apart, apart) if 0 <= place < n]
+        places += taken + taken[:1] * (k - len(taken))
+    return torch.tensor(places)
+
+
 def _largest(part: Tensor, window: tuple[int, int]) -> Tensor:
     return part if window == (1, 1) else functional.max_pool2d(part, window, window)
 

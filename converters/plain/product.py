@@ -48,11 +48,11 @@ def transposed(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sequence[int] = (1,),
-    padding: Sequence[int] = (0,),
-    output_padding: Sequence[int] = (0,),
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    output_padding: Sequence[int] = (0, 0),
     groups: int = 1,
-    dilation: Sequence[int] = (1,),
+    dilation: Sequence[int] = (1, 1),
 ) -> Tensor | None:
     """A transposed convolution with output padding, cut out of the whole one: LiteRT has no such parameter."""
     if not any(output_padding):

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 _TITLES = {"executorch": "ExecuTorch", "coreml": "Core ML", "tflite": "TFLite", "onnx": "ONNX", "coreai": "Core AI"}
 
+_TRANSFORMS = ["fft", "fft2", "fftn", "rfft2", "rfftn", "ifft", "ifft2", "ifftn", "irfft", "irfft2", "irfftn"]
+_NO_COMPLEX = dict.fromkeys(("executorch", "coreml"), "its operator set has no complex numbers")
+_LAST_AXIS = {"tflite": "it transforms real numbers along the last axis alone"}
+
 #: the operator's name without overload -> target -> why
 REFUSED: dict[str, dict[str, str]] = {
-    f"aten.fft_{kind}": dict.fromkeys(("executorch", "coreml"), "its operator set has no complex numbers")
-    for kind in ("fft", "fft2", "fftn", "rfft", "rfft2", "rfftn", "ifft", "ifft2", "ifftn", "irfft", "irfft2", "irfftn")
+    "aten.fft_rfft": _NO_COMPLEX,
+    **{f"aten.fft_{kind}": _NO_COMPLEX | _LAST_AXIS for kind in _TRANSFORMS},
 }
 
 

@@ -31,6 +31,20 @@ def slice_scatter(
     return torch.cat([x, part], dim).index_select(dim, order)
 
 
+@rewrites("aten.copy.default")
+def copy(x: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor | None:
+    """What a part of a tensor is overwritten with; the part's own values do not count."""
+    if x.dtype != source.dtype:
+        return None
+    return source if source.shape == x.shape else source.expand(x.shape)
+
+
+@rewrites("aten.fill.Tensor")
+def fill(x: Tensor, value: Tensor) -> Tensor | None:
+    """One number in every place."""
+    return value.expand(x.shape) if value.dtype == x.dtype else None
+
+
 def _joined(x: Tensor, part: Tensor, dim: int, start: int, end: int) -> Tensor:
     before, after = x.narrow(dim, 0, start), x.narrow(dim, end, x.shape[dim] - end)
     parts = [one for one in (before, part, after) if one.shape[dim]]
@@ -46,6 +60,19 @@ def roll(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor |
         at = -shift % x.shape[dim]
         if at:
             x = torch.cat([x.narrow(dim, at, x.shape[dim] - at), x.narrow(dim, 0, at)], dim)
+    return x
+
+
+@rewrites("aten.pad.default")
+def circular_pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor | None:
+    """Along each axis from the last one on, its end in front of it and its beginning behind it."""
+    if mode != "circular" or min(pad) < 0:
+        return None
+    for count in range(len(pad) // 2):
+        dim, (before, after) = x.dim() - 1 - count, pad[2 * count : 2 * count + 2]
+        size = x.shape[dim]
+        parts = [x.narrow(dim, size - before, before), x, x.narrow(dim, 0, after)]
+        x = torch.cat([one for one in parts if one.shape[dim]], dim)
     return x
 
 

@@ -3,8 +3,10 @@
 import pytest
 import torch
 from converter_cases import cases, eager, feed, sqnr_db
-from plain_cases import Network, networks
+from plain_cases import Apply, Network, networks
 from require import require_package
+from torch import nn
+from torch.nn import functional
 
 from converters._quiet import quiet
 from converters.base import ConverterError
@@ -31,9 +33,14 @@ MENDED = [
     ("local response norm", "tflite", "int8"),
     ("average pool, ceil, padding left out", "tflite", "int8"),
     *[(name, "coreai", "fp32") for name in ("standard deviation", "prelu, elu, selu, celu")],
+    *[(name, "executorch", "int8") for name in ("written in place", "mish and hardswish", "zeros around")],
+    ("channels_last weights", "executorch", "fp32"),
+    *[(name, "tflite", "fp32") for name in ("separable attention", "largest three", "transposed convolution")],
+    *[(name, "tflite", "int8") for name in ("max pool, dilated", "grid sample")],
+    *[(name, "coreml", "fp32") for name in ("max pool, dilated", "circular pad", "prelu, elu, selu, celu")],
 ]
-#: targets without complex numbers
-NO_SPECTRUM = ("executorch", "coreml")
+#: targets without this Fourier transform
+NO_SPECTRUM = ("executorch", "coreml", "tflite")
 
 
 @pytest.mark.parametrize("target", sorted({case.target for case in cases()}))
@@ -63,6 +70,32 @@ def test_a_graph_without_anything_to_replace_stays_as_it_was():
     program = plain(conv, (image,), "tflite")
     assert list(program.state_dict) == ["0.weight", "0.bias"]
     assert [node.name for node in program.graph.nodes if node.op == "call_function"] == ["conv2d", "relu"]
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+@pytest.mark.parametrize("padding", ["zeros", "border"])
+@pytest.mark.parametrize("aligned", [True, False])
+def test_sampling_keeps_its_values_for_every_setting(mode: str, padding: str, aligned: bool):
+    grid = torch.rand(1, 6, 4, 2, generator=torch.Generator().manual_seed(0)) * 3 - 1.5  # beyond the edges, too
+    _same_without("grid_sampler", lambda x: functional.grid_sample(x, grid, mode, padding, align_corners=aligned))
+
+
+@pytest.mark.parametrize("ceil", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [((3, 2), (2, 3), (1, 0)), (3, 1, 1), (2, 3, 0)])
+def test_dilated_maxima_keep_their_values_for_every_setting(kernel, stride, padding, ceil: bool):
+    pool = nn.MaxPool2d(kernel, stride, padding, dilation=(2, 3), ceil_mode=ceil)
+    _same_without("dilat", lambda x: pool(-x), allowed="max_pool2d")
+
+
+def _same_without(operator: str, function, allowed: str = "") -> None:
+    """The plain graph for TFLite has no such operator, or asks nothing special of it, and gives the same values."""
+    model, image = Apply(function).eval(), torch.randn(1, 3, 23, 30, generator=torch.Generator().manual_seed(1))
+    program = plain(model, (image,), "tflite")
+    nodes = [node for node in program.graph.nodes if node.op == "call_function"]
+    assert not any(operator in str(node.target) for node in nodes)
+    assert not any(allowed in str(node.target) and len(node.args) > 4 for node in nodes if allowed)
+    with torch.no_grad():
+        assert torch.allclose(program.module()(image), model(image), atol=1e-5)
 
 
 @pytest.mark.thorough

@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import parity_bundle
@@ -10,6 +11,7 @@ import pytest
 import torch
 from privacy_case import FEATURES, PREPROCESS, case
 from safetensors.numpy import load_file
+from torch.export import ExportedProgram
 from torch.nn import functional
 
 from toolkit import plugins, protections
@@ -19,6 +21,7 @@ from toolkit.datasets._preprocess import preprocess_for
 from toolkit.errors import InputError
 from toolkit.inference import in_batches
 from toolkit.package.noise import memoised_eps
+from toolkit.package.settings import PackageSettings
 from toolkit.package.tail import package
 from toolkit.partition.begin import partition
 from toolkit.partition.cuts import Crosser, Cut
@@ -32,7 +35,7 @@ from toolkit.protect.fuse import protect
 from toolkit.protect.protected import load_protected
 from toolkit.protect.settings import ProtectSettings
 from toolkit.protect.waist.decoder import Decoder
-from toolkit.protect.waist.encoder import SPREAD, TrainingEncoder
+from toolkit.protect.waist.encoder import SPREAD, TrainingEncoder, geometry_of
 from toolkit.protect.waist.geometry import Geometry
 from toolkit.protect.waist.start import linear_waist, patches, slopes_of
 from toolkit.protect.waist.symbols import Rounding
@@ -45,6 +48,7 @@ from toolkit.verify.replay import load_goldens
 from toolkit.verify.report import verify_bundle
 from toolkit.verify.rows import Subject
 
+SHAPE = (3, parity_bundle.SIDE, parity_bundle.SIDE)
 METHODS = plugins.names(protections)
 pytestmark = pytest.mark.slow
 
@@ -209,19 +213,39 @@ def test_no_attacker_beats_the_certificate(method):
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    root = tmp_path_factory.mktemp("waist")
-    parity_bundle.write_crops(root / "crops")
-    data = f"folder:{root / 'crops'}"
-    shape = (3, parity_bundle.SIDE, parity_bundle.SIDE)
-    program = export(parity_bundle.trained(data), shape)
-    made = partition(
-        Network("small", program, shape, len(parity_bundle.PHOTOS)), parity_bundle.CUT, root / "bundle",
-        preprocess=preprocess_for(shape), labels=list(parity_bundle.PHOTOS),
-    )  # fmt: skip
-    protect(made, ProtectSettings(data=data, train="all", epochs=8, max_accuracy_drop=0.5, batch_size=16, pad=False))
-    convert(made, [head for target in ("onnx",) for head in plan_heads([target], ["fp32", "int8"])])
+def crops(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("waist") / "crops"
+    parity_bundle.write_crops(folder)
+    return f"folder:{folder}"
+
+
+@pytest.fixture(scope="module")
+def program(crops: str) -> ExportedProgram:
+    return export(parity_bundle.trained(crops), SHAPE)
+
+
+def begun(program: ExportedProgram, cut: str, root: Path) -> Bundle:
+    network = Network("small", program, SHAPE, len(parity_bundle.PHOTOS))
+    return partition(network, cut, root, preprocess=preprocess_for(SHAPE), labels=list(parity_bundle.PHOTOS))
+
+
+@pytest.fixture(scope="module")
+def bundle(crops: str, program: ExportedProgram, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    made = begun(program, parity_bundle.CUT, tmp_path_factory.mktemp("flat") / "bundle")
+    protect(made, ProtectSettings(data=crops, train="all", epochs=8, max_accuracy_drop=0.5, batch_size=16, pad=False))
+    convert(made, plan_heads(["onnx"], ["fp32", "int8"]))
     package(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def deep(crops: str, program: ExportedProgram, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A waist whose encoder has the deep branch, on every target; cut later, where it has room."""
+    made = begun(program, "2", tmp_path_factory.mktemp("deep") / "bundle")
+    settings = ProtectSettings(data=crops, train="waist", encoder="deep", epochs=2, max_accuracy_drop=0.5, batch_size=16)
+    protect(made, settings)
+    convert(made, plan_heads(["executorch", "coreml", "tflite", "onnx"], ["fp32", "int8"]))
+    package(made, PackageSettings(goldens=8))
     return made
 
 
@@ -264,10 +288,26 @@ def test_goldens_carry_secret_noise_and_the_very_bytes(bundle):
     assert set(load_file(bundle.path(golden.messages))) == {f"message_{row}" for row in range(golden.n)}
 
 
-def test_heads_agree_through_the_tail_on_coded_messages(bundle):
-    report = verify_bundle(bundle)
-    assert [row.where for row in report.rows if row.passed is False] == []
-    assert {row.where for row in report.rows} >= {"head", "noise", "end-to-end", "task"}
+@pytest.mark.parametrize("which", ["bundle", "deep"])
+def test_heads_agree_through_the_tail_on_coded_messages(which, request):
+    made = request.getfixturevalue(which)
+    report = verify_bundle(made)
+    assert [row.where for row in report.rows if row.passed is not True] == []
+    seen = {(row.target, row.precision, row.where) for row in report.rows}
+    wheres = ("head", "noise", "end-to-end", "task")
+    assert seen >= {(head.target, head.precision, where) for head in made.manifest.heads for where in wheres}
+
+
+def test_a_deep_encoder_ships_in_every_head_whole_in_one_delegate(deep):
+    record = deep.manifest.protection
+    state = load_protected(deep).split.head.get_submodule("encoder").state_dict()
+    assert geometry_of((16, 6, 6), record.waist.shape[0], state).deep > 0
+    assert {(head.target, head.precision) for head in deep.manifest.heads} == {
+        ("coreml", "fp32"), *((target, p) for target in ("executorch", "tflite", "onnx") for p in ("fp32", "int8")),
+    }  # fmt: skip
+    for head in deep.manifest.heads:
+        if head.target == "executorch":
+            assert head.ops_total - head.ops_delegated == 1, "the codes' cast to uint8 alone stays outside"
 
 
 def planted(bundle: Bundle, fault: str) -> list[str]:
