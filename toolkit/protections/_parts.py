@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 #: bytes of activations that one batch may keep for its gradients before it is taken in parts, and that a part may
-_WHOLE, _PART = 1 << 30, 256 << 20
+_WHOLE, _PART = 1 << 30, 128 << 20
 
 
 class InParts(nn.Module):
