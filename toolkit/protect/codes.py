@@ -27,7 +27,8 @@ def wire_codes(protection: Protection, smashed: Tensor) -> records.TensorSpec:
     for part in smashed.split(rows_at_once(smashed, draws=True)):
         values = smash(protection, part, generator).transpose(0, 1).flatten(1)  # [C, values]
         # only what may be clipped is kept: all protected values would be as large as the features, and sorting larger
-        low, high = _least(torch.cat([low, values], 1), clipped + 1), -_least(-torch.cat([high, values], 1), clipped + 1)
+        low = _least(torch.cat([low, values], 1), clipped + 1)
+        high = -_least(-torch.cat([high, values], 1), clipped + 1)
     low, high = low.amax(1).clamp(max=0.0), high.amin(1).clamp(min=0.0)
     scale = ((high - low) / 255.0).clamp(min=1e-8)
     zero_point = (-low / scale).round().clamp(0, 255)

@@ -65,7 +65,7 @@ def behind(tail: nn.Module, protection: Callable[..., Tensor], smashed: Tensor, 
 
 
 def in_parts(function: Callable[..., Tensor], number: int, *inputs: Tensor) -> Tensor:
-    """Join what a function makes of `number` rows of its inputs [B,...] at a time, each computed again for gradients."""
+    """Join what a function makes of `number` rows of inputs [B,...] at a time, each computed again for gradients."""
     parts = zip(*(each.split(number) for each in inputs), strict=True)
     return torch.cat([checkpoint(function, *part, use_reentrant=False) for part in parts])
 
