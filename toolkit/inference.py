@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: inputs of a batch: at most, at least, and their bytes between the two
 _MOST_ROWS, _LEAST_ROWS, _BATCH_BYTES = 128, 8, 16 << 20
+#: photos whose noise torch draws without regard to what follows
+_DRAWN = 16
 
 
 class Noising(Protocol):
@@ -40,11 +42,24 @@ def in_batches(
 ) -> Tensor:
     """Apply a module to many inputs [N,...] and return its outputs [N,...]; lazy ones are decoded as needed.
 
-    `batch_size` is 128, or fewer where inputs are so large that a network's activations of 128 would take gigabytes.
+    `batch_size` is what `rows_at_once` says.
     """
     device = device_of(module)
-    rows = batch_size or max(min(_MOST_ROWS, _BATCH_BYTES // max(4 * inputs.shape[1:].numel(), 1)), _LEAST_ROWS)
+    rows = batch_size or rows_at_once(inputs)
     return gathered((module(part.to(device)).cpu() for part in inputs.split(rows)), len(inputs))
+
+
+def rows_at_once(inputs: Tensor | LazyImages, most: int = _MOST_ROWS, *, draws: bool = False) -> int:
+    """How many inputs [N,...] go through a network together: fewer where activations of many would take gigabytes.
+
+    Args:
+        inputs: photos or features; only their shape is looked at.
+        most: and as many of small ones.
+        draws: noise is drawn for each batch. Whole multiples of 16 photos then get the very numbers that one draw for
+            all of them would give, as torch fills a tensor on the CPU by sixteen values at a time.
+    """
+    rows = max(min(most, _BATCH_BYTES // max(4 * inputs.shape[1:].numel(), 1)), min(_LEAST_ROWS, most))
+    return max(rows // _DRAWN * _DRAWN, min(_DRAWN, most)) if draws else rows
 
 
 def gathered(parts: Iterable[Tensor], count: int) -> Tensor:

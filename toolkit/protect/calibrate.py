@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..inference import device_of, in_batches, seeded, smash
+from ..inference import device_of, in_batches, rows_at_once, seeded, smash
 from ..partition.split import Split
 from ..protections.base import Protection
 from ..tasks._truth import Truth, kept_answers, truth_for
@@ -265,7 +265,7 @@ def _share_right(
         answers: Tensor = tail(smash(protection, part.to(device), generator))
         return answers
 
-    share = torch.zeros(len(smashed))
+    share, rows = torch.zeros(len(smashed)), rows_at_once(smashed, draws=True)
     for _ in range(draws):
-        share += truth.right(kept_answers(truth.task, protected, smashed, 128))
+        share += truth.right(kept_answers(truth.task, protected, smashed, rows))
     return share / draws

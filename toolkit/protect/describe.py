@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 
-from ..inference import in_batches, seeded, smashing
+from ..inference import in_batches, rows_at_once, seeded, smashing
 from ..records import bundle as records
 from .certificate import certify
 from .codes import wire_codes
 from .fitting import Fitted, judged
-from .protected import Protected
 from .truths import truth_of
 from .waist.tables import as_wire, coding_of
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
     from ..bundle import Bundle
     from ..datasets._data import DataSplits
+    from ..datasets._lazy import LazyImages
     from ..partition.split import Split
     from .settings import ProtectSettings
 
 #: of eps for each image, where accuracies are measured
 DRAWS = 5
-_CALIBRATION_IMAGES = 256
+#: photos that statistics and codes are measured on, and their features' bytes, at most
+_CALIBRATION_IMAGES, _CALIBRATION_BYTES = 256, 1 << 30
 #: test images that a waist's certificate is measured on
 _CERTIFIED = 2000
 
@@ -45,7 +47,7 @@ def describe(
     """
     protection, narrow = fitted.protection, fitted.split
     eps_shape = protection.eps_shape()
-    sample = _sample(bundle, data)
+    smashed = in_batches(narrow.head, _sample(bundle, data, narrow))
     chosen: dict[str, float | str | None] = {**protection.settings(settings.options)}
     chosen |= {
         "epochs": settings.epochs,
@@ -79,9 +81,9 @@ def describe(
         noise=settings.noise,
         weights=records.FileRef(path="protection/weights.safetensors", sha256="0" * 64, bytes=0),
         trains_head=protection.trains_head or settings.trained == "all",
-        statistics=protection.statistics(narrow.head(sample)),
+        statistics=protection.statistics(smashed),
         accuracy=None if data is None else _accuracy(halves, fitted, data, settings.seed + 1),
-        wire_uint8=[wire_codes(Protected(narrow, protection), sample) if waist is None else as_wire(waist)],
+        wire_uint8=[wire_codes(protection, smashed) if waist is None else as_wire(waist)],
         waist=waist,
         certificate=certificate,
     )
@@ -95,7 +97,8 @@ def _accuracy(halves: Split, fitted: Fitted, data: DataSplits, seed: int) -> rec
     smashed = in_batches(fitted.head, images)
     noisy = smashing(fitted.protection, seeded(seed))
     draws = 1 if fitted.protection.eps_shape() is None else DRAWS
-    shares = [truth.accuracy(lambda x: fitted.split.tail(noisy(x)), smashed) for _ in range(draws)]
+    rows = rows_at_once(smashed, 64, draws=True)
+    shares = [truth.accuracy(lambda x: fitted.split.tail(noisy(x)), smashed, rows) for _ in range(draws)]
     return records.AccuracyReport(
         images=len(images),
         draws=draws,
@@ -106,10 +109,11 @@ def _accuracy(halves: Split, fitted: Fitted, data: DataSplits, seed: int) -> rec
     )
 
 
-def _sample(bundle: Bundle, data: DataSplits | None) -> Tensor:
+def _sample(bundle: Bundle, data: DataSplits | None, narrow: Split) -> Tensor | LazyImages:
     """Images to calibrate the wire's codes on: victim-train, or noise where no data was given."""
     if data is not None:
-        return data.victim_train.photos[:_CALIBRATION_IMAGES]
+        room = _CALIBRATION_BYTES // (4 * math.prod(narrow.cut.shape))
+        return data.victim_train.first(max(min(_CALIBRATION_IMAGES, room), 1)).photos
     shape = bundle.manifest.split.image.shape[1:]
     return torch.randn(8, *shape, generator=seeded(0))
 

@@ -136,13 +136,14 @@ def fit_and_calibrate(
     """
     if wanted.train != "injector":
         return _with_waist(halves, data, wanted, progress, checkpoint, resume_from, tell, devices)
-    head = copy.deepcopy(halves.head).to(devices.device)
-    tail = InParts(copy.deepcopy(halves.tail).to(devices.device))
+    tail = InParts(_placed(halves.tail, devices))
     options = dict(wanted.options)
     protection = protection_class(wanted.method).build(features_of(halves.cut.shape), options)
     protection.to(devices.device)
     labels, labelled = training_labels(halves, data.victim_train, wanted.relabel, devices)
-    original = nn.Sequential(copy.deepcopy(halves.head), tail).to(devices.device)
+    untouched = _placed(halves.head, devices)
+    head = copy.deepcopy(untouched) if protection.trains_head else untouched
+    original = nn.Sequential(untouched, tail)
     protection.fit(
         Training(
             head=head,
@@ -185,6 +186,11 @@ def fit_and_calibrate(
             progress=progress,
         )
     return Fitted(replace(halves, head=head.cpu()), protection.cpu(), calibration)
+
+
+def _placed(half: nn.Module, devices: Devices) -> nn.Module:
+    """A frozen half where the arithmetic happens: itself on a CPU, where a copy would only take memory."""
+    return half if devices.device.type == "cpu" else copy.deepcopy(half).to(devices.device)
 
 
 def _refuse_nan(wanted: Fitting, *trained: nn.Module) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..inference import gathered
+from ..inference import gathered, rows_at_once
 
 if TYPE_CHECKING:
     from ..datasets._lazy import LazyImages
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 IN_MEMORY = 512 << 20
 #: what stays free on the disk beside the features
 _SPARE = 2 << 30
+#: photos that the head takes together, at most
 _BATCH = 64
 #: batches between two looks at how much of the mapped file is resident
 _FORGET_EVERY = 16
@@ -119,7 +120,7 @@ def features_of(training: Training) -> Features:
     count = len(training.images)
     one = next(head_of(training, [torch.arange(1)]))
     room = Room((count, *one.shape[1:]))
-    order = torch.arange(count).split(_BATCH)
+    order = torch.arange(count).split(rows_at_once(training.images, _BATCH))
     devices = training.devices
     if room.bytes <= IN_MEMORY:
         if devices.processes == 1:
@@ -180,13 +181,18 @@ def forget(values: np.memmap[tuple[int, ...], np.dtype[np.float32]]) -> None:
 @torch.no_grad()
 def head_of(training: Training, order: Sequence[Tensor]) -> Iterator[Tensor]:
     """Features [B,C,h,w] on the CPU of each batch of photos [B], decoded ahead."""
-    devices = training.devices
     layout: torch.memory_format | None = None
     for images in photos_of(training.images, order):
         layout = fastest_layout(training, images[:1]) if layout is None else layout
-        with devices.autocast():
-            features: Tensor = training.head(images.to(devices.device).contiguous(memory_format=layout))
-        yield features.float().cpu().contiguous()
+        # nothing here holds a batch's features while the next ones are made
+        yield _applied(training, images, layout)
+
+
+def _applied(training: Training, images: Tensor, layout: torch.memory_format) -> Tensor:
+    devices = training.devices
+    with devices.autocast():
+        features: Tensor = training.head(images.to(devices.device).contiguous(memory_format=layout))
+    return features.float().cpu().contiguous()
 
 
 def fastest_layout(training: Training, image: Tensor) -> torch.memory_format:
@@ -219,4 +225,4 @@ def sample_of(training: Training, most: int = 4096) -> Tensor:
     """Features [M,C,h,w] of the first photos, as many as fit well into memory: enough for a scale or a spread."""
     one = next(head_of(training, [torch.arange(1)]))
     room = max(min(most, len(training.images), IN_MEMORY // 2 // (4 * one.numel())), 1)
-    return gathered(head_of(training, torch.arange(room).split(_BATCH)), room)
+    return gathered(head_of(training, torch.arange(room).split(rows_at_once(training.images, _BATCH))), room)

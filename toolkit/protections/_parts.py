@@ -1,13 +1,15 @@
-"""A tail that keeps the activations of a few photos at a time, so that a deep network's training fits in memory."""
+"""Networks that keep the activations of a few photos at a time, so that a deep network's training fits in memory."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 #: bytes of activations that one batch may keep for its gradients before it is taken in parts, and that a part may
-_WHOLE, _PART = 1 << 30, 256 << 20
+_WHOLE, _PART = 1 << 30, 128 << 20
 
 
 class InParts(nn.Module):
@@ -36,13 +38,36 @@ class InParts(nn.Module):
         return len(smashed) if self._each * len(smashed) <= self._whole else max(self._part // self._each, 1)
 
     def forward(self, smashed: Tensor) -> Tensor:
+        number = self.at_once(smashed)
+        if number >= len(smashed):
+            answers: Tensor = self.network(smashed)
+            return answers
         if torch.is_grad_enabled() and smashed.requires_grad:
-            number = self.at_once(smashed)
-            if number < len(smashed):
-                parts = smashed.split(number)
-                return torch.cat([checkpoint(self.network, part, use_reentrant=False) for part in parts])
-        answers: Tensor = self.network(smashed)
+            return in_parts(self.network, number, smashed)
+        # even what is not kept for gradients is large while it is computed
+        return torch.cat([self.network(part) for part in smashed.split(number)])
+
+
+def behind(tail: nn.Module, protection: Callable[..., Tensor], smashed: Tensor, *noise: Tensor) -> Tensor:
+    """Answers [B,K] of a tail to protected features; the protection of a part is computed again with the tail.
+
+    Args:
+        tail: it may be `InParts` or not.
+        protection: of features and noise, each row by itself.
+        smashed: [B,C,h,w].
+        noise: the protection's further arguments [B,...].
+    """
+    number = at_once(tail, smashed)
+    if number >= len(smashed):
+        answers: Tensor = tail(protection(smashed, *noise))
         return answers
+    return in_parts(lambda *part: tail(protection(*part)), number, smashed, *noise)
+
+
+def in_parts(function: Callable[..., Tensor], number: int, *inputs: Tensor) -> Tensor:
+    """Join what a function makes of `number` rows of inputs [B,...] at a time, each computed again for gradients."""
+    parts = zip(*(each.split(number) for each in inputs), strict=True)
+    return torch.cat([checkpoint(function, *part, use_reentrant=False) for part in parts])
 
 
 def at_once(tail: nn.Module, smashed: Tensor) -> int:

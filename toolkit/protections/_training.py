@@ -22,6 +22,7 @@ from ..errors import InputError
 from ._devices import ALONE, Devices
 from ._estimate import estimate
 from ._features import Features, features_of, head_of, photos_of, room_of
+from ._parts import behind
 from .base import Protection, Training
 
 #: training images that the unprotected accuracy is measured on, at most
@@ -81,6 +82,10 @@ class Step:
         reference = self.training.reference
         with torch.no_grad():
             return self.training.tail(self.smashed) if reference is None else reference(self.images)
+
+    def answers(self, protection: Protection) -> Tensor:
+        """The tail's answers [B,K] to what a protection makes of this process's features, with fresh noise."""
+        return behind(self.training.tail, protection, self.smashed, *self.noise_for(protection))
 
     def loss(self, logits: Tensor) -> Tensor:
         """How far the tail's answers [B,K] are from right: by labels where they say so, else by what is wanted."""
@@ -224,10 +229,12 @@ def run(
     batches = -(-len(training.images) // training.batch_size)
     for epoch in range(first, training.epochs):
         order = torch.randperm(len(training.images), generator=generator).split(training.batch_size)
-        for number, batch in enumerate(_batches(training, features, order, epoch, generator)):
+        done = epoch * batches
+        for batch in _batches(training, features, order, epoch, generator):
             loss = devices.mean(step(batch))
-            done = epoch * batches + number + 1
+            done += 1
             training.progress(done, training.epochs * batches, f"{text}, loss {loss:.4f}")
+            del batch  # before the next one is made: of an early cut, it is not small
         if devices.first:
             training.checkpoint(_state(epoch + 1, modules, optimizers, generator))
 
@@ -238,9 +245,9 @@ def _batches(
     devices = training.devices
     own = [devices.own(index) for index in order]
     # a frozen head's photos are not decoded again
-    photos = photos_of(training.images, own, epoch) if features is None else iter([None] * len(order))
-    smashed = iter([None] * len(order)) if features is None else features.batches(order)
-    for index, mine, images, known in zip(order, own, photos, smashed, strict=True):
+    photos = photos_of(training.images, own, epoch) if features is None else None
+    smashed = None if features is None else features.batches(order)
+    for index, mine in zip(order, own, strict=True):
         labels = training.labels[index]
         yield Step(
             labels=devices.own(labels).to(devices.device),
@@ -251,8 +258,8 @@ def _batches(
             all_labels=labels.to(devices.device),
             devices=devices,
             training=training,
-            given_images=None if images is None else images.to(devices.device),
-            given_smashed=None if known is None else known.to(devices.device),
+            given_images=None if photos is None else next(photos).to(devices.device),
+            given_smashed=None if smashed is None else next(smashed).to(devices.device),
         )
 
 

@@ -52,7 +52,7 @@ class Cloak(Protection):
         optimizer = torch.optim.Adam(self.parameters(), lr=options["learning_rate"])
 
         def step(batch: _training.Step) -> float:
-            logits = training.tail(self(batch.smashed, *batch.noise_for(self)))
+            logits = batch.answers(self)
             hidden = torch.log(torch.exp(self.log_scale).mean())
             loss = batch.weight * batch.loss(logits) - balance.weight * hidden
             optimizer.zero_grad()

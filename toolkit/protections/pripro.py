@@ -16,6 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from . import _training
 from ._dependence import own_centres, tolerated_directions
@@ -32,6 +33,8 @@ _LEAST_NOISE = 0.05
 #: behind a waist: the encoder's spread in codes, softplus^-1 of sigma's start (0.13 codes), and the most of a position
 #: that is replaced; a waist of one position has no other place where it could say the same [ours]
 _SPREAD, _SIGMA_START, _MOST_BEHIND_WAIST = 1.2, -2.0, 0.5
+#: features whose leak is computed together, and again for its gradients: about eight times as much is kept meanwhile
+_LEAK_BYTES = 16 << 20
 #: root mean square that features are brought to before they are squared: half precision then holds the squares of
 #: values a thousand times as large [ours]
 _BEFORE_SQUARES = 0.25
@@ -281,8 +284,7 @@ class PriPro(Protection):
 
         def step(batch: _training.Step) -> float:
             self.set_strength(least + (1.0 - least) * torch.rand((), generator=batch.generator).item())
-            protected = self(batch.smashed, *batch.noise_for(self))
-            loss = batch.weight * batch.loss(training.tail(protected))
+            loss = batch.weight * batch.loss(batch.answers(self))
             loss = loss + options["leak_weight"] * self._leak(batch.all_smashed, batch.all_labels, classes)
             optimizer.zero_grad()
             loss.backward()
@@ -297,6 +299,22 @@ class PriPro(Protection):
     def _leak(self, smashed: Tensor, labels: Tensor, classes: int) -> Tensor:
         weight = self.share_of_noise(smashed)
         mu, sigma = self.moments(smashed)
+        height = smashed.shape[2]
+        rows = max(_LEAK_BYTES * height // (4 * smashed.numel()), 1)
+        if rows >= height:
+            return self._leak_of(smashed, weight, mu, sigma, labels, classes)
+        # every value of the features counts by itself, over all photos: rows of the maps, not photos, can be apart
+        parts = [
+            checkpoint(self._leak_of, part, share, mu, sigma, labels, classes, use_reentrant=False)
+            * (part.shape[2] / height)
+            for part, share in zip(smashed.split(rows, 2), weight.split(rows, 2), strict=True)
+        ]
+        return torch.stack(parts).sum()
+
+    def _leak_of(
+        self, smashed: Tensor, weight: Tensor, mu: Tensor, sigma: Tensor, labels: Tensor, classes: int
+    ) -> Tensor:
+        """Mean over the values of some rows of the features [B,C,r,w], of which weight is [B,1,r,w]."""
         mean = smashed + weight * (mu - smashed)
         # in the noise's own directions, where it is independent
         turned = functional.conv2d(mean, self.basis.transpose(0, 1)).flatten(1)

@@ -59,7 +59,7 @@ class Shredder(Protection):
         optimizer = torch.optim.Adam([self.tensors], lr=options["learning_rate"] * self.tensors.abs().mean().item())
 
         def step(batch: _training.Step) -> float:
-            logits = training.tail(self(batch.smashed, *batch.noise_for(self)))
+            logits = batch.answers(self)
             power = torch.log(self.tensors.square().mean(1) + 1e-12).mean()
             loss = batch.weight * batch.loss(logits) - balance.weight * power
             optimizer.zero_grad()

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..inference import device_of
+from ..inference import device_of, rows_at_once
 from .base import Answers, Task, collect
 
 if TYPE_CHECKING:
     from ..datasets._lazy import LazyImages
+
+#: inputs whose answers are computed together, at most
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -56,18 +59,27 @@ class Truth:
         """The same of the unprotected network itself [N]."""
         return self.right(self.wanted)
 
-    def accuracy(self, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages) -> float:
+    def accuracy(
+        self, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, batch_size: int | None = None
+    ) -> float:
         """Mean score of a module [n,...] -> a tail's outputs, on N inputs."""
-        return self.right(kept_answers(self.task, module, inputs)).mean().item()
+        return self.right(kept_answers(self.task, module, inputs, batch_size)).mean().item()
 
 
 @torch.no_grad()
 def kept_answers(
-    task: Task, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, batch_size: int = 64
+    task: Task,
+    module: nn.Module | Callable[[Tensor], Tensor],
+    inputs: Tensor | LazyImages,
+    batch_size: int | None = None,
 ) -> Answers:
-    """Apply a module to many inputs [N,...] and keep of its outputs what comparing needs."""
+    """Apply a module to many inputs [N,...] and keep of its outputs what comparing needs.
+
+    `batch_size` is 64, or fewer where inputs are large; a module that draws noise is given one of its own.
+    """
     device = device_of(module)
-    return collect(task.keep(task.answers(module(part.to(device)).cpu())) for part in inputs.split(batch_size))
+    rows = batch_size or rows_at_once(inputs, _BATCH)
+    return collect(task.keep(task.answers(module(part.to(device)).cpu())) for part in inputs.split(rows))
 
 
 def truth_for(
