@@ -242,7 +242,9 @@ def bundle(crops: str, program: ExportedProgram, tmp_path_factory: pytest.TempPa
 def deep(crops: str, program: ExportedProgram, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A waist whose encoder has the deep branch, on every target; cut later, where it has room."""
     made = begun(program, "2", tmp_path_factory.mktemp("deep") / "bundle")
-    settings = ProtectSettings(data=crops, train="waist", encoder="deep", epochs=2, max_accuracy_drop=0.5, batch_size=16)
+    settings = ProtectSettings(
+        data=crops, train="waist", encoder="deep", epochs=2, max_accuracy_drop=0.5, batch_size=16
+    )
     protect(made, settings)
     convert(made, plan_heads(["executorch", "coreml", "tflite", "onnx"], ["fp32", "int8"]))
     package(made, PackageSettings(goldens=8))
@@ -288,7 +290,7 @@ def test_goldens_carry_secret_noise_and_the_very_bytes(bundle):
     assert set(load_file(bundle.path(golden.messages))) == {f"message_{row}" for row in range(golden.n)}
 
 
-@pytest.mark.parametrize("which", ["bundle", "deep"])
+@pytest.mark.parametrize("which", ["bundle", pytest.param("deep", marks=pytest.mark.thorough)])
 def test_heads_agree_through_the_tail_on_coded_messages(which, request):
     made = request.getfixturevalue(which)
     report = verify_bundle(made)
@@ -298,6 +300,7 @@ def test_heads_agree_through_the_tail_on_coded_messages(which, request):
     assert seen >= {(head.target, head.precision, where) for head in made.manifest.heads for where in wheres}
 
 
+@pytest.mark.thorough
 def test_a_deep_encoder_ships_in_every_head_whole_in_one_delegate(deep):
     record = deep.manifest.protection
     state = load_protected(deep).split.head.get_submodule("encoder").state_dict()
