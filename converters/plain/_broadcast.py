@@ -22,7 +22,7 @@ def unexpanded(module: GraphModule) -> bool:
         if str(node.target) in _ARITHMETIC:
             for operand in node.all_input_nodes:
                 if str(operand.target) in _EXPANDED and _same_without(node, operand):
-                    node.replace_input_with(operand, operand.args[0])
+                    node.replace_input_with(operand, operand.all_input_nodes[0])
                     found = True
     if found:
         module.graph.eliminate_dead_code()
@@ -31,10 +31,10 @@ def unexpanded(module: GraphModule) -> bool:
 
 
 def _same_without(node: Node, expanded: Node) -> bool:
-    """Whether the other operand alone has the result's shape."""
+    """Whether the operands broadcast to the result's shape by themselves."""
     import torch
 
-    operands = [one.args[0] if one is expanded else one for one in node.all_input_nodes]
+    operands = [one.all_input_nodes[0] if one is expanded else one for one in node.all_input_nodes]
     shapes = [one.meta["val"].shape for one in operands]
     wanted: bool = torch.broadcast_shapes(*shapes) == node.meta["val"].shape
     return wanted

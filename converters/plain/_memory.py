@@ -1,4 +1,4 @@
-"""How tensors lie in memory says nothing of their values, and confuses converters: everything lies in the usual order."""
+"""Tensors in the usual order of memory: another one says nothing of their values and confuses converters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def in_order(module: GraphModule) -> bool:
             _set(module, path, value)
             found = True
     for node in module.graph.nodes:
-        if str(node.target) in _MOVES and node.kwargs.get("memory_format") in {torch.channels_last}:
+        if str(node.target) in _MOVES and node.kwargs.get("memory_format") == torch.channels_last:
             node.kwargs = {**node.kwargs, "memory_format": torch.contiguous_format}
             found = True
     if found:

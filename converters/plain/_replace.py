@@ -77,6 +77,8 @@ def _splice(module: GraphModule, node: Node, made: GraphModule) -> None:
     copies: dict[Node, Any] = {}
     waiting = iter(node.all_input_nodes)
     place = {key: node.meta[key] for key in ("nn_module_stack", "stack_trace") if key in node.meta}
+    if place.get("nn_module_stack"):
+        place["nn_module_stack"] = _of_no_class(place["nn_module_stack"])
     with graph.inserting_before(node):
         for step in made.graph.nodes:
             if step.op == "placeholder":
@@ -92,6 +94,12 @@ def _splice(module: GraphModule, node: Node, made: GraphModule) -> None:
         else:
             node.replace_all_uses_with(copies[result])
     graph.erase_node(node)
+
+
+def _of_no_class(stack: Mapping[str, tuple[str, Any]]) -> dict[str, tuple[str, Any]]:
+    """Keep where modules stand, not what the innermost one is: quantisers expect of a class its own operator."""
+    *outer, (key, (path, _)) = stack.items()
+    return {**dict(outer), key: (path, "torch.nn.modules.module.Module")}
 
 
 def _hand_out(node: Node, results: Sequence[Node]) -> None:

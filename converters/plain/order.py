@@ -1,4 +1,4 @@
-"""Sorting: LiteRT's runtime has it along the last axis alone, and its converter makes an operator that does not load."""
+"""Sorting: LiteRT's runtime has it along the last axis, and its converter makes an operator that does not load."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._table import rewrites
 
 
 @rewrites("aten.topk.default", targets=["tflite"])
-def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, Tensor] | None:  # noqa: A002 - torch's name
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, Tensor] | None:
     """The k largest, or smallest, along an axis, and where they stand."""
     if not largest:
         values, places = _largest(-x, k, dim)

@@ -35,9 +35,7 @@ def grid_sampler(x: Tensor, grid: Tensor, mode: int, padding: int, align_corners
     return made
 
 
-def _corners(
-    position: Tensor, size: int, mode: int, padding: int, align_corners: bool
-) -> list[tuple[Tensor, Tensor]]:
+def _corners(position: Tensor, size: int, mode: int, padding: int, align_corners: bool) -> list[tuple[Tensor, Tensor]]:
     """Which places of an axis a position [1,h,w] in -1..1 lies between, and the share of each; none outside."""
     at = (position + 1) * ((size - 1) / 2) if align_corners else ((position + 1) * size - 1) / 2
     if padding == _BORDER:

@@ -34,6 +34,7 @@ MENDED = [
     ("average pool, ceil, padding left out", "tflite", "int8"),
     *[(name, "coreai", "fp32") for name in ("standard deviation", "prelu, elu, selu, celu")],
     *[(name, "executorch", "int8") for name in ("written in place", "mish and hardswish", "zeros around")],
+    ("adaptive average pool, uneven windows", "executorch", "int8"),
     ("channels_last weights", "executorch", "fp32"),
     *[(name, "tflite", "fp32") for name in ("separable attention", "largest three", "transposed convolution")],
     *[(name, "tflite", "int8") for name in ("max pool, dilated", "grid sample")],
