@@ -21,6 +21,20 @@ _MOST_ROWS, _LEAST_ROWS, _BATCH_BYTES = 128, 8, 16 << 20
 _DRAWN = 16
 
 
+class Rows(Protocol):
+    """Photos or features [N,...]: a tensor, or what decodes or reads them as they are asked for."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """[N,...]."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def split(self, size: int, /) -> Iterable[Tensor]:
+        """Go over all of them, `size` at a time."""
+
+
 class Noising(Protocol):
     """What `smash` needs of a protection."""
 
@@ -49,7 +63,7 @@ def in_batches(
     return gathered((module(part.to(device)).cpu() for part in inputs.split(rows)), len(inputs))
 
 
-def rows_at_once(inputs: Tensor | LazyImages, most: int = _MOST_ROWS, *, draws: bool = False) -> int:
+def rows_at_once(inputs: Rows, most: int = _MOST_ROWS, *, draws: bool = False) -> int:
     """How many inputs [N,...] go through a network together: fewer where activations of many would take gigabytes.
 
     Args:

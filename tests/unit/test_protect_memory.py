@@ -1,6 +1,7 @@
 """What `protect` holds at a time: photos and features by their bytes, a batch's activations in parts, one batch."""
 
 import weakref
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit import inference
+from toolkit import inference, kept
 from toolkit.datasets._data import DataSplits, Part
 from toolkit.datasets._preprocess import preprocess_for
 from toolkit.inference import rows_at_once, seeded, smash
@@ -46,7 +47,7 @@ def halves() -> Split:
     tail = nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 144, 3))
     cut: Any = SimpleNamespace(shape=FEATURES)
     seen = [Seen(half.requires_grad_(False)).eval() for half in (head, tail)]
-    return Split(*seen, cut, (3, 24, 24), 3, Classify())
+    return Split(seen[0], seen[1], cut, (3, 24, 24), 3, Classify())
 
 
 def photos(count: int) -> Part:
@@ -178,3 +179,30 @@ def test_a_frozen_network_is_not_copied_on_a_cpu() -> None:
     data = DataSplits(part, part, part, part, ())
     assert fit_and_calibrate(network, data, Fitting("gaussian")).head is network.head
     assert fit_and_calibrate(network, data, Fitting("nopeek", epochs=1)).head is not network.head
+
+
+def test_more_features_than_memory_should_hold_are_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    network, images = halves(), photos(50).images
+    held = kept.kept(network.head, images, tmp_path)
+    monkeypatch.setattr(kept, "_IN_MEMORY", 50 * 4 * 4 * 12 * 12 - 1)
+    filed = kept.kept(network.head, images, tmp_path)
+    assert isinstance(held, Tensor)
+    assert isinstance(filed, kept.OnDisk)
+    assert (filed.shape, len(filed)) == (held.shape, 50)
+    for size in (16, 50, 64):
+        for one, other in zip(filed.split(size), held.split(size), strict=True):
+            assert torch.equal(one, other)
+    assert not list(tmp_path.iterdir()), "the file has no name"
+    assert isinstance(kept.kept(network.head, images, None), Tensor)
+    monkeypatch.setattr(kept.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 << 20))
+    assert isinstance(kept.kept(network.head, images, tmp_path), Tensor), "the disk has no room"
+
+
+def test_the_search_finds_the_same_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    network, found = halves(), []
+    for most, scratch in ((1 << 30, None), (0, tmp_path)):
+        monkeypatch.setattr(kept, "_IN_MEMORY", most)
+        data = DataSplits(photos(20), photos(40), photos(1), photos(1), ())
+        fitted = fit_and_calibrate(network, data, Fitting("gaussian", max_drop=0.2, draws=2), scratch=scratch)
+        found.append(fitted.calibration)
+    assert found[0] == found[1]

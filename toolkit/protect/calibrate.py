@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..inference import device_of, in_batches, rows_at_once, seeded, smash
+from ..inference import Rows, device_of, in_batches, rows_at_once, seeded, smash
+from ..kept import kept
 from ..partition.split import Split
 from ..protections.base import Protection
 from ..tasks._truth import Truth, kept_answers, truth_for
 from ..tasks.classify import Classify
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..datasets._lazy import LazyImages
 
 #: noise 200 times as strong as trained is as good as no information; the search stops there
@@ -69,6 +72,7 @@ def calibrate_strength(
     draws: int,
     seed: int,
     unprotected_right: Tensor | None = None,
+    scratch: Path | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> CalibrationResult:
     """Find the largest strength whose accuracy drop, plus a margin for the finite sample, is within `max_drop`.
@@ -88,9 +92,10 @@ def calibrate_strength(
         seed: seeds the draws.
         unprotected_right: [N] 1 where the network with its *original* head is right, else 0; needed where the
             protection changed the head, computed from `head` and `tail` where None.
+        scratch: a folder for features that memory has no room for, or None.
         progress: called with (steps done, steps in all, one line of text).
     """
-    smashed = in_batches(head, images)
+    smashed = kept(head, images, scratch)
     truth = labels if isinstance(labels, Truth) else truth_for(Classify(), tail, smashed, labels)
     before = truth.unprotected if unprotected_right is None else unprotected_right
     return _search(protection, tail, smashed, truth, before, max_drop, draws, seed, progress)
@@ -198,7 +203,7 @@ def calibrate_privacy(
 def _search(
     protection: Protection,
     tail: nn.Module,
-    smashed: Tensor,
+    smashed: Rows,
     truth: Truth,
     clean: Tensor,
     max_drop: float,
@@ -255,9 +260,7 @@ def _search(
 
 
 @torch.no_grad()
-def _share_right(
-    protection: Protection, tail: nn.Module, smashed: Tensor, truth: Truth, draws: int, seed: int
-) -> Tensor:
+def _share_right(protection: Protection, tail: nn.Module, smashed: Rows, truth: Truth, draws: int, seed: int) -> Tensor:
     """How right the tail is about each image, mean over draws [N]."""
     generator, device = seeded(seed), device_of(tail)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..inference import in_batches, rows_at_once, seeded, smashing
+from ..kept import kept
 from ..records import bundle as records
 from .certificate import certify
 from .codes import wire_codes
@@ -16,6 +17,8 @@ from .truths import truth_of
 from .waist.tables import as_wire, coding_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from ..bundle import Bundle
@@ -34,7 +37,12 @@ _CERTIFIED = 2000
 
 @torch.no_grad()
 def describe(
-    bundle: Bundle, halves: Split, fitted: Fitted, settings: ProtectSettings, data: DataSplits | None
+    bundle: Bundle,
+    halves: Split,
+    fitted: Fitted,
+    settings: ProtectSettings,
+    data: DataSplits | None,
+    scratch: Path | None = None,
 ) -> records.Protection:
     """Describe a fitted protection.
 
@@ -44,6 +52,7 @@ def describe(
         fitted: the protection at its final strength.
         settings: what the user chose.
         data: the four parts, or None where none was needed.
+        scratch: a folder for features that memory has no room for, or None.
     """
     protection, narrow = fitted.protection, fitted.split
     eps_shape = protection.eps_shape()
@@ -82,19 +91,21 @@ def describe(
         weights=records.FileRef(path="protection/weights.safetensors", sha256="0" * 64, bytes=0),
         trains_head=protection.trains_head or settings.trained == "all",
         statistics=protection.statistics(smashed),
-        accuracy=None if data is None else _accuracy(halves, fitted, data, settings.seed + 1),
+        accuracy=None if data is None else _accuracy(halves, fitted, data, settings.seed + 1, scratch),
         wire_uint8=[wire_codes(protection, smashed) if waist is None else as_wire(waist)],
         waist=waist,
         certificate=certificate,
     )
 
 
-def _accuracy(halves: Split, fitted: Fitted, data: DataSplits, seed: int) -> records.AccuracyReport:
+def _accuracy(
+    halves: Split, fitted: Fitted, data: DataSplits, seed: int, scratch: Path | None
+) -> records.AccuracyReport:
     """Accuracy on the test images; where labels are missing, agreement with the unprotected network."""
     test = data.test.first(judged(halves))
     images, labels = test.photos, test.labels
     truth = truth_of(halves, images, labels)
-    smashed = in_batches(fitted.head, images)
+    smashed = kept(fitted.head, images, scratch)
     noisy = smashing(fitted.protection, seeded(seed))
     draws = 1 if fitted.protection.eps_shape() is None else DRAWS
     rows = rows_at_once(smashed, 64, draws=True)

@@ -183,6 +183,7 @@ def fit_and_calibrate(
             draws=wanted.draws,
             seed=wanted.seed,
             unprotected_right=before,
+            scratch=scratch,
             progress=progress,
         )
     return Fitted(replace(halves, head=head.cpu()), protection.cpu(), calibration)

@@ -83,7 +83,7 @@ def protect(
                 measure = _needed(meter)(halves, fitted, data, bundle.manifest.preprocess, settings.seed)
                 _reach(settings, fitted, measure, progress)
         fitted.protection.eval().requires_grad_(False)
-        record = describe(bundle, halves, fitted, settings, data)
+        record = describe(bundle, halves, fitted, settings, data, stage.folder)
         _check_bytes(record, settings)
         made = stage.scratch("protection")
         save_file(weights_of(fitted, settings.train), made / "weights.safetensors")

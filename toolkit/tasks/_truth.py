@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from ..inference import device_of, rows_at_once
+from ..inference import Rows, device_of, rows_at_once
 from .base import Answers, Task, collect
-
-if TYPE_CHECKING:
-    from ..datasets._lazy import LazyImages
 
 #: inputs whose answers are computed together, at most
 _BATCH = 64
@@ -60,7 +56,7 @@ class Truth:
         return self.right(self.wanted)
 
     def accuracy(
-        self, module: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor | LazyImages, batch_size: int | None = None
+        self, module: nn.Module | Callable[[Tensor], Tensor], inputs: Rows, batch_size: int | None = None
     ) -> float:
         """Mean score of a module [n,...] -> a tail's outputs, on N inputs."""
         return self.right(kept_answers(self.task, module, inputs, batch_size)).mean().item()
@@ -70,7 +66,7 @@ class Truth:
 def kept_answers(
     task: Task,
     module: nn.Module | Callable[[Tensor], Tensor],
-    inputs: Tensor | LazyImages,
+    inputs: Rows,
     batch_size: int | None = None,
 ) -> Answers:
     """Apply a module to many inputs [N,...] and keep of its outputs what comparing needs.
@@ -85,7 +81,7 @@ def kept_answers(
 def truth_for(
     task: Task,
     module: nn.Module | Callable[[Tensor], Tensor],
-    inputs: Tensor | LazyImages,
+    inputs: Rows,
     labels: Tensor | None,
 ) -> Truth:
     """What answers to N inputs should be.
