@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ..inference import Rows, device_of, in_batches, rows_at_once, seeded, smash
-from ..kept import kept
 from ..partition.split import Split
 from ..protections.base import Protection
 from ..tasks._truth import Truth, kept_answers, truth_for
 from ..tasks.classify import Classify
+from .kept import kept
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..inference import in_batches, rows_at_once, seeded, smashing
-from ..kept import kept
 from ..records import bundle as records
 from .certificate import certify
 from .codes import wire_codes
 from .fitting import Fitted, judged
+from .kept import kept
 from .truths import truth_of
 from .waist.tables import as_wire, coding_of
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .inference import device_of, gathered, rows_at_once
+from ..inference import device_of, gathered, rows_at_once
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from .datasets._lazy import LazyImages
+    from ..datasets._lazy import LazyImages
 
 #: outputs that are kept in memory at most, and what stays free on the disk beside others
 _IN_MEMORY, _SPARE = 512 << 20, 2 << 30
