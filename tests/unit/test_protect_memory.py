@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit import inference, kept
+from toolkit import inference
 from toolkit.datasets._data import DataSplits, Part
 from toolkit.datasets._preprocess import preprocess_for
 from toolkit.inference import rows_at_once, seeded, smash
 from toolkit.partition.split import Split
+from toolkit.protect import kept
 from toolkit.protect.codes import wire_codes
 from toolkit.protect.describe import describe
 from toolkit.protect.fitting import Fitting, fit_and_calibrate
