@@ -1,0 +1,120 @@
+"""The commands themselves on the same photos: partition, protect, evaluate, for one cut and one method.
+
+    python benchmarks/privacy/photos/product.py resnet layer2 --method pripro --epochs 17
+
+Wants a network that `train.py` has left in build/photos. The photos become files with a table that says which were
+for training (28,000 that the network has learned and 15,000 others), validation and the test. Bundles stay in
+build/photos/bundles; each finished cell is a row of benchmarks/results/photos_product.json.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import data
+import torch
+from PIL import Image
+
+HERE = Path(__file__).parent
+RESULT = Path("benchmarks/results/photos_product.json")
+SAID = {"victim": "train", "attacker": "train", "val": "val", "test": "test"}
+
+
+def table() -> Path:
+    """Write the photos as PNG files and their table; once."""
+    folder = data.ROOT / "files"
+    file = folder / "photos.csv"
+    if file.exists():
+        return file
+    rows = []
+    for name, said in SAID.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        part = data.part(name)
+        for number, (photo, label) in enumerate(zip(part.photos, part.labels, strict=True)):
+            path = f"{name}/{number:05}.png"
+            Image.fromarray(photo.permute(1, 2, 0).numpy()).save(folder / path, compress_level=1)
+            rows.append((path, data.CLASSES[int(label)], said))
+    (folder / "labels.txt").write_text("\n".join(data.CLASSES) + "\n")
+    with file.with_suffix(".part").open("w", newline="") as out:
+        csv.writer(out).writerows([("path", "label", "part"), *rows])
+    return file.with_suffix(".part").rename(file)
+
+
+def ask(*words: object) -> dict[str, Any]:
+    """One command; what it says as JSON."""
+    command = [sys.executable, "-m", "toolkit", *map(str, words), "--json"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(HERE)])}
+    told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+    found: dict[str, Any] = json.loads(told)
+    return found
+
+
+def row_of(name: str, protected: dict[str, Any], attacked: dict[str, Any]) -> dict[str, Any]:
+    """What counts of a cell."""
+    seen: dict[str, Any] = {}
+    for row in attacked["rows"]:
+        if row["method"] != "unprotected":
+            measures = {one["name"]: one["attacker"] for one in row["measures"]}
+            seen[row["attack"]] = {"ssim": row["ssim"], **measures}
+    accuracy = protected["accuracy"]
+    return {
+        "cell": name,
+        "date": time.strftime("%Y-%m-%d"),
+        "accuracy": accuracy,
+        "PA": accuracy["protected"] / accuracy["unprotected"],
+        "settings": protected["settings"],
+        "waist": protected["waist"]["shape"],
+        "encoder_macs": protected["waist"]["encoder_macs"],
+        "certificate": protected["certificate"],
+        "message_bytes": attacked["message"],
+        "attacks": seen,
+        "attacker_images": attacked["attacker_images"],
+        "test_images": attacked["test_images"],
+        "judge_accuracy": attacked["judge_accuracy"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("network")
+    parser.add_argument("cut")
+    parser.add_argument("--method", default="pripro")
+    parser.add_argument("--epochs", type=int, default=17)
+    parser.add_argument("--drop", default="1%", help="--max-accuracy-drop")
+    parser.add_argument("--train", default="all")
+    parser.add_argument("--attacks", default="residual_decoder,linker")
+    wanted = parser.parse_args()
+    name = f"{wanted.network}-{wanted.cut}-{wanted.method}-{wanted.train}"
+    bundle, photos = data.ROOT / "bundles" / name, table()
+    mean, std = (",".join(map(str, values)) for values in (data.MEAN, data.STD))
+    weights = data.ROOT / f"{wanted.network}.pth"
+    torch.save(torch.load(weights.with_suffix(".pt"), weights_only=True), weights)
+    ask(
+        "partition", f"networks:{wanted.network}", "--weights", weights, "--input", "3x32x32", "--classes", 10,
+        "--labels", photos.with_name("labels.txt"), f"--mean={mean}", f"--std={std}", "--cut", wanted.cut, "-o", bundle,
+        "--force",
+    )  # fmt: skip
+    protected = ask(
+        "protect", bundle, "--data", f"csv:{photos}", "--method", wanted.method, "--train", wanted.train,
+        "--epochs", wanted.epochs, "--max-accuracy-drop", wanted.drop, "--precision", "bf16",
+    )  # fmt: skip
+    attacked = ask(
+        "evaluate", bundle, "--attack", wanted.attacks, "--effort", "standard", "--attacker-images", 8000,
+        "--test-images", 2000,
+    )  # fmt: skip
+    known = json.loads(RESULT.read_text())["cells"] if RESULT.exists() else []
+    kept = [row for row in known if row["cell"] != name]
+    machine = {"processor": platform.machine(), "torch": torch.__version__, "precision": "bf16 in training"}
+    result = {"machine": machine, "cells": [*kept, row_of(name, protected, attacked)]}
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
