@@ -30,8 +30,8 @@ from .waist.training import WaistTraining, train_waist
 
 #: accuracy that a waist may cost where the user says nothing
 WAIST_DROP = 0.01
-#: validation photos that a waist is watched and judged on, at most
-_WATCHED = 4000
+#: validation photos that a waist is watched and judged on: at most, at least, and their bytes between the two
+_WATCHED, _LEAST_WATCHED, _WATCHED_BYTES = 4000, 500, 512 << 20
 Progress = Callable[[int, int, str], None]
 
 
@@ -276,8 +276,10 @@ def _with_waist(
 
 def watched(part: Part) -> tuple[Tensor, Tensor | None]:
     """Validation images [N,C,H,W] and their labels [N], or None for the labels where not all of them are known."""
-    labels = part.labels[:_WATCHED]
-    return part.images[:_WATCHED], labels if bool((labels >= 0).all()) else None
+    each = 4 * part.photos.shape[1:].numel()
+    count = min(_WATCHED, max(_LEAST_WATCHED, _WATCHED_BYTES // each))
+    labels = part.labels[:count]
+    return part.photos[:count], labels if bool((labels >= 0).all()) else None
 
 
 def weights_of(fitted: Fitted, train: str) -> dict[str, Tensor]:
