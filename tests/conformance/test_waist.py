@@ -34,6 +34,7 @@ from toolkit.protect.fitting import Fitting, fit_and_calibrate
 from toolkit.protect.fuse import protect
 from toolkit.protect.protected import load_protected
 from toolkit.protect.settings import ProtectSettings
+from toolkit.protect.waist import phases
 from toolkit.protect.waist.decoder import Decoder
 from toolkit.protect.waist.encoder import SPREAD, TrainingEncoder, geometry_of
 from toolkit.protect.waist.geometry import Geometry
@@ -112,7 +113,7 @@ def test_a_linear_start_keeps_most_of_the_accuracy_where_a_random_one_keeps_chan
 
 
 def test_a_training_that_ends_below_its_start_is_not_kept_and_less_noise_is_tried(monkeypatch):
-    monkeypatch.setattr("toolkit.protect.waist.training._RATE", 1.0)
+    monkeypatch.setitem(phases._RATES, "whole", ((("encoder", "decoder"), 1.0), (("noise", "symbols"), 3e-3)))
     told: list[str] = []
     wanted = Fitting("pripro", epochs=1, train="waist", max_drop=0.4, draws=1)
     found = fit_and_calibrate(halves(), case().data, wanted, tell=told.append)
