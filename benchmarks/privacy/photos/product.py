@@ -109,10 +109,10 @@ def main() -> None:
         "evaluate", bundle, "--attack", wanted.attacks, "--effort", "standard", "--attacker-images", 8000,
         "--test-images", 2000,
     )  # fmt: skip
-    known = json.loads(RESULT.read_text())["cells"] if RESULT.exists() else []
-    kept = [row for row in known if row["cell"] != name]
+    earlier = json.loads(RESULT.read_text()) if RESULT.exists() else {"cells": []}
+    kept = [row for row in earlier["cells"] if row["cell"] != name]
     machine = {"processor": platform.machine(), "torch": torch.__version__, "precision": "bf16 in training"}
-    result = {"machine": machine, "cells": [*kept, row_of(name, protected, attacked)]}
+    result = {**earlier, "machine": machine, "cells": [*kept, row_of(name, protected, attacked)]}
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 
