@@ -19,7 +19,7 @@ from toolkit.protect.codes import wire_codes
 from toolkit.protect.describe import describe
 from toolkit.protect.fitting import Fitting, fit_and_calibrate
 from toolkit.protect.settings import ProtectSettings
-from toolkit.protections import _training, pripro
+from toolkit.protections import _features, _training, pripro
 from toolkit.protections._parts import InParts, behind, kept_bytes
 from toolkit.protections.base import Training
 from toolkit.protections.gaussian import Gaussian
@@ -195,7 +195,7 @@ def test_more_features_than_memory_should_hold_are_in_a_file(monkeypatch: pytest
             assert torch.equal(one, other)
     assert not list(tmp_path.iterdir()), "the file has no name"
     assert isinstance(kept.kept(network.head, images, None), Tensor)
-    monkeypatch.setattr(kept.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 << 20))
+    monkeypatch.setattr(_features.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 << 20))
     assert isinstance(kept.kept(network.head, images, tmp_path), Tensor), "the disk has no room"
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
@@ -17,14 +16,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..inference import device_of, gathered, rows_at_once
+from ..protections._features import Room
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..datasets._lazy import LazyImages
 
-#: outputs that are kept in memory at most, and what stays free on the disk beside others
-_IN_MEMORY, _SPARE = 512 << 20, 2 << 30
+#: outputs that are kept in memory at most
+_IN_MEMORY = 512 << 20
 
 
 class OnDisk:
@@ -70,9 +70,9 @@ def kept(module: nn.Module, images: Tensor | LazyImages, folder: Path | None) ->
     device, count = device_of(module), len(images)
     parts = (module(part.to(device)).cpu() for part in images.split(rows_at_once(images)))
     first = next(parts)
-    need = 4 * count * math.prod(first.shape[1:])
+    room = Room((count, *first.shape[1:]))
     whole = itertools.chain([first], parts)
     del first
-    if folder is None or need <= _IN_MEMORY or shutil.disk_usage(folder).free < need + _SPARE:
+    if folder is None or room.bytes <= _IN_MEMORY or not room.fits_on_disk(folder):
         return gathered(whole, count)
     return OnDisk(whole, count, folder)

@@ -12,6 +12,7 @@ import csv
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -88,14 +89,14 @@ def main() -> None:
     parser.add_argument("--method", default="pripro")
     parser.add_argument("--epochs", type=int, default=17)
     parser.add_argument("--drop", default="1%", help="--max-accuracy-drop")
-    parser.add_argument("--train", default="all")
+    parser.add_argument("--train", default="all", choices=("waist", "all"))
     parser.add_argument("--attacks", default="residual_decoder,linker")
     wanted = parser.parse_args()
     name = f"{wanted.network}-{wanted.cut}-{wanted.method}-{wanted.train}"
     bundle, photos = data.ROOT / "bundles" / name, table()
     mean, std = (",".join(map(str, values)) for values in (data.MEAN, data.STD))
     weights = data.ROOT / f"{wanted.network}.pth"
-    torch.save(torch.load(weights.with_suffix(".pt"), weights_only=True), weights)
+    shutil.copyfile(weights.with_suffix(".pt"), weights)
     ask(
         "partition", f"networks:{wanted.network}", "--weights", weights, "--input", "3x32x32", "--classes", 10,
         "--labels", photos.with_name("labels.txt"), f"--mean={mean}", f"--std={std}", "--cut", wanted.cut, "-o", bundle,
