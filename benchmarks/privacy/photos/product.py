@@ -67,6 +67,7 @@ def row_of(name: str, protected: dict[str, Any], attacked: dict[str, Any]) -> di
     accuracy = protected["accuracy"]
     return {
         "cell": name,
+        "epochs": protected["settings"]["epochs"],
         "date": time.strftime("%Y-%m-%d"),
         "accuracy": accuracy,
         "PA": accuracy["protected"] / accuracy["unprotected"],
@@ -91,8 +92,11 @@ def main() -> None:
     parser.add_argument("--drop", default="1%", help="--max-accuracy-drop")
     parser.add_argument("--train", default="all", choices=("waist", "all"))
     parser.add_argument("--attacks", default="residual_decoder,linker")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--more", default="", help="other options of protect, such as '--stride 4'")
     wanted = parser.parse_args()
-    name = f"{wanted.network}-{wanted.cut}-{wanted.method}-{wanted.train}"
+    named = [wanted.network, wanted.cut, wanted.method, wanted.train, f"seed{wanted.seed}" if wanted.seed else ""]
+    name = "-".join(word for word in (*named, wanted.more.replace("-", "").replace(" ", "")) if word)
     bundle, photos = data.ROOT / "bundles" / name, table()
     mean, std = (",".join(map(str, values)) for values in (data.MEAN, data.STD))
     weights = data.ROOT / f"{wanted.network}.pth"
@@ -104,11 +108,12 @@ def main() -> None:
     )  # fmt: skip
     protected = ask(
         "protect", bundle, "--data", f"csv:{photos}", "--method", wanted.method, "--train", wanted.train,
-        "--epochs", wanted.epochs, "--max-accuracy-drop", wanted.drop, "--precision", "bf16",
+        "--epochs", wanted.epochs, "--max-accuracy-drop", wanted.drop, "--precision", "bf16", "--seed", wanted.seed,
+        *wanted.more.split(),
     )  # fmt: skip
     attacked = ask(
         "evaluate", bundle, "--attack", wanted.attacks, "--effort", "standard", "--attacker-images", 8000,
-        "--test-images", 2000,
+        "--test-images", 2000, "--seed", wanted.seed,
     )  # fmt: skip
     earlier = json.loads(RESULT.read_text()) if RESULT.exists() else {"cells": []}
     kept = [row for row in earlier["cells"] if row["cell"] != name]

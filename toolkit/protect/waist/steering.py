@@ -19,6 +19,9 @@ _WARM = 0.3
 #: change of the weight at one look, in a training that looks this often; fewer looks weigh more, more weigh less:
 #: accuracy follows the weight over an epoch or so, and a weight that moves faster swings between all and nothing
 _GROWTH, _RATE_GROWTH, _LOOKS = 1.08, 1.05, 100
+#: what the weight begins with, and stays at while noise comes in. Early cuts are far from their accuracy then, and a
+#: weight of 0.1 halved the bytes of a ResNet's first cut while 14 points were still missing [ours]
+_START = 0.02
 #: a weight below it hides nothing, and takes long to come back
 _LEAST = 1e-3
 _LEAST_RATE, _MOST_RATE = 1e-3, 1e3
@@ -45,7 +48,7 @@ class Steering(nn.Module):
         super().__init__()
         self.max_drop, self.max_bits, self.count = max_drop, max_bits, count
         self.pace = _LOOKS / max(looks, 1)
-        for name, start in (("weight", 0.1), ("extra_rate", _LEAST_RATE), ("drop", 0.0), ("accuracy", 0.0)):
+        for name, start in (("weight", _START), ("extra_rate", _LEAST_RATE), ("drop", 0.0), ("accuracy", 0.0)):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("bits", torch.tensor(float("nan")))
         self.register_buffer("place", torch.tensor(0))
