@@ -18,18 +18,26 @@ if TYPE_CHECKING:
     from .settings import ProtectSettings
 
 
+#: what a training aims at, and is judged by once it is over: it may be given anew then
+_ASKED_AFTERWARDS = {"max_accuracy_drop"}
+
+
 class Checkpoint:
-    """One training's state: it counts for the very same bundle, settings and revision of the method alone."""
+    """One training's state: it counts for the very same bundle, settings and revision of the method alone.
+
+    One that says it is `finished`, and was refused for what it costs, counts for another accuracy drop too.
+    """
 
     def __init__(self, bundle: Bundle, settings: ProtectSettings, revision: int) -> None:
         self._path = bundle.root / ".checkpoint.pt"
-        about = [bundle.manifest.bundle_id, settings.model_dump(mode="json"), revision]
-        self._key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        about = [bundle.manifest.bundle_id, revision]
+        every, trained = (settings.model_dump(mode="json", exclude=left) for left in (set(), _ASKED_AFTERWARDS))
+        self._key, self._finished_key = (_digest([*about, each]) for each in (every, trained))
 
     def save(self, state: dict[str, object]) -> None:
         """Replace the kept state."""
         buffer = io.BytesIO()
-        torch.save({"key": self._key, "state": state}, buffer)
+        torch.save({"key": self._finished_key if state.get("finished") else self._key, "state": state}, buffer)
         write_atomically(self._path, buffer.getvalue())
 
     def load(self) -> dict[str, object] | None:
@@ -44,9 +52,14 @@ class Checkpoint:
             saved = load_tensors_only(self._path)
         except (UnsafeFileError, RuntimeError, EOFError, OSError, ValueError, KeyError):
             raise BundleError(f"{self._path} is damaged; delete it and train again without --resume.") from None
-        state = saved.get("state") if isinstance(saved, dict) and saved.get("key") == self._key else None
+        known = isinstance(saved, dict) and saved.get("key") in (self._key, self._finished_key)
+        state = saved.get("state") if known else None
         return state if isinstance(state, dict) else None
 
     def remove(self) -> None:
         """Forget the state."""
         self._path.unlink(missing_ok=True)
+
+
+def _digest(about: list[object]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

@@ -196,8 +196,8 @@ def _check(fitted: Fitted, settings: ProtectSettings) -> None:
     allowed = WAIST_DROP if settings.max_accuracy_drop is None else settings.max_accuracy_drop
     raise InputError(
         f"{settings.method} with this waist costs {lost:.1%} of the accuracy{size}, more than {allowed:.1%}; train "
-        "longer with --epochs, allow more with --max-accuracy-drop, --max-bytes or --channels, or choose --train all "
-        "or a later cut."
+        "longer with --epochs, allow more with --max-accuracy-drop (what was trained is kept: add --resume), "
+        "--max-bytes or --channels, or choose --train all or a later cut."
     )
 
 

@@ -368,6 +368,7 @@ class _Run:
     def _state(self, step: int) -> dict[str, object]:
         return {
             "step": step,
+            "finished": step == self.wanted.epochs * self.batches,
             "modules": self._weights(),
             "optimisers": {name: copy.deepcopy(each.state_dict()) for name, each in self.optimisers.items()},
             "generator": self.generator.get_state(),
