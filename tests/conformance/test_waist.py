@@ -341,6 +341,27 @@ def test_a_planted_fault_is_seen_in_coarse_codes(bundle, fault):
     assert "head" in planted(bundle, fault)
 
 
+def test_a_training_refused_for_what_it_costs_is_looked_at_again_and_not_repeated(crops, program, tmp_path):
+    made = begun(program, parity_bundle.CUT, tmp_path / "bundle")
+
+    said: list[str] = []
+
+    def train(drop: float, *, resume: bool) -> None:
+        settings = ProtectSettings(
+            data=crops, train="waist", channels=1, epochs=2, batch_size=16, max_accuracy_drop=drop
+        )
+        protect(made, settings, resume=resume, progress=lambda done, total, text: said.append(text))
+
+    with pytest.raises(InputError, match="--resume"):
+        train(0.001, resume=False)
+    assert any("bytes" in text for text in said)
+    said.clear()
+    train(0.99, resume=True)
+    assert not any("bytes" in text for text in said), "trained again"
+    assert made.manifest.protection is not None
+    assert made.manifest.protection.settings["max_accuracy_drop"] == pytest.approx(0.99)
+
+
 @pytest.mark.parametrize(("setting", "word"), [({"max_bytes": 100}, "--max-bytes"), ({"encoder": "deep"}, "--encoder")])
 def test_a_waist_setting_without_a_waist_is_refused(setting, word):
     with pytest.raises(ValueError, match=word):
