@@ -71,6 +71,18 @@ def test_fewer_bytes_make_a_narrower_waist():
     assert narrow.symbols * 2 / 8 <= 20
 
 
+def test_a_late_cut_is_told_by_the_work_behind_it():
+    behind = {
+        share: choose_geometry(
+            (128, 4, 4), (3, 32, 32), 20_000_000, deep=None, short=True, tail_macs=int(share * 20_000_000)
+        )
+        for share in (0.1, 1.0)
+    }
+    assert (behind[0.1].shape, behind[0.1].deep) == ((24, 1, 1), 0)
+    assert behind[1.0].shape == (48, 1, 1)
+    assert behind[1.0].deep > 0
+
+
 def test_an_answer_of_every_place_keeps_the_places():
     mask, classes = (choose_geometry((64, 14, 14), (3, 64, 64), 10**7, places=places) for places in (True, False))
     assert mask.shape[1:] == (14, 14)

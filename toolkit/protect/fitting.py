@@ -239,7 +239,7 @@ def _with_waist(
     geometry = choose_geometry(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
         max_bytes=wanted.max_bytes, deep=None if wanted.encoder == "auto" else wanted.encoder == "deep",
-        places=places, short=short,
+        places=places, short=short, tail_macs=halves.cut.tail_macs,
     )  # fmt: skip
     protection = protection_class(wanted.method).build(geometry.shape, options)
     images, labels = watched(data.victim_val)

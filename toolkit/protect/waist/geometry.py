@@ -23,6 +23,8 @@ _ACROSS, _ACROSS_LARGE = 4, 2
 #: the same of small photos where the phone's part learns on a short path: at middle cuts 48 channels at one position
 #: keep as much of the accuracy as at four, and a quarter of the bytes (benchmarks/privacy/photos)
 _ACROSS_SHORT = 8
+#: share of the network's work behind the cut below which a tail has little left to understand: few channels say it
+_LATE = 0.15
 #: bits that a code costs roughly, once training has spread its distribution
 _BITS = 2.0
 #: few positions with many channels say more in as many bytes than many positions with few (benchmarks/privacy/photos)
@@ -92,6 +94,7 @@ def choose_geometry(
     deep: bool | None = False,
     places: bool = False,
     short: bool = False,
+    tail_macs: int = 0,
 ) -> Geometry:
     """Fill in what the user left open.
 
@@ -106,6 +109,7 @@ def choose_geometry(
             features leave it something to do and room.
         places: whether the network's answer says something of every place, see `of_places`.
         short: whether the phone's part learns on the short path, see phases.py.
+        tail_macs: of the tail, by which the short path tells a late cut.
 
     Raises:
         InputError: a stride or a number of channels that the features do not have, or no room for a deep branch.
@@ -113,6 +117,7 @@ def choose_geometry(
     full, height, width = features
     longest = max(height, width)
     is_large = max(image[1:]) >= _LARGE_PHOTO
+    late = tail_macs < _LATE * (head_macs + tail_macs) if short else longest < 2 * _ACROSS
     if stride is None:
         most, across = (_MANY, _ACROSS_LARGE) if is_large else (_FEW, _ACROSS_SHORT if short else _ACROSS)
         positions = min(longest, _MANY_PLACES) if places else min(max(longest // across, 1), most)
@@ -121,8 +126,7 @@ def choose_geometry(
         raise InputError(f"--stride {stride} does not fit features of {height}x{width}; give 1 to {longest}.")
     if channels is None:
         positions = -(-height // stride) * -(-width // stride)
-        late = positions == 1 and longest < 2 * _ACROSS
-        channels = _CHANNELS_OF_ONE if late else _CHANNELS
+        channels = _CHANNELS_OF_ONE if late and positions == 1 else _CHANNELS
         if is_large:
             channels = _directions(full * stride**2, positions, int(_MOST_WORK * head_macs))
         channels = min(channels, max(full * stride**2 // (_NARROWER if not is_large else 2), _FEWEST))
@@ -136,7 +140,7 @@ def choose_geometry(
         )
     if deep is None:
         room = _widest_branch(Geometry(features, channels, stride, 0), int(_MOST_DEEP * head_macs)) >= _VECTOR
-        deep = short and longest >= 2 * _ACROSS and room
+        deep = short and not late and room
     macs_per_inner = (full * stride * stride + channels) * -(-height // stride) * -(-width // stride)
     inner = min(max(full, 2 * channels), max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
     # what bends is a deep branch's task; and of a large photo more directions say more than the bend between them
