@@ -362,7 +362,14 @@ def test_a_training_refused_for_what_it_costs_is_looked_at_again_and_not_repeate
     assert made.manifest.protection.settings["max_accuracy_drop"] == pytest.approx(0.99)
 
 
-@pytest.mark.parametrize(("setting", "word"), [({"max_bytes": 100}, "--max-bytes"), ({"encoder": "deep"}, "--encoder")])
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ({"max_bytes": 100}, "--max-bytes"),
+        ({"encoder": "deep"}, "--encoder"),
+        ({"encoder_work": 1.5}, "--encoder-work"),
+    ],
+)
 def test_a_waist_setting_without_a_waist_is_refused(setting, word):
     with pytest.raises(ValueError, match=word):
         ProtectSettings(train="injector", **setting)

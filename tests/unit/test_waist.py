@@ -71,6 +71,13 @@ def test_fewer_bytes_make_a_narrower_waist():
     assert narrow.symbols * 2 / 8 <= 20
 
 
+def test_a_branch_may_be_given_more_work():
+    at, head = ((64, 16, 16), (3, 32, 32)), 15_000_000
+    usual, large = (Waist.empty(choose_geometry(*at, head, deep=True, branch=branch)) for branch in (None, 0.6))
+    assert large.geometry.deep > usual.geometry.deep
+    assert 0.5 * head < large.encoder_macs < 0.7 * head
+
+
 def test_a_late_cut_is_told_by_the_work_behind_it():
     behind = {
         share: choose_geometry(

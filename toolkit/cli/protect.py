@@ -50,6 +50,13 @@ def command(
             "--train all and 5,000 photos or more."
         ),
     ] = "auto",
+    encoder_work: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the waist: most that the deep encoder may compute, as a share of the head's work, such as 60% at "
+            "early cuts; default: 9%."
+        ),
+    ] = None,
     answer: Annotated[
         str,
         typer.Option(
@@ -99,6 +106,7 @@ def command(
         channels=channels,
         stride=stride,
         encoder=encoder,
+        encoder_work=encoder_work,
         answer=answer,
         max_bytes=max_bytes,
         pad=pad,

@@ -60,6 +60,7 @@ class Fitting:
         train: what is trained: the injector, a waist around it, or head and tail too.
         channels, stride: of the waist, or None: as fits the cut.
         encoder: of the waist, two convolutions or a deep branch beside them; auto: deep on the short path.
+        encoder_work: most that the deep branch may compute, as a share of the head's work; None: as the docs say.
         answer: what a waist keeps of an answer: every class's score, or the class alone.
         max_bytes: most bytes of a message on average, or None.
     """
@@ -77,6 +78,7 @@ class Fitting:
     channels: int | None = None
     stride: int | None = None
     encoder: Encoder = "auto"
+    encoder_work: float | None = None
     answer: Answer = "scores"
     max_bytes: int | None = None
 
@@ -240,6 +242,7 @@ def _with_waist(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
         max_bytes=wanted.max_bytes, deep=None if wanted.encoder == "auto" else wanted.encoder == "deep",
         places=places, short=short, tail_macs=halves.cut.tail_macs,
+        branch=wanted.encoder_work,
     )  # fmt: skip
     protection = protection_class(wanted.method).build(geometry.shape, options)
     images, labels = watched(data.victim_val)

@@ -167,6 +167,7 @@ def _fitting(settings: ProtectSettings) -> Fitting:
         channels=settings.channels,
         stride=settings.stride,
         encoder=settings.encoder,
+        encoder_work=settings.encoder_work,
         answer=settings.answer,
         max_bytes=settings.max_bytes,
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..records.settings import Seed, Settings, Share
+from ..records.settings import Ratio, Seed, Settings, Share
 
 #: the paper's injector alone; encoder and decoder too; head and tail as well
 Train = Literal["injector", "waist", "all"]
@@ -16,7 +16,8 @@ Answer = Literal["scores", "class"]
 Encoder = Literal["auto", "flat", "deep"]
 #: settings that only a waist has, and what they are where nobody chose
 _OF_A_WAIST = {
-    "channels": None, "stride": None, "encoder": "auto", "max_bytes": None, "pad": False, "answer": "scores",
+    "channels": None, "stride": None, "encoder": "auto", "encoder_work": None, "max_bytes": None, "pad": False,
+    "answer": "scores",
 }  # fmt: skip
 
 
@@ -39,6 +40,7 @@ class ProtectSettings(Settings):
         stride: positions of the cut, per side, to one of the waist; None: as fits the cut.
         encoder: of the waist; flat: two convolutions; deep: a small network beside them, for early and middle cuts;
             auto: deep there, if head and tail are trained on photos enough and the head's work leaves room, else flat.
+        encoder_work: most that the deep branch may compute, as a share of the head's work (0.6, also "60%"); None: 9 %.
         answer: of a waist; scores: every class's score is distilled; class: the class alone, so that less crosses.
         max_bytes: most bytes of a message on average, with a waist.
         pad: whether all messages have one length, with a waist.
@@ -58,6 +60,7 @@ class ProtectSettings(Settings):
     channels: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=1)] | None = None
     encoder: Encoder = "auto"
+    encoder_work: Ratio | None = None
     answer: Answer = "scores"
     max_bytes: Annotated[int, Field(ge=1)] | None = None
     pad: bool = False

@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--more", default="", help="other options of protect, such as '--stride 4'")
     wanted = parser.parse_args()
     named = [wanted.network, wanted.cut, wanted.method, wanted.train, f"seed{wanted.seed}" if wanted.seed else ""]
-    name = "-".join(word for word in (*named, wanted.more.replace("-", "").replace(" ", "")) if word)
+    name = "-".join(word for word in (*named, "".join(filter(str.isalnum, wanted.more))) if word)
     bundle, photos = data.ROOT / "bundles" / name, table()
     mean, std = (",".join(map(str, values)) for values in (data.MEAN, data.STD))
     weights = data.ROOT / f"{wanted.network}.pth"

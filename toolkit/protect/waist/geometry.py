@@ -12,6 +12,8 @@ from ...errors import InputError
 _MOST_WORK = 0.07
 #: what the encoder's deep branch may compute beside it
 _MOST_DEEP, _VECTOR = 0.09, 8
+#: a branch whose work somebody chose is at most so much wider than the features; else it is as wide
+_WIDER = 4
 #: codes -LEVEL..LEVEL
 LEVEL = 3
 #: positions of the waist's longer side, for photos smaller than this side and for others
@@ -95,6 +97,7 @@ def choose_geometry(
     places: bool = False,
     short: bool = False,
     tail_macs: int = 0,
+    branch: float | None = None,
 ) -> Geometry:
     """Fill in what the user left open.
 
@@ -110,6 +113,7 @@ def choose_geometry(
         places: whether the network's answer says something of every place, see `of_places`.
         short: whether the phone's part learns on the short path, see phases.py.
         tail_macs: of the tail, by which the short path tells a late cut.
+        branch: most of the deep branch's work, as a share of the head's; None: so little that latency hardly grows.
 
     Raises:
         InputError: a stride or a number of channels that the features do not have, or no room for a deep branch.
@@ -138,17 +142,22 @@ def choose_geometry(
             f"--channels {channels} does not fit: one position of this waist stands for {full * stride**2} values, and "
             f"more are no waist; give 1 to {most}."
         )
+    work = int((_MOST_DEEP if branch is None else branch) * head_macs)
     if deep is None:
-        room = _widest_branch(Geometry(features, channels, stride, 0), int(_MOST_DEEP * head_macs)) >= _VECTOR
+        room = _widest_branch(Geometry(features, channels, stride, 0), work) >= _VECTOR
         deep = short and not late and room
     macs_per_inner = (full * stride * stride + channels) * -(-height // stride) * -(-width // stride)
     inner = min(max(full, 2 * channels), max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
     # what bends is a deep branch's task; and of a large photo more directions say more than the bend between them
     geometry = Geometry(features, channels, stride, 0 if deep or is_large else inner)
-    return replace(geometry, deep=_deep_channels(geometry, int(_MOST_DEEP * head_macs))) if deep else geometry
+    return (
+        replace(geometry, deep=_deep_channels(geometry, work, head_macs, 1 if branch is None else _WIDER))
+        if deep
+        else geometry
+    )
 
 
-def _deep_channels(geometry: Geometry, macs: int) -> int:
+def _deep_channels(geometry: Geometry, macs: int, head_macs: int, wider: int) -> int:
     """How wide the deep branch is.
 
     Raises:
@@ -159,10 +168,12 @@ def _deep_channels(geometry: Geometry, macs: int) -> int:
     if widest < _VECTOR:
         raise InputError(
             f"--encoder deep does not fit: {_VECTOR} channels at {full}x{height}x{width} are more than "
-            f"{_MOST_DEEP:.0%} of this head's work; cut later, or take --encoder flat."
+            f"{macs / head_macs:.0%} of this head's work; cut later, allow more with --encoder-work, or take --encoder "
+            "flat."
         )
     # whole vectors of eight are what phones' kernels compute at once
-    return min(widest - widest % _VECTOR, max(full, _VECTOR))
+    most = max(wider * full, _VECTOR)
+    return min(widest - widest % _VECTOR, most - most % _VECTOR)
 
 
 def _widest_branch(geometry: Geometry, macs: int) -> int:
