@@ -52,8 +52,9 @@ class Checkpoint:
             saved = load_tensors_only(self._path)
         except (UnsafeFileError, RuntimeError, EOFError, OSError, ValueError, KeyError):
             raise BundleError(f"{self._path} is damaged; delete it and train again without --resume.") from None
-        known = isinstance(saved, dict) and saved.get("key") in (self._key, self._finished_key)
-        state = saved.get("state") if known else None
+        if not isinstance(saved, dict) or saved.get("key") not in (self._key, self._finished_key):
+            return None
+        state = saved.get("state")
         return state if isinstance(state, dict) else None
 
     def remove(self) -> None:
