@@ -1,5 +1,8 @@
 """Train one network on the victim's photos: one-cycle SGD, label smoothing, flips and shifts, bf16 where it is faster.
 
+`--cutmix 0.5`: in half of the steps each photo gets a rectangle of another, its label in proportion (Yun et al., ICCV
+2019); not in the last fifth of the epochs.
+
     python benchmarks/privacy/photos/train.py resnet --epochs 20
 
 Writes build/photos/NAME.pt (weights as a state dict) and NAME.json; a checkpoint each epoch, and
@@ -15,8 +18,11 @@ from pathlib import Path
 import data
 import networks
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
+
+#: share of the epochs in which photos are mixed
+LAST = 0.8
 
 
 @torch.no_grad()
@@ -27,6 +33,18 @@ def accuracy(network: nn.Module, part: data.Part, size: int = 500) -> float:
         with torch.autocast("cpu", torch.bfloat16):
             right += int((network(data.normalise(data.unit(photos))).argmax(1) == labels).sum())
     return right / len(part.labels)
+
+
+def cutmixed(photos: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
+    """Photos [B,C,H,W] with a rectangle of others; which others [B], and the share that is left of their own."""
+    height, width = photos.shape[2:]
+    other = torch.randperm(len(photos), generator=generator)
+    share, down, right = torch.rand(3, generator=generator).tolist()
+    rows, columns = (round(side * (1 - share) ** 0.5) for side in (height, width))
+    top, left = round(down * (height - rows)), round(right * (width - columns))
+    mixed = photos.clone()
+    mixed[:, :, top : top + rows, left : left + columns] = photos[other, :, top : top + rows, left : left + columns]
+    return mixed, other, 1 - rows * columns / (height * width)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -63,9 +81,18 @@ def train(arguments: argparse.Namespace) -> None:
         order = torch.randperm(len(victim.labels), generator=generator)
         for step, index in enumerate(order.split(arguments.batch)[:batches]):
             photos = data.normalise(data.unit(data.augment(victim.photos[index], generator)))
+            labels, own = victim.labels[index], 1.0
+            theirs = labels
+            still = epoch < LAST * arguments.epochs
+            if still and torch.rand((), generator=generator).item() < arguments.cutmix:
+                photos, other, own = cutmixed(photos, generator)
+                theirs = labels[other]
             with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16):
                 logits = network(photos)
-            loss = functional.cross_entropy(logits.float(), victim.labels[index], label_smoothing=arguments.smooth)
+            loss = functional.cross_entropy(logits.float(), labels, label_smoothing=arguments.smooth)
+            if own < 1:
+                second = functional.cross_entropy(logits.float(), theirs, label_smoothing=arguments.smooth)
+                loss = own * loss + (1 - own) * second
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -93,7 +120,8 @@ def train(arguments: argparse.Namespace) -> None:
     torch.save(best.state_dict(), out)
     result = {
         "network": arguments.network, "options": json.loads(arguments.options), "seed": arguments.seed,
-        "epochs": arguments.epochs, "start": arguments.start, "macs": networks.macs(best, torch.zeros(1, 3, 32, 32)),
+        "epochs": arguments.epochs, "cutmix": arguments.cutmix, "start": arguments.start,
+        "macs": networks.macs(best, torch.zeros(1, 3, 32, 32)),
         "parameters": sum(p.numel() for p in best.parameters()), "val": accuracy(best, val),
         "test": accuracy(best, data.part("test")), "seconds": round(spent), "torch": torch.__version__,
     }  # fmt: skip
@@ -112,6 +140,7 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=0.15)
     parser.add_argument("--decay", type=float, default=5e-4)
     parser.add_argument("--smooth", type=float, default=0.1)
+    parser.add_argument("--cutmix", type=float, default=0.0, help="share of the steps in which photos are mixed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True)
     Path(data.ROOT).mkdir(parents=True, exist_ok=True)
