@@ -70,6 +70,7 @@ OPTIONS = {
         "--method": "gaussian", "--data": "digits", "--max-accuracy-drop": "1%", "--min-pi": "0.5", "--epochs": "1",
         "--batch-size": "32", "--option": "scale=2", "--seed": "1", "--train": "waist", "--channels": "4",
         "--stride": "7", "--max-bytes": "9", "--answer": "class", "--noise": "fresh",
+        "--encoder": "deep", "--encoder-work": "50%",
         "--device": "cpu", "--precision": "fp32",
     },
     "convert": {"--to": "onnx", "--precision": "int8", "--backend": "cpu", "--wire": "uint8", "--data": "digits"},

@@ -238,9 +238,10 @@ def _with_waist(
     features, options = features_of(halves.cut.shape), dict(wanted.options)
     places = of_places(halves.task.shapes)
     short = wanted.train == "all" and len(data.victim_train) >= ENOUGH and not places
+    usual = wanted.encoder == "auto" and wanted.encoder_work is None
     geometry = choose_geometry(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,
-        max_bytes=wanted.max_bytes, deep=None if wanted.encoder == "auto" else wanted.encoder == "deep",
+        max_bytes=wanted.max_bytes, deep=None if usual else wanted.encoder != "flat",
         places=places, short=short, tail_macs=halves.cut.tail_macs,
         branch=wanted.encoder_work,
     )  # fmt: skip
