@@ -40,8 +40,8 @@ class ProtectSettings(Settings):
         stride: positions of the cut, per side, to one of the waist; None: as fits the cut.
         encoder: of the waist; flat: two convolutions; deep: a small network beside them, for early and middle cuts;
             auto: deep there, if head and tail are trained on photos enough and the head's work leaves room, else flat.
-        encoder_work: most that the deep branch may compute, as a share of the head's work (0.6, also "60%") and, given, there is one;
-            None: 9 %.
+        encoder_work: most that the deep branch may compute, as a share of the head's work (0.6, also "60%"); given,
+            there is one; None: 9 %.
         answer: of a waist; scores: every class's score is distilled; class: the class alone, so that less crosses.
         max_bytes: most bytes of a message on average, with a waist.
         pad: whether all messages have one length, with a waist.
@@ -86,7 +86,8 @@ class ProtectSettings(Settings):
             )
         if self.encoder == "flat" and self.encoder_work is not None:
             raise ValueError(
-                "--encoder-work (encoder_work in deploy.toml) is the deep encoder's; leave it out, or give --encoder deep."
+                "--encoder-work (encoder_work in deploy.toml) is the deep encoder's; leave it out, or give --encoder "
+                "deep."
             )
         return self
 
