@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--train", default="all", choices=("waist", "all"))
     parser.add_argument("--attacks", default="residual_decoder,linker")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--more", default="", help="other options of protect, such as '--stride 4'")
+    parser.add_argument("--more", default="", help="other options of protect, such as '--stride=4,--encoder-work=60%%'")
     wanted = parser.parse_args()
     named = [wanted.network, wanted.cut, wanted.method, wanted.train, f"seed{wanted.seed}" if wanted.seed else ""]
     name = "-".join(word for word in (*named, "".join(filter(str.isalnum, wanted.more))) if word)
@@ -123,7 +123,7 @@ def main() -> None:
     )  # fmt: skip
     protected = protected_by(
         bundle, "--data", f"csv:{photos}", "--method", wanted.method, "--train", wanted.train,
-        "--epochs", wanted.epochs, "--precision", "bf16", "--seed", wanted.seed, *wanted.more.split(),
+        "--epochs", wanted.epochs, "--precision", "bf16", "--seed", wanted.seed, *filter(None, wanted.more.split(",")),
     )  # fmt: skip
     attacked = ask(
         "evaluate", bundle, "--attack", wanted.attacks, "--effort", "standard", "--attacker-images", 8000,
