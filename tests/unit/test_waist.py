@@ -218,7 +218,7 @@ def test_views_are_the_same_every_time_and_differ_from_each_other():
 
 @pytest.mark.parametrize(("lost", "rises"), [(0.0, True), (0.2, False)])
 def test_privacy_weighs_more_while_accuracy_is_there_and_less_while_it_is_not(lost, rises):
-    steering = Steering(0.01, None, 100, 20)
+    steering = Steering(0.01, None, 100, 20, 48)
     before = torch.ones(100)
     start = steering.weight.item()
     for _ in range(10):
@@ -229,15 +229,21 @@ def test_privacy_weighs_more_while_accuracy_is_there_and_less_while_it_is_not(lo
 def test_a_longer_training_moves_the_weight_as_far_in_as_many_epochs():
     weights = []
     for looks in (100, 800):
-        steering = Steering(0.01, None, 1000, looks)
+        steering = Steering(0.01, None, 1000, looks, 48)
         for _ in range(looks // 2):
             steering.look(torch.ones(1000), lambda index: torch.ones(len(index)), 0.9)
         weights.append(steering.weight.item())
     assert weights[0] == pytest.approx(weights[1], rel=0.01)
 
 
+def test_a_symbol_of_many_weighs_as_a_symbol_of_few():
+    few, some, many = (Steering(0.01, None, 1000, 20, count).weight.item() for count in (24, 48, 480))
+    assert few == some
+    assert many * 480 == pytest.approx(some * 48)
+
+
 def test_bytes_above_the_limit_make_rate_weigh_more():
-    steering = Steering(0.01, 100.0, 10, 20)
+    steering = Steering(0.01, 100.0, 10, 20, 48)
     for _ in range(50):
         steering.count_bits(200.0, 0.5)
     high = steering.extra_rate.item()

@@ -19,10 +19,11 @@ _WARM = 0.3
 #: change of the weight at one look, in a training that looks this often; fewer looks weigh more, more weigh less:
 #: accuracy follows the weight over an epoch or so, and a weight that moves faster swings between all and nothing
 _GROWTH, _RATE_GROWTH, _LOOKS = 1.08, 1.05, 100
-#: what the weight begins with, and stays at while noise comes in. Early cuts are far from their accuracy then, and a
-#: weight of 0.1 halved the bytes of a ResNet's first cut while 14 points were still missing [ours]
-_START = 0.02
-#: a weight below it hides nothing, and takes long to come back
+#: what the weight begins with, and stays at while noise comes in, of a waist of so many symbols at most; of more, a
+#: symbol's bits weigh as much as of so many. With 0.1 a message of 192 symbols weighs more than its answer: the bytes
+#: of a ResNet's first cut halved while 14 points of accuracy were still missing [ours]
+_START, _SYMBOLS = 0.1, 48
+#: a weight below it, of so many symbols, hides nothing, and takes long to come back
 _LEAST = 1e-3
 _LEAST_RATE, _MOST_RATE = 1e-3, 1e3
 
@@ -35,6 +36,7 @@ class Steering(nn.Module):
         max_bits: of a message on average, or None.
         count: how many validation photos there are.
         looks: how often they will be looked at in all.
+        symbols: of a message.
     """
 
     weight: Tensor
@@ -44,11 +46,12 @@ class Steering(nn.Module):
     place: Tensor
     accuracy: Tensor
 
-    def __init__(self, max_drop: float, max_bits: float | None, count: int, looks: int) -> None:
+    def __init__(self, max_drop: float, max_bits: float | None, count: int, looks: int, symbols: int) -> None:
         super().__init__()
+        share = min(_SYMBOLS / symbols, 1.0)
         self.max_drop, self.max_bits, self.count = max_drop, max_bits, count
-        self.pace = _LOOKS / max(looks, 1)
-        for name, start in (("weight", _START), ("extra_rate", _LEAST_RATE), ("drop", 0.0), ("accuracy", 0.0)):
+        self.pace, self.least = _LOOKS / max(looks, 1), _LEAST * share
+        for name, start in (("weight", _START * share), ("extra_rate", _LEAST_RATE), ("drop", 0.0), ("accuracy", 0.0)):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("bits", torch.tensor(float("nan")))
         self.register_buffer("place", torch.tensor(0))
@@ -72,7 +75,7 @@ class Steering(nn.Module):
             return
         allowed = _AIM * self.max_drop + _EARLY * (1 - done)
         room = 1 - self.drop.item() / allowed
-        self.weight.mul_(_GROWTH ** (self.pace * max(-3.0, min(1.0, room)))).clamp_(min=_LEAST)
+        self.weight.mul_(_GROWTH ** (self.pace * max(-3.0, min(1.0, room)))).clamp_(min=self.least)
 
     def count_bits(self, bits: float, done: float) -> None:
         """Take in one batch's mean bits a message."""

@@ -166,7 +166,7 @@ class _Run:
         self.before = self.truth.unprotected
         self.batches = max(len(wanted.photos) // wanted.batch_size, 1)
         looks = self.phases[0].epochs * self.batches // _LOOK_EVERY
-        self.steering = Steering(wanted.max_drop, wanted.max_bits, len(self.before), looks)
+        self.steering = Steering(wanted.max_drop, wanted.max_bits, len(self.before), looks, geometry.symbols)
         head, tail = (copy.deepcopy(half).to(self.devices.device) for half in (halves.head, halves.tail))
         fresh = self.short is not None
         self.views = Views(head, tail, halves.cut.shape, wanted.photos, wanted.seed, self.devices, fresh=fresh)
