@@ -1,8 +1,9 @@
-"""Draw benchmarks/results/photos.json: bytes against accuracy, and against what a decoder draws.
+"""Draw benchmarks/results/photos.json and photos_product.json: bytes against accuracy, and against a decoder's picture.
 
     python benchmarks/privacy/photos/plot.py     # writes docs/pictures/photos.svg
 
-JPEG and WebP are the photos themselves at several qualities. Unprotected features cross as uint8.
+JPEG and WebP are the photos themselves at several qualities. Unprotected features cross as uint8. Points with an edge
+are what the commands themselves reach.
 """
 
 import json
@@ -17,6 +18,7 @@ mpl.use("svg")
 from matplotlib import pyplot as plt
 
 RESULT, OUT = Path("benchmarks/results/photos.json"), Path("docs/pictures/photos.svg")
+PRODUCT = RESULT.with_name("photos_product.json")
 MARKS = {"resnet": "o", "alexnet": "s", "vgg11": "^"}
 COLOURS = {"pripro": "#1b7f5c", "none": "#b3261e"}
 RIVAL = "#8a8f98"
@@ -61,6 +63,18 @@ def main() -> None:
         points = {"marker": MARKS[network], "color": colour, "s": 28, "alpha": 0.85, "linewidths": 0}
         left.scatter([size], [cell["PA"]], **points)
         right.scatter([size], [cell["decoder"]["ssim"]], label=label, **points)
+    for cell in json.loads(PRODUCT.read_text())["cells"]:
+        network, _, method, *_ = cell["cell"].split("-")
+        name = "pripro protect" if method == "pripro" else "the same with a rival"
+        label = None if (name, network) in seen else f"{name}, {network}"
+        seen.add((name, network))
+        points = {
+            "marker": MARKS[network], "color": COLOURS.get(method, RIVAL), "s": 36, "edgecolors": "black",
+            "linewidths": 0.8, "zorder": 3,
+        }  # fmt: skip
+        size = cell["message_bytes"]["mean"]
+        left.scatter([size], [cell["PA"]], **points)
+        right.scatter([size], [cell["attacks"]["residual_decoder"]["ssim"]], label=label, **points)
     floor = max(cell["floors"]["mean_photo"]["ssim"] for cell in result["cells"] if "mean_photo" in cell["floors"])
     right.axhline(floor, color="black", lw=0.8, ls=":", label="floor: the answer alone")
     left.axhline(0.99, color="black", lw=0.8, ls=":")
