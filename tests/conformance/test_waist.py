@@ -362,26 +362,6 @@ def test_a_training_refused_for_what_it_costs_is_looked_at_again_and_not_repeate
     assert made.manifest.protection.settings["max_accuracy_drop"] == pytest.approx(0.99)
 
 
-@pytest.mark.parametrize(
-    ("setting", "word"),
-    [
-        ({"max_bytes": 100}, "--max-bytes"),
-        ({"encoder": "deep"}, "--encoder"),
-        ({"encoder_work": 1.5}, "--encoder-work"),
-        ({"encoder_work": "abc"}, "ratio"),
-        ({"encoder_work": "inf"}, "ratio"),
-    ],
-)
-def test_a_waist_setting_without_a_waist_is_refused(setting, word):
-    with pytest.raises(ValueError, match=word):
-        ProtectSettings(train="injector", **setting)
-
-
-def test_work_for_a_branch_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="--encoder deep"):
-        ProtectSettings(train="all", encoder="flat", encoder_work=0.5)
-
-
 def test_two_photos_of_one_device_do_not_share_their_noise(bundle):
     images = load_goldens(bundle).inputs["image"][:2]
     first, second = memoised_eps(bytes(32), bundle.manifest.bundle_id, images, [(8, 4, 4)])[0]

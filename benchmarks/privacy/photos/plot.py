@@ -40,6 +40,14 @@ def place(cell: dict) -> tuple[str, str]:
     return cell["settings"]["network"], cell["settings"]["cut"]
 
 
+def draw(axes: tuple, named: set, network: str, name: str, size: float, pa: float, ssim: float, look: dict) -> None:
+    """One cell in both plots; what it is stands in the legend once."""
+    label = None if (name, network) in named else f"{name}, {network}"
+    named.add((name, network))
+    for each, height in zip(axes, (pa, ssim), strict=True):
+        each.scatter([size], [height], label=label if each is axes[1] else None, marker=MARKS[network], **look)
+
+
 def main() -> None:
     plt.rcParams.update({"svg.hashsalt": "photos", "svg.fonttype": "none", "font.size": 9})
     result = json.loads(RESULT.read_text())
@@ -58,23 +66,14 @@ def main() -> None:
         size = uint8_bytes(network, cut) if method == "none" else cell["bytes"]
         colour = COLOURS.get(method, RIVAL)
         name = {"none": "unprotected, uint8", "pripro": "PriPro behind a waist"}.get(method, "rivals, same waist")
-        label = None if (name, network) in seen else f"{name}, {network}"
-        seen.add((name, network))
-        points = {"marker": MARKS[network], "color": colour, "s": 28, "alpha": 0.85, "linewidths": 0}
-        left.scatter([size], [cell["PA"]], **points)
-        right.scatter([size], [cell["decoder"]["ssim"]], label=label, **points)
+        look = {"color": colour, "s": 28, "alpha": 0.85, "linewidths": 0}
+        draw((left, right), seen, network, name, size, cell["PA"], cell["decoder"]["ssim"], look)
     for cell in json.loads(PRODUCT.read_text())["cells"]:
         network, _, method, *_ = cell["cell"].split("-")
         name = "pripro protect" if method == "pripro" else "the same with a rival"
-        label = None if (name, network) in seen else f"{name}, {network}"
-        seen.add((name, network))
-        points = {
-            "marker": MARKS[network], "color": COLOURS.get(method, RIVAL), "s": 36, "edgecolors": "black",
-            "linewidths": 0.8, "zorder": 3,
-        }  # fmt: skip
-        size = cell["message_bytes"]["mean"]
-        left.scatter([size], [cell["PA"]], **points)
-        right.scatter([size], [cell["attacks"]["residual_decoder"]["ssim"]], label=label, **points)
+        size, ssim = cell["message_bytes"]["mean"], cell["attacks"]["residual_decoder"]["ssim"]
+        look = {"color": COLOURS.get(method, RIVAL), "s": 36, "edgecolors": "black", "linewidths": 0.8, "zorder": 3}
+        draw((left, right), seen, network, name, size, cell["PA"], ssim, look)
     floor = max(cell["floors"]["mean_photo"]["ssim"] for cell in result["cells"] if "mean_photo" in cell["floors"])
     right.axhline(floor, color="black", lw=0.8, ls=":", label="floor: the answer alone")
     left.axhline(0.99, color="black", lw=0.8, ls=":")

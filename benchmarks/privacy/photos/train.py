@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 #: share of the epochs in which photos are mixed
-LAST = 0.8
+MIXED = 0.8
 
 
 @torch.no_grad()
@@ -83,8 +83,8 @@ def train(arguments: argparse.Namespace) -> None:
             photos = data.normalise(data.unit(data.augment(victim.photos[index], generator)))
             labels, own = victim.labels[index], 1.0
             theirs = labels
-            still = epoch < LAST * arguments.epochs
-            if still and torch.rand((), generator=generator).item() < arguments.cutmix:
+            mixes = epoch < MIXED * arguments.epochs
+            if mixes and torch.rand((), generator=generator).item() < arguments.cutmix:
                 photos, other, own = cutmixed(photos, generator)
                 theirs = labels[other]
             with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16):

@@ -150,11 +150,10 @@ def choose_geometry(
     inner = min(max(full, 2 * channels), max(8, int(_MOST_WORK * head_macs / macs_per_inner)))
     # what bends is a deep branch's task; and of a large photo more directions say more than the bend between them
     geometry = Geometry(features, channels, stride, 0 if deep or is_large else inner)
-    return (
-        replace(geometry, deep=_deep_channels(geometry, work, head_macs, 1 if branch is None else _WIDER))
-        if deep
-        else geometry
-    )
+    if not deep:
+        return geometry
+    wider = 1 if branch is None else _WIDER
+    return replace(geometry, deep=_deep_channels(geometry, work, head_macs, wider))
 
 
 def _deep_channels(geometry: Geometry, macs: int, head_macs: int, wider: int) -> int:
