@@ -106,10 +106,11 @@ def main() -> None:
     parser.add_argument("--train", default="all", choices=("waist", "all"))
     parser.add_argument("--attacks", default="residual_decoder,linker")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tag", default="", help="a word more in the cell's name")
     parser.add_argument("--more", default="", help="other options of protect, such as '--stride=4,--encoder-work=60%%'")
     wanted = parser.parse_args()
     named = [wanted.network, wanted.cut, wanted.method, wanted.train, f"seed{wanted.seed}" if wanted.seed else ""]
-    name = "-".join(word for word in (*named, "".join(filter(str.isalnum, wanted.more))) if word)
+    name = "-".join(word for word in (*named, "".join(filter(str.isalnum, wanted.more)), wanted.tag) if word)
     bundle, photos = data.ROOT / "bundles" / name, table()
     mean, std = (",".join(map(str, values)) for values in (data.MEAN, data.STD))
     weights = data.ROOT / f"{wanted.network}.pth"
