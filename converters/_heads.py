@@ -44,6 +44,11 @@ def describe(head: HeadProgram) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpe
     )
 
 
+def with_float_codes(head: HeadProgram) -> HeadProgram:
+    """The head with its codes, if it emits any, as whole numbers in float32."""
+    return head if head.wire is None else replace(head, wire=replace(head.wire, dtype="float32"))
+
+
 def exported(head: HeadProgram, target: str) -> ExportedProgram:
     """Export backbone and block as one program with inputs `image` and `eps`, in operators that the target knows."""
     return exported_module(head.module(), head.example(), target)

@@ -6,7 +6,18 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._heads import SMASHED, check_choice, check_feed, converting, describe, exported, reading, running, versions
+from ._heads import (
+    SMASHED,
+    check_choice,
+    check_feed,
+    converting,
+    describe,
+    exported,
+    reading,
+    running,
+    versions,
+    with_float_codes,
+)
 from ._quiet import quiet
 from .base import Conversion, Converter, ConverterError, HeadProgram, Operator, Runner, Traced
 
@@ -79,7 +90,7 @@ class ToCoreml(Converter):
         check_choice(self.name, "precision", precision, self.precisions)
         check_choice(self.name, "backend", backend, self.backends)
         entry = out / "head.mlpackage"
-        head = _float_codes(head)
+        head = with_float_codes(head)  # Core ML has no uint8 output: float16, float32, double, int32
         with converting("Core ML", precision):
             import coremltools
             import numpy as np
@@ -134,11 +145,6 @@ class ToCoreml(Converter):
 def _plain(name: str) -> str:
     """A tensor's name in the exported graph; an input's casts carry the input's own."""
     return name.removesuffix("_cast_fp16").removesuffix("_to_fp16")
-
-
-def _float_codes(head: HeadProgram) -> HeadProgram:
-    """Core ML has no uint8 output (float16, float32, double, int32): codes come as whole numbers in float32."""
-    return head if head.wire is None else replace(head, wire=replace(head.wire, dtype="float32"))
 
 
 def _half_precision_steps(head: HeadProgram) -> HeadProgram:

@@ -41,5 +41,5 @@ def wire_spec(spec: records.TensorSpec) -> TensorSpec:
 
 
 def emits_codes(head: records.Head) -> bool:
-    """Whether a head's output is codes; Core ML keeps them as whole numbers in float32."""
+    """Whether a head's output is codes; Core ML and ExecuTorch give them as whole numbers in float32."""
     return head.outputs[0].scale is not None

@@ -45,7 +45,7 @@
                 values.append(Tensor<Float>(floats, shape: [1] + spec.shape.dropFirst()))
             }
             let answer = try module.forward(values).first
-            if output.dtype == .uint8 {
+            if output.dtype == .uint8 {  // bundles of before 2026-11-28
                 guard let codes: Tensor<UInt8> = answer?.tensor() else {
                     throw BundleError("The head gave no uint8 tensor; convert it anew.")
                 }
@@ -54,7 +54,8 @@
             guard let features: Tensor<Float> = answer?.tensor() else {
                 throw BundleError("The head gave no float32 tensor; convert it anew.")
             }
-            return features.scalars()
+            let values = features.scalars()
+            return output.scale == nil ? values : try SmashedEncoding.features(codes: values, output: output)
         }
     }
 #endif

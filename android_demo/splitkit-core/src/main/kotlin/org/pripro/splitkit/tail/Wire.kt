@@ -134,6 +134,20 @@ public object Wire {
         return smashed
     }
 
+    /**
+     * The same of codes that a runtime without bytes gives as whole numbers.
+     *
+     * @throws IllegalArgumentException one of them is no code.
+     */
+    public fun features(codes: FloatArray, spec: TensorSpec): FloatArray {
+        val bytes = ByteArray(codes.size) { i ->
+            val code = codes[i].toInt()
+            require(code in 0..255 && code.toFloat() == codes[i]) { "the head gave ${codes[i]}, which is no code" }
+            code.toByte()
+        }
+        return features(bytes, spec)
+    }
+
     /** Calls back with each value's place and its channel's scale and zero point. */
     private inline fun eachValue(size: Int, spec: TensorSpec, value: (Int, Float, Float) -> Unit) {
         val scale = requireNotNull(spec.scale) { "uint8 needs a scale" }.map { it.toFloat() }

@@ -85,6 +85,11 @@ class WireTest {
         val features = Wire.features(all, spec)
         assertEquals((200 - 128) * 0.04567f, features[200], 0f)
         assertArrayEquals(all, Wire.quantise(features, spec))
+        val numbers = FloatArray(all.size) { (it and 0xff).toFloat() }
+        assertArrayEquals(features, Wire.features(numbers, spec), 0f)
+        for (wrong in listOf(-1f, 256f, 2.5f, Float.NaN)) {
+            refused<IllegalArgumentException>("$wrong") { Wire.features(numbers.also { it[7] = wrong }, spec) }
+        }
     }
 
     @Test

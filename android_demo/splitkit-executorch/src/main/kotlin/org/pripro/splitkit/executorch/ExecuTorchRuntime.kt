@@ -58,7 +58,11 @@ private class ExecuTorchHead(private val module: Module, head: Head) : HeadRunne
             val answer = module.forward(*feed)[0].toTensor()
             val expected = output.values.toLong()
             if (answer.numel() != expected) throw HeadFailed("The head gave ${answer.numel()} features, the bundle says $expected; convert it again.")
-            if (output.dtype == "uint8") Wire.features(answer.dataAsUnsignedByteArray, output) else answer.dataAsFloatArray
+            when {
+                output.dtype == "uint8" -> Wire.features(answer.dataAsUnsignedByteArray, output) // of bundles before 2026-11-28
+                output.scale != null -> Wire.features(answer.dataAsFloatArray, output)
+                else -> answer.dataAsFloatArray
+            }
         } finally {
             buffers["eps"]?.let { fill(it, FloatArray(it.capacity())) }
         }
