@@ -91,7 +91,8 @@ def convert_both(arguments: argparse.Namespace, folder: Path) -> dict[str, Path]
         )
     with torch.no_grad():
         smashed = head(photos[0])
-    block = PriPro(tuple(smashed.shape[1:])).eval()
+    options = {} if arguments.waist == "none" else PriPro.behind_waist
+    block = PriPro.build(tuple(smashed.shape[1:]), options).eval()
     programs = {
         "plain": HeadProgram(halves.head, None, photos[0], None, photos),
         "protected": HeadProgram(head, block, photos[0], torch.randn(smashed.shape), photos, wire),

@@ -57,7 +57,8 @@ def describe(
     protection, narrow = fitted.protection, fitted.split
     eps_shape = protection.eps_shape()
     smashed = in_batches(narrow.head, _sample(bundle, data, narrow))
-    chosen: dict[str, float | str | None] = {**protection.settings(settings.options)}
+    usual = {} if fitted.waist is None else protection.behind_waist
+    chosen: dict[str, float | str | None] = {**protection.settings({**usual, **settings.options})}
     chosen |= {
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,

@@ -235,7 +235,8 @@ def _with_waist(
             "--answer class distils the class alone, and this network names no classes; leave it out, or give "
             "partition --task classify."
         )
-    features, options = features_of(halves.cut.shape), dict(wanted.options)
+    features, kind = features_of(halves.cut.shape), protection_class(wanted.method)
+    options = {**kind.behind_waist, **wanted.options}
     places = of_places(halves.task.shapes)
     short = wanted.train == "all" and len(data.victim_train) >= ENOUGH and not places
     usual = wanted.encoder == "auto" and wanted.encoder_work is None
@@ -245,7 +246,7 @@ def _with_waist(
         places=places, short=short, tail_macs=halves.cut.tail_macs,
         branch=wanted.encoder_work,
     )  # fmt: skip
-    protection = protection_class(wanted.method).build(geometry.shape, options)
+    protection = kind.build(geometry.shape, options)
     images, labels = watched(data.victim_val)
     truth = truth_of(halves, images, torch.full((len(images),), -1) if labels is None else wanted.relabel(labels))
     before = truth.unprotected

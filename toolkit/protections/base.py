@@ -106,6 +106,8 @@ class Protection(nn.Module, ABC):
     trains_head: ClassVar[bool] = False
     #: option name -> default, for `Training.options`; a default that is an int asks for whole numbers from 1
     options: ClassVar[dict[str, float]] = {}
+    #: those whose default is another behind a waist
+    behind_waist: ClassVar[dict[str, float]] = {}
     #: those of them that lie between 0 and 1
     shares: ClassVar[tuple[str, ...]] = ()
     #: raised when what `fit` stores or computes changes; bundles of an earlier one are then protected anew
