@@ -54,8 +54,8 @@
             guard let features: Tensor<Float> = answer?.tensor() else {
                 throw BundleError("The head gave no float32 tensor; convert it anew.")
             }
-            let values = features.scalars()
-            return output.scale == nil ? values : try SmashedEncoding.features(codes: values, output: output)
+            let answered = features.scalars()
+            return output.scale == nil ? answered : try SmashedEncoding.features(codes: answered, output: output)
         }
     }
 #endif
