@@ -118,6 +118,10 @@ def calibrate_trained(
     Unlike with a frozen tail, less noise than trained does not mean more accuracy, so the search goes upwards from 1
     and only a little below; but behind a decoder that was left as it began, it does.
 
+    What was trained is judged by the mean; stronger noise has to stay within the drop with a margin for the finite
+    sample. Without it, a VGG-11 that had lost 0.15 points of the validation photos at strength 1 was given 4, and lost
+    1.8 of the test photos where 1 was allowed (benchmarks/privacy/photos) [ours].
+
     Args:
         protection: at strength 1; its strength is set by this function.
         narrow: the network with its waist.
@@ -134,24 +138,26 @@ def calibrate_trained(
     tried: list[tuple[float, float]] = []
     has_noise = protection.eps_shape() is not None
 
-    def look(strength: float) -> bool:
+    def look(strength: float) -> tuple[float, float]:
         protection.set_strength(strength)
         now = _share_right(protection, narrow.tail, smashed, truth, draws if has_noise else 1, seed)
         tried.append((strength, now.mean().item()))
-        return (before - now).mean().item() <= max_drop
+        lost = before - now
+        return lost.mean().item(), _margin(lost)
 
-    kept, met = 1.0, look(1.0)
+    kept, margin, met = 1.0, 0.0, look(1.0)[0] <= max_drop
     if has_noise and met:
         for strength in _STRONGER:
-            if not look(strength):
+            lost, kept_back = look(strength)
+            if lost + kept_back > max_drop:
                 break
-            kept = strength
+            kept, margin = strength, kept_back
     elif has_noise:
-        kept, met = next(((strength, True) for strength in weaker if look(strength)), (1.0, False))
+        kept, met = next(((strength, True) for strength in weaker if look(strength)[0] <= max_drop), (1.0, False))
     protection.set_strength(kept)
     accuracy = dict(tried)[kept]
     return CalibrationResult(
-        kept, before.mean().item(), accuracy, 0.0, met, tuple(tried), len(images), draws if has_noise else 1
+        kept, before.mean().item(), accuracy, margin, met, tuple(tried), len(images), draws if has_noise else 1
     )
 
 
@@ -219,7 +225,7 @@ def _search(
         protection.set_strength(strength)
         kept_right = _share_right(protection, tail, smashed, truth, draws if has_noise else 1, seed)
         lost = clean - kept_right
-        margin = _QUANTILE * lost.std().item() / math.sqrt(len(lost)) if len(lost) > 1 else 0.0
+        margin = _margin(lost)
         accuracy = kept_right.mean().item()
         tried.append((strength, accuracy))
         progress(min(len(tried), total), total, f"strength {strength:.3f}: accuracy {accuracy:.2%}")
@@ -257,6 +263,11 @@ def _search(
         if high - low < 0.01 * high:
             break
     return result(low, kept)
+
+
+def _margin(lost: Tensor) -> float:
+    """How much more than the mean of lost [N] the test photos may lose."""
+    return _QUANTILE * lost.std().item() / math.sqrt(len(lost)) if len(lost) > 1 else 0.0
 
 
 @torch.no_grad()
