@@ -22,9 +22,7 @@ def searched(count: int, noise: float = 0.11):
     protection = Gaussian((2, 1, 1))
     protection.settle({"scale": noise}, torch.Generator())
     truth = truth_for(Classify(), narrow.tail, images, torch.zeros(count, dtype=torch.long))
-    return calibrate_trained(
-        protection, narrow, images, truth, truth.unprotected, max_drop=ALLOWED, draws=5, seed=0
-    )  # fmt: skip
+    return calibrate_trained(protection, narrow, images, truth, truth.unprotected, max_drop=ALLOWED, draws=5, seed=0)
 
 
 def test_what_is_lost_and_a_margin_for_the_sample_are_within_the_drop():

@@ -184,7 +184,6 @@ class PriPro(Protection):
     options: ClassVar[dict[str, float]] = {
         "grid": 14, "leak_weight": 0.1, "transparency": 0.1, "least_blend": 0.5, "learning_rate": 1e-2,
     }  # fmt: skip
-
     #: all of a position may be replaced, as in the paper's weighted sum; and to say where, of few positions anyway,
     #: attention over 14 x 14 costs 4 % of EfficientNet-Lite0's first fifth (benchmarks/privacy/photos) [ours]
     behind_waist: ClassVar[dict[str, float]] = {"grid": 8, "transparency": 1.0}
