@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import tempfile
-import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
@@ -165,12 +164,15 @@ def _answer(asked: Future[Made]) -> Made:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Processes that are started meanwhile never see Ctrl-C: one amid an answer would leave the other half unsent."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # there, Python sets no handler; a worker does so itself as soon as it runs
+    """Processes that are started meanwhile never see Ctrl-C: one amid an answer would leave the other half unsent.
+
+    They inherit that it is blocked; one that this process is sent meanwhile waits for the block's end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield  # Windows: a worker ignores it itself as soon as it runs
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

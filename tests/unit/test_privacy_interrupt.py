@@ -1,0 +1,28 @@
+"""Ctrl-C while workers start: they never see it, and it is not lost."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from toolkit.evaluate.side_by_side import _no_interrupt
+
+BLOCKED = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set()))"
+
+
+def test_it_comes_when_they_have_started():
+    reached = []
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (where it comes is what is tested)
+        with _no_interrupt():
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append("the block's end")
+        reached.append("behind it")
+    assert reached == ["the block's end"]
+
+
+def test_a_process_started_meanwhile_never_sees_it():
+    with _no_interrupt():
+        told = subprocess.run([sys.executable, "-c", BLOCKED], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert told.strip() == "True"
