@@ -57,8 +57,7 @@ def describe(
     protection, narrow = fitted.protection, fitted.split
     eps_shape = protection.eps_shape()
     smashed = in_batches(narrow.head, _sample(bundle, data, narrow))
-    usual = {} if fitted.waist is None else protection.behind_waist
-    chosen: dict[str, float | str | None] = {**protection.settings({**usual, **settings.options})}
+    chosen: dict[str, float | str | None] = {**protection.settings(dict(fitted.options))}
     chosen |= {
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,

@@ -93,6 +93,7 @@ class Fitted:
         calibration: what the search found; None without one.
         waist: its two networks; None without one.
         trained: head and tail without the waist's networks.
+        options: what the method was built with: the user's, and behind a waist its own for that place.
     """
 
     split: Split
@@ -100,6 +101,7 @@ class Fitted:
     calibration: CalibrationResult | None
     waist: Waist | None = None
     trained: tuple[nn.Module, nn.Module] | None = None
+    options: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def head(self) -> nn.Module:
@@ -188,7 +190,7 @@ def fit_and_calibrate(
             scratch=scratch,
             progress=progress,
         )
-    return Fitted(replace(halves, head=head.cpu()), protection.cpu(), calibration)
+    return Fitted(replace(halves, head=head.cpu()), protection.cpu(), calibration, options=options)
 
 
 def _placed(half: nn.Module, devices: Devices) -> nn.Module:
@@ -276,7 +278,7 @@ def _with_waist(
             seed=wanted.seed,
             untrained=trained.at_start,
         )
-    return Fitted(narrow, protection, calibration, trained.waist, (trained.head, trained.tail))
+    return Fitted(narrow, protection, calibration, trained.waist, (trained.head, trained.tail), options)
 
 
 def watched(part: Part) -> tuple[Tensor, Tensor | None]:

@@ -64,7 +64,7 @@ def protect(
     """
     kind = protection_class(settings.method)
     halves = load_split(bundle)
-    fitted = Fitted(halves, kind.build(features_of(halves.cut.shape), settings.options), None)
+    fitted = Fitted(halves, kind.build(features_of(halves.cut.shape), settings.options), None, options=settings.options)
     searches = settings.max_accuracy_drop is not None or settings.min_pi is not None
     trains = kind.fit is not Protection.fit or settings.train in ("waist", "all") or bool(settings.of_a_waist)
     data = _data(bundle, settings, progress, needs=trains or searches)
