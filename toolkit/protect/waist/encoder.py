@@ -107,7 +107,7 @@ def geometry_of(features: tuple[int, int, int], channels: int, state: Mapping[st
     first, _, stride, _ = state[prefix + "0.weight"].shape
     inner = first if prefix + "2.weight" in state else 0
     deep = len(state["branch.first.weight"]) if prefix else 0
-    return Geometry(features, channels, stride, inner, deep)
+    return Geometry(features, channels, stride, inner, deep, 2 if "branch.third.weight" in state else 1)
 
 
 def _convolutions(geometry: Geometry, *, bias: bool) -> list[nn.Conv2d]:

@@ -48,6 +48,7 @@ class Geometry:
         stride: positions of the cut, per side, that one position of the waist stands for.
         inner: channels between the encoder's two convolutions; 0: it is one, a linear map.
         deep: channels of the encoder's deep branch; 0: it has none.
+        stages: of the deep branch, each at half the last one's side, the second with twice the channels.
     """
 
     features: tuple[int, int, int]
@@ -55,11 +56,17 @@ class Geometry:
     stride: int
     inner: int
     deep: int = 0
+    stages: int = 1
 
     @property
     def deep_stride(self) -> int:
-        """The deep branch's own first stride; the rest of the waist's is a maximum over its positions."""
+        """The deep branch's first stride."""
         return 2 if self.stride % 2 == 0 else 1
+
+    @property
+    def window(self) -> int:
+        """The side of the patches of the deep branch's maps whose maxima are taken: what is left of the stride."""
+        return self.stride // self.deep_stride // 2 ** (self.stages - 1)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -152,6 +159,8 @@ def choose_geometry(
     geometry = Geometry(features, channels, stride, 0 if deep or is_large else inner)
     if not deep:
         return geometry
+    if branch is not None and geometry.window % 2 == 0 and geometry.window > 2:
+        geometry = replace(geometry, stages=2)
     wider = 1 if branch is None else _WIDER
     return replace(geometry, deep=_deep_channels(geometry, work, head_macs, wider))
 
@@ -176,10 +185,14 @@ def _deep_channels(geometry: Geometry, macs: int, head_macs: int, wider: int) ->
 
 
 def _widest_branch(geometry: Geometry, macs: int) -> int:
-    """How wide two 3x3 convolutions may be, n of them: positions * 9 * (C n + n^2) within the work."""
+    """How wide the 3x3 convolutions may be, n channels: positions * 9 * (C n + n^2) within the work.
+
+    A second stage adds (2 n^2 + 4 n^2) / 4: a quarter of the positions, twice the channels.
+    """
     full, height, width = geometry.features
     positions = -(-height // geometry.deep_stride) * -(-width // geometry.deep_stride)
-    return int((math.sqrt(full**2 + 4 * macs / (9 * positions)) - full) / 2)
+    square = 1.0 if geometry.stages == 1 else 2.5
+    return int((math.sqrt(full**2 + 4 * square * macs / (9 * positions)) - full) / (2 * square))
 
 
 def _directions(values: int, positions: int, macs: int) -> int:
