@@ -159,7 +159,7 @@ def choose_geometry(
     geometry = Geometry(features, channels, stride, 0 if deep or is_large else inner)
     if not deep:
         return geometry
-    if branch is not None and geometry.window % 2 == 0 and geometry.window > 2:
+    if branch is not None and geometry.window % 2 == 0:
         geometry = replace(geometry, stages=2)
     wider = 1 if branch is None else _WIDER
     return replace(geometry, deep=_deep_channels(geometry, work, head_macs, wider))
