@@ -74,8 +74,15 @@ def test_fewer_bytes_make_a_narrower_waist():
 def test_a_branch_may_be_given_more_work():
     at, head = ((64, 16, 16), (3, 32, 32)), 15_000_000
     usual, large = (Waist.empty(choose_geometry(*at, head, deep=True, branch=branch)) for branch in (None, 0.6))
+    assert (usual.geometry.stages, large.geometry.stages) == (1, 2)
     assert large.geometry.deep > usual.geometry.deep
     assert 0.5 * head < large.encoder_macs < 0.7 * head
+
+
+@pytest.mark.parametrize(("stride", "stages", "window"), [(2, 1, 1), (3, 1, 3), (4, 2, 1), (6, 1, 3), (8, 2, 2)])
+def test_a_second_stage_where_the_stride_leaves_it_half(stride, stages, window):
+    geometry = choose_geometry((64, 16, 16), (3, 32, 32), 15_000_000, stride=stride, deep=True, branch=0.6)
+    assert (geometry.stages, geometry.window) == (stages, window)
 
 
 def test_a_late_cut_is_told_by_the_work_behind_it():
@@ -113,9 +120,9 @@ def test_a_waist_that_does_not_fit_is_refused(wrong, word):
 
 
 @pytest.mark.parametrize(("inner", "deep"), [(6, 0), (0, 0), (0, 5), (6, 5)])
-@pytest.mark.parametrize(("size", "stride"), [((8, 8), 4), ((7, 7), 3), ((13, 9), 2), ((5, 4), 1)])
+@pytest.mark.parametrize(("size", "stride"), [((8, 8), 4), ((15, 13), 8), ((7, 7), 3), ((13, 9), 2), ((5, 4), 1)])
 def test_a_folded_encoder_is_the_same_function_and_loads(size, stride, inner, deep):
-    geometry = Geometry((6, *size), 3, stride, inner, deep)
+    geometry = Geometry((6, *size), 3, stride, inner, deep, stages=2 if deep and stride % 4 == 0 else 1)
     encoder = TrainingEncoder(geometry)
     for _ in range(5):
         encoder(torch.randn(16, 6, *size) + 1)

@@ -132,6 +132,7 @@ def row_of(name: str, protected: dict[str, Any], attacked: dict[str, Any]) -> di
         "attacks": seen,
         "attacker_images": attacked["attacker_images"],
         "test_images": attacked["test_images"],
+        "validation_images": data.PARTS["val"] + HELD,
         "judge_accuracy": attacked["judge_accuracy"],
     }
 
