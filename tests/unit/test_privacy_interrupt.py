@@ -12,14 +12,13 @@ from toolkit.evaluate.side_by_side import _no_interrupt
 BLOCKED = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set()))"
 
 
-def test_it_comes_when_they_have_started():
-    reached = []
+def test_it_comes_when_they_have_started_at_the_latest():
+    behind = False
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (where it comes is what is tested)
         with _no_interrupt():
             os.kill(os.getpid(), signal.SIGINT)
-            reached.append("the block's end")
-        reached.append("behind it")
-    assert reached == ["the block's end"]
+        behind = True
+    assert not behind
 
 
 def test_a_process_started_meanwhile_never_sees_it():

@@ -166,7 +166,7 @@ def _answer(asked: Future[Made]) -> Made:
 def _no_interrupt() -> Iterator[None]:
     """Processes that are started meanwhile never see Ctrl-C: one amid an answer would leave the other half unsent.
 
-    They inherit that it is blocked; one that this process is sent meanwhile waits for the block's end.
+    They inherit that it is blocked. To this process it comes at once, or when the block ends where it has one thread.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield  # Windows: a worker ignores it itself as soon as it runs

@@ -66,7 +66,7 @@ class Geometry:
     @property
     def window(self) -> int:
         """The side of the patches of the deep branch's maps whose maxima are taken: what is left of the stride."""
-        return self.stride // self.deep_stride // 2 ** (self.stages - 1)
+        return self.stride // (self.deep_stride << (self.stages - 1))
 
     @property
     def shape(self) -> tuple[int, int, int]:
