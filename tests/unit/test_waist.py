@@ -85,6 +85,11 @@ def test_a_second_stage_where_the_stride_leaves_it_half(stride, stages, window):
     assert (geometry.stages, geometry.window) == (stages, window)
 
 
+def test_work_for_one_stage_alone_makes_one():
+    geometry = choose_geometry((64, 16, 16), (3, 32, 32), 15_000_000, stride=8, deep=True, branch=0.025)
+    assert (geometry.stages, geometry.deep) == (1, 8)
+
+
 def test_a_late_cut_is_told_by_the_work_behind_it():
     behind = {
         share: choose_geometry(

@@ -159,8 +159,9 @@ def choose_geometry(
     geometry = Geometry(features, channels, stride, 0 if deep or is_large else inner)
     if not deep:
         return geometry
-    if branch is not None and geometry.window % 2 == 0:
-        geometry = replace(geometry, stages=2)
+    two = replace(geometry, stages=2)
+    if branch is not None and geometry.window % 2 == 0 and _widest_branch(two, work) >= _VECTOR:
+        geometry = two
     wider = 1 if branch is None else _WIDER
     return replace(geometry, deep=_deep_channels(geometry, work, head_macs, wider))
 
