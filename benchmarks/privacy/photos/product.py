@@ -34,12 +34,13 @@ REFUSED = 2
 SAID = {"victim": "train", "attacker": "train", "val": "val", "test": "test"}
 #: the last of the attacker's part are for validation here: of 2,000 photos a drop of one point has an error of 0.6
 HELD = 3000
+VALIDATION = data.PARTS["val"] + HELD
 
 
 def table() -> Path:
     """Write the photos as PNG files and their table; once."""
     folder = data.ROOT / "files"
-    file = folder / "photos.csv"
+    file = folder / f"photos-{VALIDATION}.csv"
     if file.exists():
         return file
     rows = []
@@ -132,7 +133,7 @@ def row_of(name: str, protected: dict[str, Any], attacked: dict[str, Any]) -> di
         "attacks": seen,
         "attacker_images": attacked["attacker_images"],
         "test_images": attacked["test_images"],
-        "validation_images": data.PARTS["val"] + HELD,
+        "validation_images": VALIDATION,
         "judge_accuracy": attacked["judge_accuracy"],
     }
 
@@ -153,18 +154,20 @@ def main() -> None:
     name = "-".join(word for word in (*named, "".join(filter(str.isalnum, wanted.more)), wanted.tag) if word)
     bundle, photos = data.ROOT / "bundles" / name, table()
     told = bundle.with_suffix(".json")
-    if not told.exists():
-        told.write_text(json.dumps(protect(wanted, bundle, photos)))
-    protected = json.loads(told.read_text())
+    kept = json.loads(told.read_text()) if told.exists() else {}
+    if kept.get("asked") != vars(wanted):
+        kept = {"asked": vars(wanted), "said": protect(wanted, bundle, photos)}
+        told.write_text(json.dumps(kept))
     attacked = ask(
         "evaluate", bundle, "--attack", wanted.attacks, "--effort", "standard", "--attacker-images", 8000,
         "--test-images", 2000, "--seed", wanted.seed,
     )  # fmt: skip
     earlier = json.loads(RESULT.read_text()) if RESULT.exists() else {"cells": []}
-    kept = [row for row in earlier["cells"] if row["cell"] != name]
+    others = [row for row in earlier["cells"] if row["cell"] != name]
     machine = {"processor": platform.machine(), "torch": torch.__version__, "precision": "bf16 in training"}
-    result = {**earlier, "machine": machine, "cells": [*kept, row_of(name, protected, attacked)]}
+    result = {**earlier, "machine": machine, "cells": [*others, row_of(name, kept["said"], attacked)]}
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    told.unlink()
 
 
 if __name__ == "__main__":
