@@ -102,6 +102,14 @@ def test_a_late_cut_is_told_by_the_work_behind_it():
     assert behind[1.0].deep > 0
 
 
+def test_several_positions_need_fewer_channels_each():
+    shape = {
+        short: choose_geometry((64, 16, 16), (3, 32, 32), 15_000_000, short=short, tail_macs=30_000_000).shape
+        for short in (True, False)
+    }
+    assert shape == {True: (24, 2, 2), False: (48, 4, 4)}
+
+
 def test_an_answer_of_every_place_keeps_the_places():
     mask, classes = (choose_geometry((64, 14, 14), (3, 64, 64), 10**7, places=places) for places in (True, False))
     assert mask.shape[1:] == (14, 14)
