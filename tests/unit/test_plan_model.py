@@ -5,7 +5,7 @@ import pytest
 
 from toolkit.partition.cuts import list_cuts
 from toolkit.partition.network import load_network
-from toolkit.plan.between import block_of
+from toolkit.plan.between import between, block_of
 from toolkit.plan.costs import KINDS, costs_at_cuts, costs_of_block
 from toolkit.plan.measuring import spread
 from toolkit.plan.model import fit
@@ -70,3 +70,15 @@ def test_a_block_costs_more_on_larger_features() -> None:
     moved = KINDS.index("moved_elements")
     here, there = (costs_of_block(b, b.features, b.eps_shape())[moved] for b in (small, large))
     assert there > 4 * here > 0
+
+
+def test_a_colour_photo_gets_the_waist_that_protect_makes_by_default() -> None:
+    network = load_network("resnet18", (3, 64, 64))
+    cuts = [cut for cut in list_cuts(network) if cut.name in {"layer1", "layer2", "layer4"}]
+    beside = between(network, cuts, "pripro", "waist")
+    shapes = {name: at.waist.geometry.shape for name, at in beside.items() if at.waist is not None}
+    assert shapes == {"layer1": (24, 2, 2), "layer2": (48, 1, 1), "layer4": (24, 1, 1)}
+    assert beside["layer1"].most_bytes == 34
+    # the deep branch is counted, where there is one
+    assert beside["layer2"].waist is not None
+    assert beside["layer2"].waist.geometry.deep > 0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 #: bits of a code when nothing is known of which ones are frequent: the most that coding it costs
 _BITS = math.log2(2 * LEVEL + 1)
+_COLOUR = 3
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,13 @@ def between(network: Network, cuts: Sequence[Cut], protection: str, encoding: En
 
 
 def geometry_at(cut: Cut, network: Network) -> Geometry:
-    """Choose the waist that `protect --train waist` would choose there."""
+    """Choose the waist that `protect` chooses there: of colour photos it wants enough to train in two phases."""
     places = of_places([one.shape for one in network.outputs])
-    return choose_geometry(features_of(cut.shape), network.image, cut.head_macs, places=places)
+    colour = network.image[0] == _COLOUR
+    return choose_geometry(
+        features_of(cut.shape), network.image, cut.head_macs, deep=None, places=places, short=colour and not places,
+        tail_macs=cut.tail_macs,
+    )  # fmt: skip
 
 
 def block_of(protection: str, shape: tuple[int, ...]) -> Protection | None:

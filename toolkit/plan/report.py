@@ -260,7 +260,10 @@ def _waists(setting: Setting, prediction: Prediction) -> list[str]:
         return []
     trained = [cut.name for cut in prediction.cuts if cut.name in setting.messages]
     known = f" but at {', '.join(trained)}, where a bundle says what a message has" if trained else ""
-    return [f"Bytes behind a waist: the most that its shape allows (every code as frequent as the others){known}."]
+    return [
+        "Bytes behind a waist, as `pripro protect` makes it by default: the most that its shape allows (every code as "
+        f"frequent as the others){known}."
+    ]
 
 
 def _assumptions(setting: Setting, prediction: Prediction) -> list[str]:
