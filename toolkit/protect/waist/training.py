@@ -10,8 +10,9 @@ Loss of one batch, all of it in [ours] proportions:
 - rate: bits of the message, see symbols.py.
 - hidden: the method's own privacy term, see `Protection.hidden`; for an adversarial method minus the error of an
   opponent that is trained at the same time.
-- beyond: how far z lies outside the codes, squared. Without it, a fine-tuning of many epochs runs away: values grow to
-  drown the noise, all codes become extreme, and accuracy does not come back (benchmarks/privacy/photos/README.md).
+- beyond: how far z, and z with noise, lie outside the codes, squared. Without it, a fine-tuning of many epochs runs
+  away: z, or a mu that follows z, grows to drown the noise, all codes become extreme, and accuracy does not come back
+  (benchmarks/privacy/photos/README.md).
 - w follows the user's accuracy on validation photos, r the allowed bytes, see steering.py.
 
 Started at the best linear waist (start.py), without noise; noise, rate and privacy come in between 5 % and 30 % of
@@ -273,14 +274,15 @@ class _Run:
         protection.set_strength(max(share, 1e-3))
         with torch.set_grad_enabled(learns != "server"):
             z = self._encoded(seen.images if self.tuned else seen.features)
-            codes, lengths = self.symbols(self._noisy(z, count))
+            noisy = self._noisy(z, count)
+            codes, lengths = self.symbols(noisy)
         told = seen.answers if self.wanted.answer == "scores" else _SHARPEN * seen.answers
         answers, wanted = (self.task.answers(each) for each in (self._answered(codes), told))
         bits = own * lengths.mean()
         loss = own * self.task.loss(answers, wanted)
         if learns == "server":
             return loss, bits
-        beyond = (z.abs() - LEVEL - 0.5).clamp(min=0).square().mean()
+        beyond = _beyond_codes(z) + _beyond_codes(noisy)
         weight, extra = self.steering.weight.item(), self.steering.extra_rate.item()
         private = weight * (bits + self._private(seen, z, codes, count))
         return loss + own * _BEYOND * beyond + share * (private + extra * bits) / 100, bits.detach()
@@ -388,3 +390,8 @@ class _Run:
         if isinstance(position, Tensor):
             self.generator.set_state(position)
         return step
+
+
+def _beyond_codes(values: Tensor) -> Tensor:
+    """Mean square of what lies further out than the last code reaches."""
+    return (values.abs() - LEVEL - 0.5).clamp(min=0).square().mean()
