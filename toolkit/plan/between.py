@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..protect.protected import features_of, protection_class
-from ..protect.waist.geometry import LEVEL, Geometry, choose_geometry, of_places
+from ..protect.waist.geometry import LEVEL, Geometry, choose_geometry, of_colour, of_places
 from ..protect.waist.modules import Waist
 from .costs import costs_of_block
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: bits of a code when nothing is known of which ones are frequent: the most that coding it costs
 _BITS = math.log2(2 * LEVEL + 1)
-_COLOUR = 3
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,9 @@ def between(network: Network, cuts: Sequence[Cut], protection: str, encoding: En
 def geometry_at(cut: Cut, network: Network) -> Geometry:
     """Choose the waist that `protect` chooses there: of colour photos it wants enough to train in two phases."""
     places = of_places([one.shape for one in network.outputs])
-    colour = network.image[0] == _COLOUR
     return choose_geometry(
-        features_of(cut.shape), network.image, cut.head_macs, deep=None, places=places, short=colour and not places,
-        tail_macs=cut.tail_macs,
+        features_of(cut.shape), network.image, cut.head_macs, deep=None, places=places,
+        short=of_colour(network.image) and not places, tail_macs=cut.tail_macs,
     )  # fmt: skip
 
 

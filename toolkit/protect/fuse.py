@@ -24,13 +24,12 @@ from .fitting import WAIST_DROP, Fitted, Fitting, Progress, fit_and_calibrate, j
 from .protected import features_of, protection_class
 from .settings import ProtectSettings
 from .truths import truth_of
+from .waist.geometry import of_colour
 from .waist.phases import ENOUGH
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
 
-#: channels of a colour photo
-_COLOUR = 3
 #: given a seed too, makes a function that measures PI at the protection's present strength, with a retrained attacker
 Meter = Callable[[Split, Fitted, DataSplits, records.Preprocess, int], Callable[[], float]]
 
@@ -142,7 +141,7 @@ def with_train(
     if settings.train != "auto":
         return settings
     count = 0 if data is None else len(data.victim_train)
-    photos = halves.image[0] == _COLOUR and settings.method != "none" and settings.min_pi is None
+    photos = of_colour(halves.image) and settings.method != "none" and settings.min_pi is None
     if settings.of_a_waist or (photos and count >= ENOUGH):
         tell(f"training a waist, head and tail on {count} photos (--train all); --train injector leaves both untouched")
         return settings.model_copy(update={"train": "all"})

@@ -90,6 +90,11 @@ class Geometry:
         return math.prod(self.shape)
 
 
+def of_colour(image: tuple[int, int, int]) -> bool:
+    """Whether a network takes colour photos: there a block alone hides little, and by default a waist is trained."""
+    return image[0] == 3
+
+
 def of_places(outputs: Iterable[tuple[int, ...]]) -> bool:
     """Whether a network's answer says something of every place: an output, without the batch axis, is a map."""
     return any(len(shape) > 1 for shape in outputs)
@@ -140,7 +145,7 @@ def choose_geometry(
         raise InputError(f"--stride {stride} does not fit features of {height}x{width}; give 1 to {longest}.")
     if channels is None:
         positions = -(-height // stride) * -(-width // stride)
-        few = late if positions == 1 else short and not places
+        few = late if positions == 1 else short
         channels = _CHANNELS_FEW if few else _CHANNELS
         if is_large:
             channels = _directions(full * stride**2, positions, int(_MOST_WORK * head_macs))
