@@ -29,7 +29,15 @@ def command(
     min_pi: Annotated[
         str | None, typer.Option(help="Find the weakest noise that hinders an attacker this much, such as 0.8.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 16,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Passes over the training images; default: 40 where head and tail are trained on 5,000 photos or more "
+            "(fewer of more than 40,000), else 16.",
+            show_default=False,
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per training step.")] = 64,
     seed: Annotated[int, typer.Option(help="Seeds the training.")] = 0,
     option: Annotated[list[str] | None, typer.Option(help="A setting of the method, NAME=NUMBER; repeatable.")] = None,

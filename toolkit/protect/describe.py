@@ -59,7 +59,7 @@ def describe(
     smashed = in_batches(narrow.head, _sample(bundle, data, narrow))
     chosen: dict[str, float | str | None] = {**protection.settings(dict(fitted.options))}
     chosen |= {
-        "epochs": settings.epochs,
+        "epochs": settings.passes,
         "batch_size": settings.batch_size,
         "max_accuracy_drop": settings.max_accuracy_drop,
         "min_pi": settings.min_pi,

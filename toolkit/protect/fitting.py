@@ -25,7 +25,7 @@ from .settings import Answer, Encoder, Train
 from .truths import training_labels, truth_of
 from .waist.geometry import choose_geometry, of_places
 from .waist.modules import Waist, narrowed
-from .waist.phases import ENOUGH
+from .waist.phases import in_two_phases
 from .waist.training import WaistTraining, train_waist
 
 #: accuracy that a waist may cost where the user says nothing
@@ -240,7 +240,7 @@ def _with_waist(
     features, kind = features_of(halves.cut.shape), protection_class(wanted.method)
     options = {**kind.behind_waist, **wanted.options}
     places = of_places(halves.task.shapes)
-    short = wanted.train == "all" and len(data.victim_train) >= ENOUGH and not places
+    short = in_two_phases(wanted.train, len(data.victim_train), places=places)
     usual = wanted.encoder == "auto" and wanted.encoder_work is None
     geometry = choose_geometry(
         features, halves.image, halves.cut.head_macs, channels=wanted.channels, stride=wanted.stride,

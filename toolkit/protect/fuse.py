@@ -22,10 +22,10 @@ from .checkpoint import Checkpoint
 from .describe import DRAWS, describe
 from .fitting import WAIST_DROP, Fitted, Fitting, Progress, fit_and_calibrate, judged, quietly, weights_of
 from .protected import features_of, protection_class
-from .settings import ProtectSettings
+from .settings import ProtectSettings, Train
 from .truths import truth_of
-from .waist.geometry import of_colour
-from .waist.phases import ENOUGH
+from .waist.geometry import of_colour, of_places
+from .waist.phases import ENOUGH, in_two_phases, usual_epochs
 
 if TYPE_CHECKING:
     from ..bundle import Bundle
@@ -137,27 +137,32 @@ def join(bundle: Bundle, settings: ProtectSettings, devices: Devices, *, resume:
 def with_train(
     settings: ProtectSettings, halves: Split, data: DataSplits | None, tell: Callable[[str], None] = lambda text: None
 ) -> ProtectSettings:
-    """Choose what is trained where the user left it open, and tell why."""
-    if settings.train != "auto":
-        return settings
+    """Choose what is trained, and how long, where the user left it open, and tell why."""
     count = 0 if data is None else len(data.victim_train)
+    train = _usual_train(settings, halves, count, tell) if settings.train == "auto" else settings.train
+    two_phases = in_two_phases(train, count, places=of_places(halves.task.shapes))
+    epochs = settings.epochs or usual_epochs(count, two_phases=two_phases)
+    return settings.model_copy(update={"train": train, "epochs": epochs})
+
+
+def _usual_train(settings: ProtectSettings, halves: Split, count: int, tell: Callable[[str], None]) -> Train:
     photos = of_colour(halves.image) and settings.method != "none" and settings.min_pi is None
     if settings.of_a_waist or (photos and count >= ENOUGH):
         tell(f"training a waist, head and tail on {count} photos (--train all); --train injector leaves both untouched")
-        return settings.model_copy(update={"train": "all"})
-    if photos and data is not None:
+        return "all"
+    if photos and count:
         tell(
             f"training the injector alone: {count} photos are fewer than the {ENOUGH} that a waist wants. Of colour "
             "photos it hides little (docs/privacy.md); --train waist or all tries all the same."
         )
-    return settings.model_copy(update={"train": "injector"})
+    return "injector"
 
 
 def _fitting(settings: ProtectSettings) -> Fitting:
     return Fitting(
         method=settings.method,
         options=settings.options,
-        epochs=settings.epochs,
+        epochs=settings.passes,
         batch_size=settings.batch_size,
         seed=settings.seed,
         max_drop=settings.max_accuracy_drop,

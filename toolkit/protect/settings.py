@@ -29,7 +29,8 @@ class ProtectSettings(Settings):
         data: the data set, such as folder:DIR; None for methods that need none.
         max_accuracy_drop: a share (0.01 = one percentage point), also "1%"; the strongest noise within it.
         min_pi: the weakest noise with at least this PI against a retrained attribute attacker.
-        epochs: passes over the training images.
+        epochs: passes over the training images; None: 40 where head and tail are trained on 5,000 photos or more (fewer
+            of more than 40,000), else 16.
         batch_size: images per training step.
         seed: seeds training and search.
         options: the method's own settings.
@@ -52,7 +53,7 @@ class ProtectSettings(Settings):
     data: str | None = None
     max_accuracy_drop: Share | None = None
     min_pi: Share | None = None
-    epochs: Annotated[int, Field(ge=1)] = 16
+    epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64
     seed: Seed = 0
     options: dict[str, float] = Field(default_factory=dict)
@@ -101,6 +102,17 @@ class ProtectSettings(Settings):
         if self.train == "auto":
             raise TypeError("toolkit.protect.fuse.with_train comes first")
         return self.train
+
+    @property
+    def passes(self) -> int:
+        """The epochs, once they are known.
+
+        Raises:
+            TypeError: they are still to be chosen.
+        """
+        if self.epochs is None:
+            raise TypeError("toolkit.protect.fuse.with_train comes first")
+        return self.epochs
 
     @property
     def of_a_waist(self) -> list[str]:

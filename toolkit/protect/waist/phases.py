@@ -31,6 +31,9 @@ _TUNED = ("head", "tail")
 _SERVERS_SHARE = 0.18
 #: photos that training on a waist wants: 289 were too few, 28,000 enough
 ENOUGH = 5000
+#: epochs where nobody chose them: of one phase; of two at least and at most, so that as many photos as that are seen
+#: in all. At middle cuts 40 epochs of 40,000 photos end in half the bytes of 17 (benchmarks/privacy/photos) [ours]
+_EPOCHS, _LEAST_IN_TWO, _MOST_IN_TWO, _SEEN = 16, 16, 40, 1_600_000
 #: fewer epochs leave nothing to divide
 _LEAST_EPOCHS = 3
 #: share of a phase in which photos are mixed; in the end everything sees photos as they will come
@@ -57,6 +60,22 @@ class Phase:
         """The epochs in which photos are mixed with one another."""
         count = 0 if self.learns == "whole" else max(int(_MIXED * self.epochs), self.epochs > 1)
         return range(self.first, self.first + count)
+
+
+def in_two_phases(train: str, photos: int, *, places: bool) -> bool:
+    """Whether head and tail learn one after the other, where nothing but a few epochs forbids it.
+
+    Args:
+        train: what is trained, "all" for head and tail too.
+        photos: to train on.
+        places: whether the network's answer says something of every place, see geometry.of_places.
+    """
+    return train == "all" and photos >= ENOUGH and not places
+
+
+def usual_epochs(photos: int, *, two_phases: bool) -> int:
+    """How often the photos are gone over where nobody says how often."""
+    return min(max(_SEEN // photos, _LEAST_IN_TWO), _MOST_IN_TWO) if two_phases else _EPOCHS
 
 
 def phases_of(epochs: int, *, short: bool) -> list[Phase]:
