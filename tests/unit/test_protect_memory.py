@@ -69,7 +69,7 @@ def test_no_step_takes_more_photos_together_than_their_bytes_allow(drop: float |
     wanted = Fitting("gaussian", max_drop=drop, draws=2)
     fitted = fit_and_calibrate(network, data, wanted)
     bundle: Any = SimpleNamespace(manifest=SimpleNamespace(preprocess=preprocess_for((3, 24, 24))))
-    describe(bundle, network, fitted, ProtectSettings(method="gaussian", train="injector"), data)
+    describe(bundle, network, fitted, ProtectSettings(method="gaussian", train="injector", epochs=1), data)
     assert isinstance(network.head, Seen)
     assert isinstance(network.tail, Seen)
     assert max(network.head.rows) == 5
