@@ -12,6 +12,15 @@ from toolkit.evaluate.side_by_side import _no_interrupt
 BLOCKED = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set()))"
 
 
+@pytest.fixture
+def heard():
+    """A shell that runs this in the background has told it to ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_it_comes_when_they_have_started_at_the_latest():
     behind = False
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (where it comes is what is tested)
