@@ -134,7 +134,7 @@ def row_of(name: str, protected: dict[str, Any], attacked: dict[str, Any]) -> di
         "attacker_images": attacked["attacker_images"],
         "test_images": attacked["test_images"],
         "validation_images": VALIDATION,
-        "noise_held": True,
+        "noise_held": True,  # the loss holds noise to the codes too; cells trained before that did not
         "judge_accuracy": attacked["judge_accuracy"],
     }
 

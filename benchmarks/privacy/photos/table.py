@@ -8,19 +8,15 @@ to the codes) and those that were judged by 5,000 validation photos, where there
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-RESULT = Path("benchmarks/results/photos_product.json")
-CUTS = {
-    "late": ("resnet-layer3", "alexnet-stage3", "vgg11-stage4"),
-    "middle": ("resnet-layer2", "alexnet-stage2", "vgg11-stage3"),
-    "early": ("resnet-layer1", "alexnet-stage1", "vgg11-stage2"),
-}
+from networks import CUTS
+from product import RESULT, VALIDATION
+
+DEPTHS = ("early", "middle", "late")
 #: what a cell is to reach: PA at least, the attackers' figures at most
 PA, SSIM, RECOGNISED, FOUND = 0.99, {"late": 0.30, "middle": 0.30, "early": 0.45}, 0.25, 0.20
 ONE_OF_100 = "re-identified of 100"
-VALIDATION = 5000
 
 Row = dict[str, Any]
 
@@ -43,14 +39,12 @@ def goals(cells: list[Row]) -> Iterable[str]:
     """The best PriPro cell of each cut; a figure that misses its goal is in italics."""
     yield "| cut | cell | mean bytes | PA | SSIM | recognised | one of 100: decoder | linker |"
     yield "|---|---|---|---|---|---|---|---|"
-    for depth, places in CUTS.items():
+    for number, depth in enumerate(DEPTHS):
         most = (SSIM[depth], RECOGNISED, FOUND, FOUND)
         yield f"| goal, {depth} | | JPEG's | {PA} | {' | '.join(f'{goal:.2f}' for goal in most)} |"
-        for place in places:
+        for network, cuts in CUTS.items():
+            place = f"{network}-{cuts[number]}"
             here = [cell for cell in cells if cell["cell"].startswith(f"{place}-pripro")]
-            if not here:
-                yield f"| {place} | with the benchmark's own scripts: cells.md | | | | | | |"
-                continue
             best = max(here, key=lambda cell: (cell["noise_held"], cell["validation_images"] == VALIDATION, cell["PA"]))
             decoder, linker = (best["attacks"][name] for name in ("residual_decoder", "linker"))
             found = (decoder[ONE_OF_100], linker[ONE_OF_100])
@@ -64,20 +58,19 @@ def judged(value: float, met: bool) -> str:
 
 
 def every(cells: list[Row]) -> Iterable[str]:
-    """One line for each cell, those of a cut together."""
+    """One line for each cell; their names begin with network and cut."""
     yield (
         "| cell | epochs | waist | bytes: mean, 99 % | at most bits | PA | allowed | strength | SSIM | recognised "
         "| one of 100: decoder, linker | of 1,000: linker | validation photos | noise held to the codes |"
     )
     yield "|" + "---|" * 14
-    order = [place for places in CUTS.values() for place in places]
-    for cell in sorted(cells, key=lambda cell: (order.index("-".join(cell["cell"].split("-")[:2])), cell["cell"])):
+    for cell in sorted(cells, key=lambda cell: cell["cell"]):
         said, size = cell["settings"], cell["message_bytes"]
-        decoder, linker = (cell["attacks"].get(name, {}) for name in ("residual_decoder", "linker"))
-        bits = (cell.get("certificate") or {}).get("capacity_bits")
+        decoder, linker = (cell["attacks"][name] for name in ("residual_decoder", "linker"))
+        bits = cell["certificate"]["capacity_bits"]
         yield "| " + " | ".join([
             cell["cell"],
-            f"{said['epochs']:.0f}" if "epochs" in said else "",
+            f"{said['epochs']:.0f}",
             " x ".join(map(str, cell["waist"])),
             f"{size['mean']:.1f}, {size['p99']:.0f}",
             "" if bits is None else f"{bits:.0f}",
@@ -86,8 +79,8 @@ def every(cells: list[Row]) -> Iterable[str]:
             f"{said['strength']:.2g}",
             f"{decoder['ssim']:.3f}",
             f"{decoder['recognised']:.2f}",
-            f"{decoder[ONE_OF_100]:.2f}, {linker.get(ONE_OF_100, 0):.2f}",
-            f"{linker.get('re-identified of 1000', 0):.2f}",
+            f"{decoder[ONE_OF_100]:.2f}, {linker[ONE_OF_100]:.2f}",
+            f"{linker['re-identified of 1000']:.2f}",
             f"{cell['validation_images']:,}",
             "yes" if cell["noise_held"] else "no",
         ]) + " |"  # fmt: skip

@@ -63,7 +63,7 @@ class Phase:
 
 
 def in_two_phases(train: str, photos: int, *, places: bool) -> bool:
-    """Whether head and tail learn one after the other, where nothing but a few epochs forbids it.
+    """Whether the phone's part learns first and the server's after it; `phases_of` makes one of very few epochs.
 
     Args:
         train: what is trained, "all" for head and tail too.
