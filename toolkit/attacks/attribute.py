@@ -6,6 +6,7 @@ Attributes", ICLR 2020. [ours] the classifier's form: two convolutions and two l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -21,6 +22,9 @@ class AttributeInference(Attack):
 
     yields: ClassVar = frozenset({"attribute"})
     work: ClassVar = {"small": 1.0}
+    #: of the budget's epochs
+    share: ClassVar = 1.0
+    says: ClassVar = "attribute"
 
     def __init__(self) -> None:
         self._classifier: nn.Module | None = None
@@ -40,10 +44,15 @@ class AttributeInference(Attack):
         shapes = examples(knowledge, arguments)
         self._classifier = fit_classifier(
             knowledge,
-            lambda: SmallClassifier(shapes, knowledge.classes, knowledge.budget.width // 2),
-            text="attribute",
+            lambda: self.classifier(knowledge, shapes),
+            text=self.says,
             arguments=arguments,
+            share=self.share,
         )
+
+    def classifier(self, knowledge: Knowledge, shapes: Sequence[Tensor]) -> nn.Module:
+        """Build the untrained classifier for tensors of these shapes."""
+        return SmallClassifier(shapes, knowledge.classes, knowledge.budget.width // 2)
 
     def run(self, messages: Messages) -> Tensor:
         """Score B photos' messages -> log-probabilities [B,classes]."""

@@ -13,8 +13,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from . import _training
 from ._features import sample_of
+from ._learned_noise import learn_noise
 from .base import FeatureShape, Protection, Sent, Training
 
 
@@ -48,21 +48,14 @@ class Cloak(Protection):
             with torch.no_grad():
                 self.loc.zero_()
                 self.log_scale.fill_(torch.log(options["initial_scale"] * deviation + 1e-12).item())
-        balance = _training.balance_for(training, options["noise_weight"], options["max_drop"])
-        optimizer = torch.optim.Adam(self.parameters(), lr=options["learning_rate"])
-
-        def step(batch: _training.Step) -> float:
-            logits = batch.answers(self)
-            hidden = torch.log(torch.exp(self.log_scale).mean())
-            loss = batch.weight * batch.loss(logits) - balance.weight * hidden
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            balance.update(batch.scores(logits))
-            return loss.item()
-
-        with _training.frozen(training.head, training.tail):
-            _training.run(training, {"noise": self, "balance": balance}, {"adam": optimizer}, step, "cloak")
+        learn_noise(
+            training,
+            self,
+            options,
+            rate=options["learning_rate"],
+            size=lambda: torch.log(torch.exp(self.log_scale).mean()),
+            name="cloak",
+        )
 
     def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
         """Start at a third of a code's noise everywhere."""

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import _training
 from ._features import sample_of
+from ._learned_noise import learn_noise
 from .base import FeatureShape, Protection, Sent, Training
 
 
@@ -55,21 +55,14 @@ class Shredder(Protection):
         options = self.settings(training.options)
         if training.resume_from is None:
             self._draw_tensors(training, options["initial_scale"])
-        balance = _training.balance_for(training, options["noise_weight"], options["max_drop"])
-        optimizer = torch.optim.Adam([self.tensors], lr=options["learning_rate"] * self.tensors.abs().mean().item())
-
-        def step(batch: _training.Step) -> float:
-            logits = batch.answers(self)
-            power = torch.log(self.tensors.square().mean(1) + 1e-12).mean()
-            loss = batch.weight * batch.loss(logits) - balance.weight * power
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            balance.update(batch.scores(logits))
-            return loss.item()
-
-        with _training.frozen(training.head, training.tail):
-            _training.run(training, {"noise": self, "balance": balance}, {"adam": optimizer}, step, "shredder")
+        learn_noise(
+            training,
+            self,
+            options,
+            rate=options["learning_rate"] * self.tensors.abs().mean().item(),
+            size=lambda: torch.log(self.tensors.square().mean(1) + 1e-12).mean(),
+            name="shredder",
+        )
 
     def settle(self, options: dict[str, float], generator: torch.Generator) -> None:
         """Start from Laplace noise of half a code."""

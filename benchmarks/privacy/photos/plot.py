@@ -10,15 +10,16 @@ import json
 import math
 from pathlib import Path
 
+import cells
 import matplotlib as mpl
 import networks
+import product
 import torch
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
 
-RESULT, OUT = Path("benchmarks/results/photos.json"), Path("docs/pictures/photos.svg")
-PRODUCT = RESULT.with_name("photos_product.json")
+OUT = Path("docs/pictures/photos.svg")
 MARKS = {"resnet": "o", "alexnet": "s", "vgg11": "^"}
 COLOURS = {"pripro": "#1b7f5c", "none": "#b3261e"}
 RIVAL = "#8a8f98"
@@ -50,7 +51,7 @@ def draw(axes: tuple, named: set, network: str, name: str, size: float, pa: floa
 
 def main() -> None:
     plt.rcParams.update({"svg.hashsalt": "photos", "svg.fonttype": "none", "font.size": 9})
-    result = json.loads(RESULT.read_text())
+    result = json.loads(cells.RESULT.read_text())
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     for found in result["photo_itself"].values():
         for kind, style in (("JPEG", "-"), ("WebP", "--")):
@@ -68,7 +69,7 @@ def main() -> None:
         name = {"none": "unprotected, uint8", "pripro": "PriPro behind a waist"}.get(method, "rivals, same waist")
         look = {"color": colour, "s": 28, "alpha": 0.85, "linewidths": 0}
         draw((left, right), seen, network, name, size, cell["PA"], cell["decoder"]["ssim"], look)
-    for cell in json.loads(PRODUCT.read_text())["cells"]:
+    for cell in json.loads(product.RESULT.read_text())["cells"]:
         network, _, method, *_ = cell["cell"].split("-")
         name = "pripro protect" if method == "pripro" else "the same with a rival"
         size, ssim = cell["message_bytes"]["mean"], cell["attacks"]["residual_decoder"]["ssim"]
