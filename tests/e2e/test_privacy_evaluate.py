@@ -84,6 +84,27 @@ def test_killed_and_started_again_it_loses_nothing(bundle, whole):
     assert report["curves"] == whole[1]["curves"]
 
 
+def test_protected_anew_only_what_is_new_is_attacked(whole):
+    copy = whole[0].with_name("anew")
+    shutil.copytree(whole[0], copy)
+    cache = copy / "reports" / ".evaluate-cache"
+    before = {path.name for path in cache.glob("*.safetensors")}
+    _run("protect", copy, "--method", "gaussian", "--data", "digits", "--anyway")
+    report = json.loads(_run("evaluate", copy, *SMALL, *ATTACKS))
+    made = {path.name for path in cache.glob("*.safetensors")} - before
+    assert _unprotected(report) == _unprotected(whole[1])
+    # the decoder and the classifier of unprotected features: a message length is one of protected bundles
+    assert len(before) - len(made) == 2
+
+
+def _unprotected(report):
+    return {
+        (row["attack"], row["task"], measure["name"]): measure["unprotected"]
+        for row in report["rows"]
+        for measure in row["measures"]
+    }
+
+
 @pytest.fixture(scope="module")
 def tabled(tmp_path_factory) -> Path:
     """A folder of digits, and a table that says of each whether it has a loop, and how dark it is."""

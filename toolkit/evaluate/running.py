@@ -113,12 +113,16 @@ class Run:
     def key(self, job: Job) -> dict[str, object]:
         """All that a job's outcome depends on: what the cache knows it by."""
         task, chosen = goal_of(job, self.tasks), self.settings
+        manifest = self.bundle.manifest
+        # the network as it was stays the same under another protection, so what was found of it still holds
+        bare = job.who == UNPROTECTED
+        known, wire = (manifest.without_protection(), None) if bare else (manifest.bundle_id, chosen.wire)
         return {
-            "bundle": self.bundle.manifest.bundle_id, "victim": job.who, "attack": job.attack, "data": self.data_key,
+            "bundle": known, "victim": job.who, "attack": job.attack, "data": self.data_key,
             "task": None if task is None else task.name, "truth": None if task is None else task.digest,
             "looks": job.looks, "draws": self.draws(job.looks), "budget": self.setting.budget, "photos": job.photos,
             "attacker_images": len(self.setting.attacker), "test_images": len(self.setting.test),
-            "seed": chosen.seed, "wire": chosen.wire, "by_labels": self.by_labels,
+            "seed": chosen.seed, "wire": wire, "by_labels": self.by_labels,
         }  # fmt: skip
 
     def show(self, under_way: float, text: str) -> None:
