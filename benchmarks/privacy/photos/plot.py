@@ -71,7 +71,7 @@ def main() -> None:
         draw((left, right), seen, network, name, size, cell["PA"], cell["decoder"]["ssim"], look)
     for cell in json.loads(product.RESULT.read_text())["cells"]:
         network, _, method, *_ = cell["cell"].split("-")
-        name = "pripro protect" if method == "pripro" else "the same with a rival"
+        name = {"pripro": "pripro protect", "none": "the same without noise"}.get(method, "the same with a rival")
         size, ssim = cell["message_bytes"]["mean"], cell["attacks"]["residual_decoder"]["ssim"]
         look = {"color": COLOURS.get(method, RIVAL), "s": 36, "edgecolors": "black", "linewidths": 0.8, "zorder": 3}
         draw((left, right), seen, network, name, size, cell["PA"], ssim, look)
