@@ -22,7 +22,7 @@ class AttributeInference(Attack):
 
     yields: ClassVar = frozenset({"attribute"})
     work: ClassVar = {"small": 1.0}
-    #: of the budget's epochs
+    #: of the budget's steps
     share: ClassVar = 1.0
     says: ClassVar = "attribute"
 

@@ -116,7 +116,7 @@ class Run:
         manifest = self.bundle.manifest
         # the network as it was stays the same under another protection, so what was found of it still holds
         bare = job.who == UNPROTECTED
-        known, wire = (manifest.without_protection(), None) if bare else (manifest.bundle_id, chosen.wire)
+        known, wire = (manifest.unprotected_id(), None) if bare else (manifest.bundle_id, chosen.wire)
         return {
             "bundle": known, "victim": job.who, "attack": job.attack, "data": self.data_key,
             "task": None if task is None else task.name, "truth": None if task is None else task.digest,

@@ -295,8 +295,8 @@ class Manifest(Record):
         """Return a copy whose bundle_id fits its content."""
         return self.model_copy(update={"bundle_id": self.compute_id()})
 
-    def without_protection(self) -> str:
-        """The id that this bundle has had before it was protected."""
+    def unprotected_id(self) -> str:
+        """The id that this bundle had before it was protected."""
         return self.model_copy(update={"protection": None}).compute_id()
 
     def compute_id(self) -> str:
