@@ -97,6 +97,26 @@ def device_of(module: nn.Module | Callable[[Tensor], Tensor]) -> torch.device:
     return torch.device("cpu") if held is None else held.device
 
 
+@torch.no_grad()
+def fastest_layout(network: nn.Module | Callable[[Tensor], Tensor], image: Tensor) -> torch.memory_format:
+    """Channels last, in which convolutions take 0.6 to 0.7 of the time on a CPU, where the network allows it.
+
+    An exported graph may look at its features through a view that only the plain layout has. The figures are in
+    benchmarks/results/cpu_head.json.
+
+    Args:
+        network: what the photos go through.
+        image: one photo [1,channels,H,W], on the network's device.
+    """
+    if image.shape[1] == 1:
+        return torch.contiguous_format
+    try:
+        network(image.contiguous(memory_format=torch.channels_last))
+    except RuntimeError:
+        return torch.contiguous_format
+    return torch.channels_last
+
+
 def smash(protection: Noising, smashed: Tensor, generator: torch.Generator) -> Tensor:
     """Protect features [N,C,h,w] with eps drawn from `generator`, if the method takes any."""
     eps = protection.draw_eps(len(smashed), generator)

@@ -6,6 +6,7 @@ from torch import nn
 
 from toolkit.datasets._data import Part
 from toolkit.errors import InputError
+from toolkit.inference import fastest_layout
 from toolkit.partition.cuts import Cut
 from toolkit.partition.split import Split
 from toolkit.protect.protected import protection_class
@@ -195,7 +196,7 @@ class _Viewing(nn.Module):
 def test_the_layout_changes_no_feature_and_gives_way_where_a_head_cannot_bear_it(head, layout):
     images = torch.randn(9, 3, 12, 12, generator=torch.Generator().manual_seed(0))
     found = Training(head, nn.Identity(), images, torch.zeros(9, dtype=torch.long))
-    assert _features.fastest_layout(found, images[:1]) is layout
+    assert fastest_layout(found.head, images[:1]) is layout
     (made,) = _features.head_of(found, [torch.arange(9)])
     assert made.is_contiguous()
     with torch.no_grad():

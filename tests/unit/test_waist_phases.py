@@ -104,3 +104,14 @@ def test_fresh_views_never_come_twice_and_mixtures_get_an_answer_of_their_own():
     assert not torch.equal(plain[0].images, mixed[0].images)
     for one in (*plain, *mixed):
         assert torch.equal(one.answers, one.images.square().mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("head", "layout"),
+    [(nn.Conv2d(3, 4, 3), torch.channels_last), (lambda maps: maps.view(len(maps), -1), torch.contiguous_format)],
+)
+def test_views_are_laid_out_as_the_network_is_fastest_with_them(head, layout):
+    part = Part(torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.zeros(6))
+    views = Views(head, nn.Flatten(), (4, 14, 14), part, 3, ALONE, fresh=True)
+    (seen,) = views.batches(0, [torch.arange(6)], mixed=True)
+    assert seen.images.is_contiguous(memory_format=layout)

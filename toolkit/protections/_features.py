@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..inference import gathered, rows_at_once
+from ..inference import fastest_layout, gathered, rows_at_once
 
 if TYPE_CHECKING:
     from ..datasets._lazy import LazyImages
@@ -183,7 +183,7 @@ def head_of(training: Training, order: Sequence[Tensor]) -> Iterator[Tensor]:
     """Features [B,C,h,w] on the CPU of each batch of photos [B], decoded ahead."""
     layout: torch.memory_format | None = None
     for images in photos_of(training.images, order):
-        layout = fastest_layout(training, images[:1]) if layout is None else layout
+        layout = layout or fastest_layout(training.head, images[:1].to(training.devices.device))
         # nothing here holds a batch's features while the next ones are made
         yield _applied(training, images, layout)
 
@@ -193,25 +193,6 @@ def _applied(training: Training, images: Tensor, layout: torch.memory_format) ->
     with devices.autocast():
         features: Tensor = training.head(images.to(devices.device).contiguous(memory_format=layout))
     return features.float().cpu().contiguous()
-
-
-def fastest_layout(training: Training, image: Tensor) -> torch.memory_format:
-    """Channels last, in which convolutions take 0.6 to 0.7 of the time on a CPU, where the head allows it.
-
-    An exported graph may look at its features through a view that only the plain layout has. The figures are in
-    benchmarks/results/cpu_head.json.
-
-    Args:
-        training: whose head it is.
-        image: one photo [1,channels,H,W].
-    """
-    if image.shape[1] == 1:
-        return torch.contiguous_format
-    try:
-        training.head(image.to(training.devices.device).contiguous(memory_format=torch.channels_last))
-    except RuntimeError:
-        return torch.contiguous_format
-    return torch.channels_last
 
 
 def photos_of(images: Tensor | LazyImages, order: Sequence[Tensor], epoch: int = 0) -> Iterator[Tensor]:

@@ -291,7 +291,7 @@ class _Run:
         """Map images, or features of a frozen head, to z; noise and codes are never computed in half precision."""
         with self.devices.autocast():
             z: Tensor = self.encoder(self.head(given) if self.tuned else given)
-        return z.float()
+        return z.float().contiguous()
 
     def _answered(self, codes: Tensor) -> Tensor:
         """What is said of codes: by decoder and tail, or on the short path while these do not learn."""
