@@ -1,4 +1,6 @@
-"""Does bfloat16, or the channels-last layout, make a frozen head faster on this CPU? Interleaved; ratios of one run.
+"""Do bfloat16 and the channels-last layout make a head faster on this CPU? Interleaved; ratios of one run.
+
+A head as it stands before a frozen tail (forward), and as `protect --train all` trains it (forward and backward).
 
 python benchmarks/data/cpu_head.py --out benchmarks/results/cpu_head.json
 """
@@ -30,23 +32,34 @@ def measure(name: str, cut: str) -> dict[str, object]:
         "bf16": (images, True),
         "bf16 channels_last": (last, True),
     }
-    times: dict[str, list[float]] = {name: [] for name in variants}
     with torch.no_grad():
-        for _ in range(ROUNDS + 1):
-            for name_of, (photo, half) in variants.items():
-                began = time.perf_counter()
-                with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                    head(photo)
-                times[name_of].append(time.perf_counter() - began)
+        forward = compared(head, variants)
         with torch.autocast("cpu", torch.bfloat16):
             rounded = head(images).float()
         exact = head(images)
-    ratios = {
-        variant: statistics.median(a / b for a, b in zip(found[1:], times["fp32"][1:], strict=True))
-        for variant, found in times.items()
-    }
     error = ((rounded - exact).square().mean() / exact.square().mean()).sqrt().item()
-    return {"network": name, "cut": cut, "time_by_fp32": ratios, "relative_error_bf16": error}
+    step = compared(head.requires_grad_(True), variants)
+    return {
+        "network": name, "cut": cut, "time_by_fp32": forward, "step_by_fp32": step, "relative_error_bf16": error,
+    }  # fmt: skip
+
+
+def compared(head: torch.nn.Module, variants: dict[str, tuple[torch.Tensor, bool]]) -> dict[str, float]:
+    """Median ratio of each variant's time to fp32's; with the backward pass where gradients are wanted."""
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(ROUNDS + 1):
+        for name, (photo, half) in variants.items():
+            head.zero_grad()
+            began = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                features = head(photo)
+            if torch.is_grad_enabled():
+                features.float().square().mean().backward()
+            times[name].append(time.perf_counter() - began)
+    return {
+        name: statistics.median(a / b for a, b in zip(found[1:], times["fp32"][1:], strict=True))
+        for name, found in times.items()
+    }
 
 
 def main() -> None:
