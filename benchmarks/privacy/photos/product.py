@@ -2,10 +2,10 @@
 
     python benchmarks/privacy/photos/product.py resnet layer2 --method pripro --epochs 17
 
-Wants a network that `train.py` has left in build/photos. The photos become files with a table that says which were
-for training (28,000 that the network has learned and 12,000 others), validation (5,000) and the test. Bundles stay in
-build/photos/bundles, beside each what protect said of it: a cell that was stopped while it was attacked goes on there.
-Each finished cell is a row of benchmarks/results/photos_product.json.
+Wants a network that `train.py` has left in build/photos, or one that lies beside this file. The photos become files
+with a table that says which were for training (28,000 that the network has learned and 12,000 others), validation
+(5,000) and the test. Bundles stay in build/photos/bundles, beside each what protect said of it: a cell that was
+stopped while it was attacked goes on there. Each finished cell is a row of benchmarks/results/photos_product.json.
 """
 
 import argparse
@@ -96,15 +96,23 @@ def protected_by(bundle: Path, *options: object) -> dict[str, Any]:
     raise SystemExit(f"{bundle} costs more than {DROPS[-1]}%")
 
 
+def weights_of(network: str) -> Path:
+    """What `train.py` made, or, so that seeds and machines have the same network, what is kept beside this file."""
+    trained = data.ROOT / f"{network}.pt"
+    if not trained.exists():
+        return HERE / f"{network}.safetensors"
+    weights = trained.with_suffix(".pth")
+    shutil.copyfile(trained, weights)
+    return weights
+
+
 def protect(wanted: argparse.Namespace, bundle: Path, photos: Path) -> dict[str, Any]:
     """Cut the network and protect it; what `protect` says."""
     mean, std = (",".join(map(str, values)) for values in (data.MEAN, data.STD))
-    weights = data.ROOT / f"{wanted.network}.pth"
-    shutil.copyfile(weights.with_suffix(".pt"), weights)
     ask(
-        "partition", f"networks:{wanted.network}", "--weights", weights, "--input", "3x32x32", "--classes", 10,
-        "--labels", photos.with_name("labels.txt"), f"--mean={mean}", f"--std={std}", "--cut", wanted.cut, "-o", bundle,
-        "--force",
+        "partition", f"networks:{wanted.network}", "--weights", weights_of(wanted.network), "--input", "3x32x32",
+        "--classes", 10, "--labels", photos.with_name("labels.txt"), f"--mean={mean}", f"--std={std}",
+        "--cut", wanted.cut, "-o", bundle, "--force",
     )  # fmt: skip
     return protected_by(
         bundle, "--data", f"csv:{photos}", "--method", wanted.method, "--train", wanted.train,
