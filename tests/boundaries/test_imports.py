@@ -1,7 +1,10 @@
 """Who may know whom, proved in subprocesses."""
 
+import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 HEAVY = ("torch", "torchvision", "executorch", "coremltools", "litert_torch", "onnx", "onnxruntime", "mlxtend", "jax")
 
@@ -36,12 +39,10 @@ def test_converters_know_neither_toolkit_nor_tail():
 
 
 def test_the_wheel_owns_exactly_three_top_level_names():
-    import tomllib
-    from pathlib import Path
-
-    from setuptools import find_packages
-
     root = Path(__file__).parents[2]
     chosen = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
-    tops = {name.split(".")[0] for name in find_packages(str(root), include=chosen)}
+    # a process of its own: setuptools puts its distutils in place of Python's, which fails after some other imports
+    code = "import json, sys, setuptools\nprint(json.dumps(setuptools.find_packages(sys.argv[1], include=sys.argv[2:])))"
+    done = subprocess.run([sys.executable, "-c", code, str(root), *chosen], capture_output=True, text=True, check=True)
+    tops = {name.split(".")[0] for name in json.loads(done.stdout)}
     assert tops == {"toolkit", "converters", "cloud_tail"}
