@@ -70,7 +70,7 @@ class Batcher:
     def submit(self, call: Call, done: Done) -> bool:
         """Queue a call, or return False if the queue is full.
 
-        `done` gets logits, the error if the features cannot be decoded, or None if the engine failed.
+        `done` gets logits, the error if the features cannot be decoded, or None if the engine or the decoder failed.
 
         Must be called on the event loop's thread, on which `done` is called too.
         """
@@ -125,6 +125,8 @@ class Batcher:
                 waiting.append(done)
             except WireError as error:  # its messages cannot be decoded; the others are not concerned
                 answers.append((done, error))
+            except Exception:  # no memory for it, or a fault of ours: this thread has others to answer
+                answers.append((done, None))
         if parts:
             try:
                 logits = self._forward(parts)

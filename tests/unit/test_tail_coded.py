@@ -165,9 +165,17 @@ def test_thousands_of_hostile_requests():
     assert accepted < 300  # those in which only the JSON's blanks or nothing changed
 
 
-def test_a_broken_message_does_not_spoil_its_batch():
+class OutOfMemory(Coder):
+    def decode(self, message):
+        raise MemoryError
+
+
+@pytest.mark.parametrize("fault", [WireError, MemoryError])
+def test_a_broken_message_does_not_spoil_its_batch(fault):
     """Decoded where the tail runs: the broken one gets its error, its neighbours their logits."""
     batches = []
+    unlucky = tiny_signature(coding=tiny_coding())
+    vars(unlucky)["coder"] = OutOfMemory(unlucky.coding, SHAPE)
 
     class Engine:
         def run(self, features):
@@ -181,20 +189,23 @@ def test_a_broken_message_does_not_spoil_its_batch():
         )  # fmt: skip
         broken = bytes([*GOOD[1][:-1], GOOD[1][-1] ^ 1])
         got = {}
-        for index, message in enumerate([GOOD[0], broken, GOOD[1]]):
+        for index, message in enumerate([GOOD[0], broken if fault is WireError else GOOD[0], GOOD[1]]):
             body, length = request([message])
-            batcher.submit(read(body, length=length), lambda answer, index=index: got.update({index: answer}))
-        while len(got) < 3:
-            await asyncio.sleep(0.01)
+            asked = read(body, length=length, signature=unlucky if index == 1 and fault is MemoryError else SIGNATURE)
+            batcher.submit(asked, lambda answer, index=index: got.update({index: answer}))
+        async with asyncio.timeout(30):
+            while len(got) < 3:
+                await asyncio.sleep(0.01)
         await asyncio.to_thread(batcher.stop)
-        return got
+        return got, batcher.pending
 
-    got = asyncio.run(scenario())
-    assert isinstance(got[1], WireError)
+    got, pending = asyncio.run(scenario())
+    assert got[1] is None if fault is MemoryError else isinstance(got[1], WireError)
     for index, item in ((0, 0), (2, 1)):
         expected = (float(CODES[item, 0, 0, 0]) - 8) * np.float32(0.3)
         np.testing.assert_allclose(got[index], expected, atol=1e-6)
     assert sum(batches) == 2
+    assert pending == 0
 
 
 def test_messages_are_decoded_off_the_event_loop():
