@@ -26,6 +26,12 @@ class _Reference:
     name: str
 
 
+#: what an operator raises whose inputs do not fit; AttributeError: a text where it wants a tensor
+_NOT_EVALUATED = (
+    *(RuntimeError, ValueError, IndexError, TypeError),
+    *(KeyError, AttributeError, ArithmeticError, MemoryError),
+)
+
 #: a constant, the name of an earlier result, or a list of both
 _Argument = Value | _Reference | list["_Argument"]
 
@@ -54,7 +60,7 @@ class Operation:
         arguments = {key: _resolve(value, known) for key, value in self.inputs.items()}
         try:
             made = ops.FUNCTIONS[self.kind](**arguments)
-        except (RuntimeError, ValueError, IndexError, TypeError, KeyError, ArithmeticError, MemoryError) as error:
+        except _NOT_EVALUATED as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ConverterError(f"The operator {self.kind} named {name} cannot be evaluated: {reason}") from None
         results = made if isinstance(made, tuple | list) else (made,)
@@ -63,10 +69,10 @@ class Operation:
                 f"The operator {self.kind} named {name} gives {len(results)} results, not {len(self.outputs)}."
             )
         for result, (key, declared) in zip(results, self.outputs.items(), strict=True):
-            if not declared.fits(result.shape):
+            if not (isinstance(result, torch.Tensor) and declared.fits(result.shape)):
+                given = f"the shape {list(result.shape)}" if isinstance(result, torch.Tensor) else "a text"
                 raise ConverterError(
-                    f"The operator {self.kind} gives {key} the shape {list(result.shape)}, "
-                    f"the program declares {list(declared.shape)}."
+                    f"The operator {self.kind} gives {key} {given}, the program declares {list(declared.shape)}."
                 )
         return {k: rounded(r, t) for r, (k, t) in zip(results, self.outputs.items(), strict=True)}
 

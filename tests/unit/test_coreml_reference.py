@@ -1,5 +1,6 @@
 """The evaluator on hand-written programs: rounding, tracing, and what it refuses. coremltools is never imported."""
 
+import inspect
 import json
 import random
 import struct
@@ -9,10 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from converters.base import ConverterError
 from converters.coreml_reference import load_program
+from converters.coreml_reference.ops import FUNCTIONS
 from converters.coreml_reference.package import model_pb2
+from converters.coreml_reference.program import Operation
+from converters.coreml_reference.values import TensorType
 from converters.coreml_reference.weights import decode, unpack_bits
 
 FLOAT16, FLOAT32, INT32, STRING = 10, 11, 23, 2
@@ -342,6 +347,17 @@ def test_damage_anywhere_gives_a_sentence_or_a_result(tmp_path):
         outcomes[outcome_of(package, image)] += 1
         files[which].write_bytes(originals[which])
     assert min(outcomes.values()) > 10, outcomes
+
+
+@pytest.mark.parametrize("value", ["a text", ["a", "b"], [torch.zeros(2), "a"]], ids=repr)
+def test_no_operator_takes_just_anything(value):
+    """A damaged program may give each of them a text where it wants a tensor."""
+    for kind, function in FUNCTIONS.items():
+        operation = Operation(
+            kind, dict.fromkeys(inspect.signature(function).parameters, value), {"z": TensorType("FLOAT32", (2,))}
+        )
+        with pytest.raises(ConverterError):
+            operation.evaluate({})
 
 
 def test_evaluating_a_program_does_not_import_coremltools(tmp_path):
