@@ -24,6 +24,7 @@ import numpy as np
 
 from .archive import Archive, open_archive
 from .batcher import Batcher
+from .cores import usable_cores
 from .engine import Engine, load_engine
 from .errors import EngineError, TailError
 from .guard import RateLimit, read_token
@@ -176,7 +177,7 @@ class _Server:
                 max_batch=options.max_batch,
                 max_wait_ms=options.max_wait_ms,
                 limit=options.queue,
-                workers=options.workers or _usable_cores(),
+                workers=options.workers or usable_cores(),
                 loop=loop,
                 observe=partial(self._metrics.ran, signature.name),
             )
@@ -241,11 +242,6 @@ def _ignore_newcomers(server: asyncio.Server) -> None:
     for listening in server.sockets:
         with contextlib.suppress(OSError):
             listening.setsockopt(socket.SOL_SOCKET, 26, filters)  # SO_ATTACH_FILTER
-
-
-def _usable_cores() -> int:
-    """How many cores this process may use; a Mac does not tell, and has all of them."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _bracketed(host: str) -> str:

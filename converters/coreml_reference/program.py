@@ -63,16 +63,16 @@ class Operation:
         except _NOT_EVALUATED as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ConverterError(f"The operator {self.kind} named {name} cannot be evaluated: {reason}") from None
-        results = made if isinstance(made, tuple | list) else (made,)
+        results = [_tensor(one) for one in (made if isinstance(made, tuple | list) else (made,))]
         if len(results) != len(self.outputs):
             raise ConverterError(
                 f"The operator {self.kind} named {name} gives {len(results)} results, not {len(self.outputs)}."
             )
         for result, (key, declared) in zip(results, self.outputs.items(), strict=True):
-            if not (isinstance(result, torch.Tensor) and declared.fits(result.shape)):
-                given = f"the shape {list(result.shape)}" if isinstance(result, torch.Tensor) else "a text"
+            if not declared.fits(result.shape):
                 raise ConverterError(
-                    f"The operator {self.kind} gives {key} {given}, the program declares {list(declared.shape)}."
+                    f"The operator {self.kind} gives {key} the shape {list(result.shape)}, "
+                    f"the program declares {list(declared.shape)}."
                 )
         return {k: rounded(r, t) for r, (k, t) in zip(results, self.outputs.items(), strict=True)}
 
@@ -81,6 +81,12 @@ def _resolve(value: _Argument, known: Mapping[str, Value]) -> Value:
     if isinstance(value, list):
         return [_resolve(item, known) for item in value]
     return known[value.name] if isinstance(value, _Reference) else value
+
+
+def _tensor(value: Value) -> torch.Tensor:
+    if not isinstance(value, torch.Tensor):
+        raise ConverterError("The program hands out a text; only tensors are known here.")
+    return value
 
 
 class Program:
@@ -114,7 +120,7 @@ class Program:
             known.update(made)
             for name in self._dead_after[index]:
                 known.pop(name, None)
-        results = {name: to_numpy(self._tensor(known[name]), kind) for name, kind in self.outputs.items()}
+        results = {name: to_numpy(_tensor(known[name]), kind) for name, kind in self.outputs.items()}
         return results if len(results) > 1 else next(iter(results.values()))
 
     def trace(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -122,7 +128,7 @@ class Program:
         known = self._start(inputs)
         for made in self._steps(known):
             known.update(made)
-        return {name: to_numpy(self._tensor(known[name]), kind) for name, kind in self._types.items()}
+        return {name: to_numpy(_tensor(known[name]), kind) for name, kind in self._types.items()}
 
     def kind_of(self, name: str) -> str:
         """Return the type of the operator that makes a tensor of `trace`, or ``input``."""
@@ -154,12 +160,6 @@ class Program:
                 torch.from_numpy(value.astype(np.float32) if value.dtype.kind == "f" else value), kind
             )
         return known
-
-    @staticmethod
-    def _tensor(value: Value) -> torch.Tensor:
-        if not isinstance(value, torch.Tensor):
-            raise ConverterError("The program hands out a text; only tensors are known here.")
-        return value
 
 
 def _last_uses(body: list[Operation], keep: set[str]) -> list[list[str]]:

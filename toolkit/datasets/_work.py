@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cloud_tail.cores import usable_cores
+
 from ..errors import InputError
 from .base import Chunk
 
@@ -31,9 +33,8 @@ def worker_count(photos: int) -> int:
         return int(said)
     if photos < _WORTH_IT:
         return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun: processes that share these cores
-    return max(1, min(cores // beside, _MOST_WORKERS))
+    return max(1, min(usable_cores() // beside, _MOST_WORKERS))
 
 
 def mapped(task: Callable[[Chunk], Made], chunks: Sequence[Chunk], workers: int) -> Iterator[Made]:

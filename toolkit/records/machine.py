@@ -7,6 +7,8 @@ import platform
 from pathlib import Path
 from typing import Literal
 
+from cloud_tail.cores import usable_cores
+
 from .bundle import Record
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -41,7 +43,7 @@ def this_host() -> Device:
         model=_first_line(Path("/sys/class/dmi/id/product_name")) or "unknown",
         os=platform.platform(terse=False),
         cpu=_cpu_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=usable_cores(),
     )
 
 
